@@ -1,0 +1,44 @@
+//! The command line: the only place that names clap, prints, or picks an exit code.
+//!
+//! Parsing touches nothing, so `--help` always works. One file per verb, each with its arguments and its
+//! action.
+
+mod exit;
+mod failure;
+mod generate;
+mod output;
+
+use clap::{Parser, Subcommand};
+use exit::Exit;
+use failure::Failure;
+use std::process::ExitCode;
+
+/// Record what a container workload really does; turn that into the least-privilege seccomp profile for it.
+#[derive(Parser)]
+#[command(name = "seccomp-tracer", version, max_term_width = 100)]
+#[command(disable_help_subcommand = true)]
+struct CommandLine {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    Generate(generate::Arguments),
+}
+
+/// Parses the command line, does what it says, and reports how it went.
+#[must_use]
+pub fn main() -> ExitCode {
+    let command_line = CommandLine::parse();
+    let result = match command_line.verb {
+        Verb::Generate(arguments) => generate::run(&arguments),
+    };
+    match result {
+        Ok(exit) => exit.into(),
+        Err(failure) => {
+            output::failure(&failure);
+            failure.exit.into()
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! Where results and talk go: products to stdout or, atomically, to a file; talk to stderr.
+
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "this is the place that prints"
+)]
+
+use super::failure::Failure;
+use crate::report::escape;
+use std::error::Error;
+use std::fs::Permissions;
+use std::io::{self, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+/// A file or stream that could not be read or written.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum FileProblem {
+    #[error("cannot read `{}`", escape::path(.path))]
+    Read { path: PathBuf, source: io::Error },
+    #[error("`{}` is larger than {limit_bytes} bytes", escape::path(.path))]
+    TooLarge { path: PathBuf, limit_bytes: u64 },
+    #[error("cannot write `{}`", escape::path(.path))]
+    Write { path: PathBuf, source: io::Error },
+    #[error("cannot write to standard output")]
+    Stdout(#[source] io::Error),
+}
+
+/// The most that is read from one input file. A recording is some 100 kB.
+const INPUT_MAX_BYTES: u64 = 256 << 20;
+
+/// Reads a file, `-` being standard input.
+pub(super) fn read(path: &Path) -> Result<String, Failure> {
+    use io::Read;
+    let problem = |source| {
+        Failure::invalid(FileProblem::Read {
+            path: path.to_owned(),
+            source,
+        })
+    };
+    let source: Box<dyn Read> = if path == Path::new("-") {
+        Box::new(io::stdin())
+    } else {
+        Box::new(std::fs::File::open(path).map_err(problem)?)
+    };
+    let mut bytes = Vec::new();
+    let mut source = source.take(INPUT_MAX_BYTES + 1);
+    source.read_to_end(&mut bytes).map_err(problem)?;
+    if bytes.len() as u64 > INPUT_MAX_BYTES {
+        let path = path.to_owned();
+        return Err(Failure::invalid(FileProblem::TooLarge {
+            path,
+            limit_bytes: INPUT_MAX_BYTES,
+        }));
+    }
+    String::from_utf8(bytes)
+        .map_err(|error| problem(io::Error::new(io::ErrorKind::InvalidData, error)))
+}
+
+/// Where a product goes, opened before the long work so that a bad path fails in the first second.
+pub(super) enum Sink {
+    /// Standard output.
+    Stdout,
+    /// A temporary file beside the target, renamed over it when complete.
+    File {
+        path: PathBuf,
+        temporary: tempfile::NamedTempFile,
+    },
+}
+
+impl Sink {
+    /// Opens the sink; `None` and `-` are standard output.
+    pub(super) fn open(path: Option<&Path>) -> Result<Self, Failure> {
+        let Some(path) = path.filter(|path| *path != Path::new("-")) else {
+            return Ok(Self::Stdout);
+        };
+        let problem = |source| {
+            Failure::invalid(FileProblem::Write {
+                path: path.to_owned(),
+                source,
+            })
+        };
+        if path.is_dir() {
+            return Err(problem(io::Error::from(io::ErrorKind::IsADirectory)));
+        }
+        let directory = match path.parent() {
+            Some(parent) if parent != Path::new("") => parent,
+            _ => Path::new("."),
+        };
+        let mut builder = tempfile::Builder::new();
+        builder
+            .prefix(".seccomp-tracer.")
+            .permissions(Permissions::from_mode(0o644));
+        let temporary = builder.tempfile_in(directory).map_err(problem)?;
+        Ok(Self::File {
+            path: path.to_owned(),
+            temporary,
+        })
+    }
+
+    /// Writes the whole product; a file appears complete or not at all.
+    pub(super) fn write(self, text: &str) -> Result<(), Failure> {
+        match self {
+            Self::Stdout => stdout(text),
+            Self::File {
+                path,
+                mut temporary,
+            } => {
+                let written = temporary
+                    .write_all(text.as_bytes())
+                    .and_then(|()| temporary.as_file().sync_all())
+                    .and_then(|()| {
+                        temporary
+                            .persist(&path)
+                            .map_err(|error| error.error)
+                            .map(drop)
+                    });
+                written.map_err(|source| Failure::invalid(FileProblem::Write { path, source }))
+            }
+        }
+    }
+}
+
+/// Writes a product to standard output. A reader that went away is not an error.
+fn stdout(text: &str) -> Result<(), Failure> {
+    let mut stdout = io::stdout().lock();
+    match stdout
+        .write_all(text.as_bytes())
+        .and_then(|()| stdout.flush())
+    {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Failure::invalid(FileProblem::Stdout(error)))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Says something to the user.
+pub(super) fn say(line: &str) {
+    let _ = writeln!(anstream::stderr(), "{line}");
+}
+
+/// Says what failed, why, and what to do.
+pub(super) fn failure(failure: &Failure) {
+    say(&format!("error: {}", failure.error));
+    let mut cause = failure.error.source();
+    while let Some(error) = cause {
+        say(&format!("  cause: {}", escape::text(&error.to_string())));
+        cause = error.source();
+    }
+    if let Some(hint) = &failure.hint {
+        say(&format!("\nhint: {hint}"));
+    }
+}

@@ -1,0 +1,19 @@
+//! `seccomp-tracer`: a container is watched, what it did is written down, and the writing becomes the
+//! smallest permission that lets it do that again.
+//!
+//! Layers that only look down: [`syscall`] → [`recording`] and [`profile`] (these two do not know each
+//! other) → [`minimize`] and [`audit`] → [`report`]. Edges: [`probe`] (the only place that names aya),
+//! [`target`] (cgroups, processes, engines), [`session`] (the only place with async), and [`cli`] (the only
+//! place that names clap, prints, or picks an exit code). Everything from `recording` to `report` is pure:
+//! values in, values out, no kernel, no clock, no I/O.
+
+pub mod syscall;
+
+pub mod profile;
+pub mod recording;
+
+pub mod report;
+
+mod cli;
+
+pub use cli::main;

@@ -1,0 +1,9 @@
+//! Profiles: what may be done.
+//!
+//! A profile is a set of (call, six 64-bit arguments), each with an action. This module reads the dialects
+//! in which profiles are written, resolves their conditions, compares them as sets, exactly, and proves what
+//! libseccomp makes of them. It refuses to know about recordings.
+
+mod model;
+
+pub use model::{Action, Condition, Operator, Profile, Rule};

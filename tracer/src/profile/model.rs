@@ -1,0 +1,128 @@
+//! The flat form of a profile, as an OCI runtime takes it: no conditions on host or capabilities left.
+
+use crate::syscall::Abi;
+use std::collections::BTreeSet;
+
+/// What a filter does with a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Action {
+    /// Ends the process.
+    KillProcess,
+    /// Ends the thread; also written `SCMP_ACT_KILL`.
+    KillThread,
+    /// Sends `SIGSYS`.
+    Trap,
+    /// Refuses with this errno.
+    Errno(u16),
+    /// Asks a tracer, with this message.
+    Trace(u16),
+    /// Asks a listener.
+    Notify,
+    /// Lets through and logs.
+    Log,
+    /// Lets through.
+    Allow,
+}
+
+impl Action {
+    /// Whether the call is made: `Allow` and `Log`.
+    #[must_use]
+    pub const fn permits(self) -> bool {
+        matches!(self, Self::Allow | Self::Log)
+    }
+
+    /// The OCI runtime-spec's name, without the errno.
+    #[must_use]
+    pub const fn oci_name(self) -> &'static str {
+        match self {
+            Self::KillProcess => "SCMP_ACT_KILL_PROCESS",
+            Self::KillThread => "SCMP_ACT_KILL_THREAD",
+            Self::Trap => "SCMP_ACT_TRAP",
+            Self::Errno(_) => "SCMP_ACT_ERRNO",
+            Self::Trace(_) => "SCMP_ACT_TRACE",
+            Self::Notify => "SCMP_ACT_NOTIFY",
+            Self::Log => "SCMP_ACT_LOG",
+            Self::Allow => "SCMP_ACT_ALLOW",
+        }
+    }
+}
+
+/// How a condition compares; unsigned, on the full register of the ABI.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Operator {
+    /// `argument != value`.
+    Ne,
+    /// `argument < value`.
+    Lt,
+    /// `argument <= value`.
+    Le,
+    /// `argument == value`.
+    Eq,
+    /// `argument >= value`.
+    Ge,
+    /// `argument > value`.
+    Gt,
+    /// `argument & value == value_two & value`: `value` is the mask.
+    MaskedEq,
+}
+
+impl Operator {
+    /// The OCI runtime-spec's name.
+    #[must_use]
+    pub const fn oci_name(self) -> &'static str {
+        match self {
+            Self::Ne => "SCMP_CMP_NE",
+            Self::Lt => "SCMP_CMP_LT",
+            Self::Le => "SCMP_CMP_LE",
+            Self::Eq => "SCMP_CMP_EQ",
+            Self::Ge => "SCMP_CMP_GE",
+            Self::Gt => "SCMP_CMP_GT",
+            Self::MaskedEq => "SCMP_CMP_MASKED_EQ",
+        }
+    }
+}
+
+/// A test of one argument.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Condition {
+    /// Which argument, 0 to 5.
+    pub index: u8,
+    /// How it is compared.
+    pub operator: Operator,
+    /// With what; the mask for [`Operator::MaskedEq`].
+    pub value: u64,
+    /// The datum for [`Operator::MaskedEq`], 0 otherwise.
+    pub value_two: u64,
+}
+
+/// An entry of a profile: an action for every call of these names whose arguments meet the conditions.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Rule {
+    /// Names of calls; one that an ABI does not have says nothing about that ABI.
+    pub names: Vec<String>,
+    /// What is done.
+    pub action: Action,
+    /// All must hold, unless one index appears twice: then runtimes take any of them
+    /// (runc `pkg/…/seccomp_linux.go`, `matchCall`). Empty: whatever the arguments.
+    pub conditions: Vec<Condition>,
+}
+
+/// A resolved profile.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Profile {
+    /// What is done with calls that no rule speaks of.
+    pub default_action: Action,
+    /// The ABIs that the filter knows beside the native one; calls through any other are killed. Only those
+    /// that we have tables for.
+    pub abis: BTreeSet<Abi>,
+    /// Architectures by OCI name that we have no tables for, kept as they are.
+    pub other_architectures: Vec<String>,
+    /// `SECCOMP_FILTER_FLAG_*`; `None` when the key is absent, which runtimes tell from an empty list.
+    pub flags: Option<Vec<String>>,
+    /// Socket of the listener for [`Action::Notify`].
+    pub listener_path: Option<String>,
+    /// Opaque data for that listener.
+    pub listener_metadata: Option<String>,
+    /// The entries, in order.
+    pub rules: Vec<Rule>,
+}

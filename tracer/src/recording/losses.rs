@@ -1,0 +1,96 @@
+//! What a recording could not keep, by reason.
+
+use std::collections::BTreeMap;
+
+/// A way to lose something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Loss {
+    /// A call whose ABI could not be determined.
+    UnknownAbi,
+    /// A call with a number beyond the tables, when the map for such numbers was full.
+    OddNumberMapFull,
+    /// A call that a kernel map refused for another reason than being full.
+    MapError,
+    /// A call in a scope for which no slot was left.
+    ScopesFull,
+    /// A call during which the program could not run because it was already running on that CPU.
+    Recursion,
+    /// A first sighting that did not fit into the ring buffer. The fact itself was kept.
+    Sighting,
+    /// A message of the kernel side that did not fit into its ring buffer. No fact is concerned.
+    Message,
+}
+
+impl Loss {
+    /// Every way, in order.
+    pub const ALL: [Self; 7] = [
+        Self::UnknownAbi,
+        Self::OddNumberMapFull,
+        Self::MapError,
+        Self::ScopesFull,
+        Self::Recursion,
+        Self::Sighting,
+        Self::Message,
+    ];
+
+    /// The name in a recording file.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::UnknownAbi => "unknownAbi",
+            Self::OddNumberMapFull => "oddNumberMapFull",
+            Self::MapError => "mapError",
+            Self::ScopesFull => "scopesFull",
+            Self::Recursion => "recursion",
+            Self::Sighting => "sighting",
+            Self::Message => "message",
+        }
+    }
+
+    /// Whether a fact may be missing because of it. A lost sighting only loses provenance.
+    #[must_use]
+    pub const fn loses_facts(self) -> bool {
+        !matches!(self, Self::Sighting | Self::Message)
+    }
+}
+
+/// How often each loss happened. Every counter is always present, in files too.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Losses(BTreeMap<Loss, u64>);
+
+impl Default for Losses {
+    fn default() -> Self {
+        Self(Loss::ALL.into_iter().map(|loss| (loss, 0)).collect())
+    }
+}
+
+impl Losses {
+    /// Sets one counter.
+    pub fn set(&mut self, loss: Loss, count: u64) {
+        self.0.insert(loss, count);
+    }
+
+    /// Reads one counter.
+    #[must_use]
+    pub fn get(&self, loss: Loss) -> u64 {
+        self.0.get(&loss).copied().unwrap_or(0)
+    }
+
+    /// Every counter, in order.
+    pub fn iter(&self) -> impl Iterator<Item = (Loss, u64)> {
+        self.0.iter().map(|(&loss, &count)| (loss, count))
+    }
+
+    /// How many facts may be missing. Zero means that the recording is complete.
+    #[must_use]
+    pub fn missing(&self) -> u64 {
+        let missing = self.iter().filter(|(loss, _)| loss.loses_facts());
+        missing.fold(0, |sum, (_, count)| sum.saturating_add(count))
+    }
+
+    /// Whether nothing that the target did is missing.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.missing() == 0
+    }
+}

@@ -1,0 +1,3 @@
+//! How values are shown: text for people, JSON for programs. Values in, strings out.
+
+pub mod escape;
