@@ -1,2 +1,39 @@
-//! x
-fn main() {}
+//! `cargo xtask`: the one entry for development.
+//!
+//! It depends on no crate of the workspace, so that it runs on a bare machine and can install what the
+//! workspace needs.
+
+mod command;
+mod ebpf;
+mod talk;
+
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+/// Set-up, build, test, and demonstration of seccomp-tracer.
+#[derive(Parser)]
+#[command(name = "cargo xtask", max_term_width = 100)]
+#[command(disable_help_subcommand = true)]
+struct CommandLine {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    Ebpf(ebpf::Arguments),
+}
+
+fn main() -> ExitCode {
+    let command_line = CommandLine::parse();
+    let result = match command_line.verb {
+        Verb::Ebpf(arguments) => ebpf::run(&arguments),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            talk::error(&error);
+            ExitCode::FAILURE
+        }
+    }
+}

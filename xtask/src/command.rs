@@ -1,0 +1,152 @@
+//! Commands that are run for the user: shown as the user would type them, and failing loudly.
+//!
+//! Knows nothing of what the commands are for.
+
+use anyhow::{Context, Result, bail};
+use std::ffi::OsStr;
+use std::process::{Command, Output, Stdio};
+
+/// Whether root's rights are at hand: our own, through `sudo`, or not at all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Root {
+    /// We are root.
+    Ourselves,
+    /// `sudo` is installed and may ask for a password.
+    Sudo,
+    /// Neither.
+    Absent,
+}
+
+impl Root {
+    /// What holds for this process.
+    pub(crate) fn now() -> Self {
+        // SAFETY: geteuid has no arguments, no preconditions, and cannot fail.
+        let user = unsafe { libc::geteuid() };
+        if user == 0 {
+            Self::Ourselves
+        } else if on_path("sudo") {
+            Self::Sudo
+        } else {
+            Self::Absent
+        }
+    }
+
+    /// A command with root's rights, with these variables in its environment even through `sudo`,
+    /// which passes none of ours on.
+    pub(crate) fn command(self, program: &str, variables: &[(&str, &str)]) -> Command {
+        let mut command = match self {
+            Self::Sudo => {
+                let mut command = Command::new("sudo");
+                if !variables.is_empty() {
+                    command.arg("env");
+                    command.args(
+                        variables
+                            .iter()
+                            .map(|(name, value)| format!("{name}={value}")),
+                    );
+                }
+                command.arg(program);
+                return command;
+            }
+            Self::Ourselves | Self::Absent => Command::new(program),
+        };
+        command.envs(variables.iter().copied());
+        command
+    }
+}
+
+/// Whether a program of this name is on the path.
+pub(crate) fn on_path(program: &str) -> bool {
+    find(program).is_some()
+}
+
+/// Where the program of this name is. Debian keeps daemons in `sbin`, which an ordinary user's path lacks.
+pub(crate) fn find(program: &str) -> Option<std::path::PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path)
+        .chain(["/usr/local/sbin", "/usr/sbin", "/sbin"].map(Into::into))
+        .map(|directory| directory.join(program))
+        .find(|candidate| candidate.is_file())
+}
+
+/// The command as a user would type it.
+pub(crate) fn typed(command: &Command) -> String {
+    let mut words: Vec<String> = command
+        .get_envs()
+        .filter_map(|(name, value)| Some(format!("{}={}", name.display(), word(value?))))
+        .collect();
+    words.push(word(command.get_program()));
+    words.extend(command.get_args().map(word));
+    words.join(" ")
+}
+
+/// One word of a shell command, quoted where the shell would take it apart.
+fn word(word: &OsStr) -> String {
+    let word = word.to_string_lossy();
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,@%+^".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.into_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
+/// Runs a command to its end; anything but success is an error.
+pub(crate) fn run(command: &mut Command) -> Result<()> {
+    let status = command
+        .status()
+        .with_context(|| format!("cannot execute `{}`", typed(command)))?;
+    if !status.success() {
+        bail!("`{}` failed: {status}", typed(command));
+    }
+    Ok(())
+}
+
+/// Runs a command to its end and gives what it wrote to standard output, its last newline removed.
+pub(crate) fn read(command: &mut Command) -> Result<String> {
+    let output = collect(command)?;
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr);
+        bail!(
+            "`{}` failed: {}: {}",
+            typed(command),
+            output.status,
+            said.trim_end()
+        );
+    }
+    let text = String::from_utf8(output.stdout)
+        .with_context(|| format!("`{}` wrote something that is not text", typed(command)))?;
+    Ok(text.trim_end_matches('\n').to_owned())
+}
+
+/// Runs a command to its end and collects everything that it says.
+pub(crate) fn collect(command: &mut Command) -> Result<Output> {
+    command
+        .stdin(Stdio::null())
+        .output()
+        .with_context(|| format!("cannot execute `{}`", typed(command)))
+}
+
+/// Whether the command succeeds; what it says is not shown.
+pub(crate) fn succeeds(command: &mut Command) -> bool {
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success())
+}
+
+/// Cargo: the one that runs us.
+pub(crate) fn cargo() -> Command {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.current_dir(root());
+    command
+}
+
+/// The folder of the workspace.
+pub(crate) fn root() -> &'static std::path::Path {
+    std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .unwrap_or_else(|| std::path::Path::new("."))
+}

@@ -1,0 +1,257 @@
+//! Builds the kernel side into the object that is checked in and embedded, so that nobody else needs its
+//! tools, and proves that the checked-in bytes are what the source gives.
+//!
+//! The bytes must be the same on every machine and in every folder, so everything that could colour them is
+//! pinned: compiler, linker, profile, flags, environment, and the paths that debug information holds.
+
+use crate::command::{self, cargo, root, typed};
+use crate::talk;
+use anyhow::{Context, Result, bail, ensure};
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Rebuild the checked-in eBPF object.
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// Only prove that the checked-in object is what the source gives.
+    #[arg(long)]
+    check: bool,
+}
+
+/// The checked-in object.
+const OBJECT: &str = "tracer-ebpf/seccomp-tracer.bpf.o";
+
+/// The LLVM major version of compiler, linker and `objcopy`. Bitcode crosses from the first to the second;
+/// a linker of another major version fails or, worse, silently writes broken BTF.
+pub(crate) const LLVM_MAJOR: &str = "22";
+
+/// The linker's version, which `setup` installs.
+pub(crate) const LINKER_VERSION: &str = "0.13.0";
+
+/// Where Debian keeps this LLVM.
+pub(crate) const LLVM_PREFIX: &str = "/usr/lib/llvm-22";
+
+/// The compiler's target: little-endian BPF.
+const TARGET: &str = "bpfel-unknown-none";
+
+/// The architecture whose registers the program reads.
+const HOST: &str = "x86_64";
+
+/// Where the linked program lands, below the target folder.
+const LINKED: &str = "bpfel-unknown-none/ebpf/seccomp-tracer-ebpf";
+
+/// Variables that would change the compiler's work behind our back.
+const COLOURING_PREFIXES: &[&str] = &[
+    "CARGO_BUILD_",
+    "CARGO_PROFILE_",
+    "CARGO_TARGET_",
+    "RUSTC",
+    "RUSTFLAGS",
+];
+
+pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    if arguments.check { check() } else { rebuild() }
+}
+
+/// Rebuilds the checked-in object.
+fn rebuild() -> Result<()> {
+    let built = build()?;
+    let path = root().join(OBJECT);
+    if fs::read(&path).is_ok_and(|present| present == built) {
+        talk::say(&format!("`{OBJECT}` is up to date, {} bytes", built.len()));
+        return Ok(());
+    }
+    fs::write(&path, &built).with_context(|| format!("cannot write `{OBJECT}`"))?;
+    talk::say(&format!("`{OBJECT}` is written, {} bytes", built.len()));
+    Ok(())
+}
+
+/// Proves that the checked-in object is what the source gives.
+pub(crate) fn check() -> Result<()> {
+    let present = fs::read(root().join(OBJECT))
+        .with_context(|| format!("cannot read `{OBJECT}`\nhint: `cargo xtask ebpf` builds it"))?;
+    let built = build()?;
+    if let Some(difference) = difference(&present, &built) {
+        bail!(
+            "`{OBJECT}` is not what the source gives: {difference}\n\
+             hint: run `cargo xtask ebpf` and commit the result; the one just built is in `target/ebpf`"
+        );
+    }
+    talk::say(&format!(
+        "`{OBJECT}` is what the source gives, {} bytes",
+        built.len()
+    ));
+    Ok(())
+}
+
+/// How two objects differ, if they do.
+fn difference(present: &[u8], built: &[u8]) -> Option<String> {
+    if present == built {
+        return None;
+    }
+    let first = present
+        .iter()
+        .zip(built)
+        .position(|(one, other)| one != other);
+    let first = first.unwrap_or_else(|| present.len().min(built.len()));
+    let (here, there) = (present.len(), built.len());
+    Some(format!(
+        "{here} bytes are checked in, {there} built, the first difference is at byte {first}"
+    ))
+}
+
+/// Builds the object and gives its bytes.
+fn build() -> Result<Vec<u8>> {
+    let tools = Tools::find()?;
+    let target = root().join("target/ebpf");
+    command::run(&mut tools.compile(&target)?)?;
+    let object = target.join("seccomp-tracer.bpf.o");
+    command::run(
+        Command::new(&tools.objcopy)
+            .arg("--strip-debug")
+            .arg(target.join(LINKED))
+            .arg(&object),
+    )?;
+    let bytes = fs::read(&object).with_context(|| format!("cannot read `{}`", object.display()))?;
+    ensure!(
+        bytes.windows(5).any(|window| window == b".BTF\0"),
+        "the object that was built has no BTF"
+    );
+    Ok(bytes)
+}
+
+/// What the build needs beside cargo, found and of the right version.
+struct Tools {
+    objcopy: PathBuf,
+    /// Where the standard library's sources are, below here.
+    sysroot: PathBuf,
+}
+
+impl Tools {
+    fn find() -> Result<Self> {
+        let hint = "hint: `cargo xtask setup` installs it";
+        let version = command::read(Command::new("rustc").arg("-vV").current_dir(root()))?;
+        let llvm = version
+            .lines()
+            .find_map(|line| line.strip_prefix("LLVM version: "));
+        let llvm = llvm.context("`rustc -vV` names no LLVM version")?;
+        ensure!(
+            llvm.split('.').next() == Some(LLVM_MAJOR),
+            "rustc's LLVM is {llvm}, but `bpf-linker` is built on LLVM {LLVM_MAJOR}\n\
+             hint: use the toolchain that `rust-toolchain.toml` names"
+        );
+        let sysroot = sysroot()?;
+        ensure!(
+            has_source(&sysroot),
+            "the sources of Rust's `core` are not in `{}`\n{hint}",
+            sysroot.display()
+        );
+        let linker = linker_version();
+        ensure!(
+            linker.as_deref() == Some(LINKER_VERSION),
+            "`bpf-linker` {LINKER_VERSION} is needed, but {} is installed\n{hint}",
+            linker.as_deref().unwrap_or("none")
+        );
+        let objcopy = Path::new(LLVM_PREFIX).join("bin/llvm-objcopy");
+        ensure!(
+            objcopy.is_file(),
+            "`{}` does not exist\n{hint}",
+            objcopy.display()
+        );
+        Ok(Self { objcopy, sysroot })
+    }
+
+    /// The call of the compiler.
+    fn compile(&self, target: &Path) -> Result<Command> {
+        let mut command = cargo();
+        for (name, _) in std::env::vars_os() {
+            let coloured = name.to_str().is_some_and(|name| {
+                COLOURING_PREFIXES
+                    .iter()
+                    .any(|prefix| name.starts_with(prefix))
+            });
+            if coloured {
+                command.env_remove(name);
+            }
+        }
+        command
+            .env("CARGO_ENCODED_RUSTFLAGS", self.flags()?)
+            // Building `core` for this target needs an unstable flag; the compiler stays the stable one.
+            .env("RUSTC_BOOTSTRAP", "1")
+            .args(["build", "--locked", "--profile", "ebpf", "--target", TARGET])
+            .args([
+                "--package",
+                "seccomp-tracer-ebpf",
+                "--bin",
+                "seccomp-tracer-ebpf",
+            ])
+            .args([
+                "--features",
+                "program",
+                "-Z",
+                "build-std=core",
+                "--target-dir",
+            ])
+            .arg(target);
+        Ok(command)
+    }
+
+    /// The compiler's flags, in cargo's encoding.
+    fn flags(&self) -> Result<OsString> {
+        let mut flags: Vec<OsString> = vec![
+            format!("--cfg=bpf_target_arch=\"{HOST}\"").into(),
+            "-Clink-arg=--btf".into(),
+        ];
+        for (from, to) in self.renamed_folders()? {
+            let mut flag = OsString::from("--remap-path-prefix=");
+            flag.push(from);
+            flag.push("=");
+            flag.push(to);
+            flags.push(flag);
+        }
+        Ok(flags.join("\u{1f}".as_ref()))
+    }
+
+    /// The folders whose names would reach the BTF line information, and what they are called there.
+    fn renamed_folders(&self) -> Result<Vec<(PathBuf, &'static str)>> {
+        // The sources of the dependencies must be unpacked before their folders can be listed.
+        command::run(cargo().args(["fetch", "--locked", "--quiet"]))?;
+        let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
+        let home = home.or_else(|| Some(std::env::home_dir()?.join(".cargo")));
+        let sources = home
+            .context("there is no home folder")?
+            .join("registry/src");
+        // One folder per registry, named after its address, which is another behind a mirror.
+        let registries = fs::read_dir(&sources)
+            .with_context(|| format!("cannot read `{}`", sources.display()))?
+            .map(|entry| Ok((entry?.path(), "/registry")))
+            .collect::<Result<Vec<_>>>()?;
+        let mut folders = registries;
+        folders.push((self.sysroot.join("lib/rustlib/src/rust"), "/rust"));
+        folders.push((root().to_owned(), "/seccomp-tracer"));
+        folders.sort();
+        Ok(folders)
+    }
+}
+
+/// The toolchain's folder.
+fn sysroot() -> Result<PathBuf> {
+    let mut rustc = Command::new("rustc");
+    rustc.args(["--print", "sysroot"]).current_dir(root());
+    Ok(command::read(&mut rustc)?.into())
+}
+
+/// Whether the toolchain has the sources of `core`.
+fn has_source(sysroot: &Path) -> bool {
+    sysroot
+        .join("lib/rustlib/src/rust/library/core/src/lib.rs")
+        .is_file()
+}
+
+/// The version of the installed linker.
+fn linker_version() -> Option<String> {
+    let said = command::read(Command::new("bpf-linker").arg("--version")).ok()?;
+    Some(said.strip_prefix("bpf-linker ")?.to_owned())
+}
