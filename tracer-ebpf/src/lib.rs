@@ -1,1 +1,239 @@
-//! x
+//! The wire types: everything that the kernel side and user space agree on.
+//!
+//! `repr(C)`, integers only, without padding, sizes asserted at compile time. No logic: what a value means is
+//! said here, what is done with it is said elsewhere.
+//!
+//! This is the library of the crate; its binary is the eBPF program.
+
+#![no_std]
+
+/// ABIs that the kernel side tells apart, as an index into its tables.
+pub mod abi {
+    /// 64-bit x86.
+    pub const X86_64: u32 = 0;
+    /// 32-bit x86, `int 0x80` from 64-bit programs included.
+    pub const I386: u32 = 1;
+    /// x32; its numbers are kept without bit 30.
+    pub const X32: u32 = 2;
+    /// How many.
+    pub const COUNT: u32 = 3;
+}
+
+/// Numbers from 0 to below this have a place in the tables; others go to a hash map. x32 reaches 547, all
+/// other ABIs 471 (Linux 7.1).
+pub const TABLE_LEN: u32 = 576;
+
+/// Table entries of one scope: ABI, then filtered or not, then number.
+pub const SLOT_LEN: u32 = abi::COUNT * 2 * TABLE_LEN;
+
+/// Values in an argument tuple.
+pub const TUPLE_LEN: usize = 3;
+
+/// Length of a thread's name with its terminating zero.
+pub const COMM_LEN: usize = 16;
+
+/// Where a call is in the table of its scope. `None` if its number has no place there.
+#[must_use]
+pub const fn table_index(abi: u32, filtered: bool, number: i32) -> Option<u32> {
+    if number < 0 || number.cast_unsigned() >= TABLE_LEN || abi >= abi::COUNT {
+        return None;
+    }
+    Some((abi * 2 + filtered as u32) * TABLE_LEN + number.cast_unsigned())
+}
+
+/// The call at an index, as (ABI, filtered, number): the inverse of [`table_index`].
+#[must_use]
+pub const fn table_call(index: u32) -> (u32, bool, i32) {
+    let number = (index % TABLE_LEN).cast_signed();
+    (index / TABLE_LEN / 2, index / TABLE_LEN % 2 == 1, number)
+}
+
+/// When a scope starts to record.
+pub mod arming {
+    /// At once.
+    pub const AT_ONCE: u32 = 0;
+    /// At its first exec.
+    pub const FIRST_EXEC: u32 = 1;
+    /// At the first exec from a mount namespace that is not the engine's; calls under a filter count even
+    /// before, because a runtime may install the filter early.
+    pub const CONTAINER_EXEC: u32 = 2;
+}
+
+/// What the program is to do, set once by the loader and constant for the verifier.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Config {
+    /// Id of the watched cgroup.
+    pub scope_id: u64,
+    /// Its level below the root cgroup.
+    pub scope_level: u32,
+    /// 1: every child of the watched cgroup is a scope of its own. 0: the watched cgroup is the scope.
+    pub children: u32,
+    /// One of [`arming`].
+    pub arming: u32,
+    /// Scopes that there is room for.
+    pub slots: u32,
+    /// Distinct tuples kept for one call of one scope; one more makes the call unbounded.
+    pub tuples_per_call: u32,
+    /// CPUs that the kernel may use.
+    pub cpus: u32,
+    /// Mount namespaces (inode numbers) from which an exec does not start a container; 0 for none.
+    pub host_mount_namespaces: [u32; 2],
+}
+
+/// Offsets in the running kernel's structures, in bytes, looked up in its BTF by the loader: Rust emits no
+/// CO-RE relocations.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Offsets {
+    /// `task_struct.thread_info.status`.
+    pub task_status: u32,
+    /// `task_struct.seccomp.mode`.
+    pub task_seccomp_mode: u32,
+    /// `task_struct.cred`.
+    pub task_cred: u32,
+    /// `task_struct.nsproxy`.
+    pub task_nsproxy: u32,
+    /// `task_struct.atomic_flags`.
+    pub task_atomic_flags: u32,
+    /// `cred.cap_bset`.
+    pub cred_cap_bset: u32,
+    /// `nsproxy.mnt_ns`.
+    pub nsproxy_mnt_ns: u32,
+    /// `mnt_namespace.ns.inum`.
+    pub mnt_ns_inum: u32,
+}
+
+/// Which arguments of a call are tracked, and which of their bits count.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Tracked {
+    /// Bits that the kernel looks at; 0 in an unused place.
+    pub masks: [u64; TUPLE_LEN],
+    /// Argument positions, 0 to 5.
+    pub indexes: [u8; TUPLE_LEN],
+    /// How many are tracked.
+    pub len: u8,
+    /// Zero.
+    pub reserved: u32,
+}
+
+/// Names an argument tuple.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TupleKey {
+    /// Scope.
+    pub slot: u32,
+    /// Call, by [`table_index`].
+    pub index: u32,
+    /// The masked values; 0 in an unused place.
+    pub values: [u64; TUPLE_LEN],
+}
+
+/// Names a call whose number has no place in the tables.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OddKey {
+    /// Scope.
+    pub slot: u32,
+    /// One of [`abi`].
+    pub abi: u32,
+    /// 1 if the task had a seccomp filter.
+    pub filtered: u32,
+    /// The number, without bit 30 for x32.
+    pub number: i32,
+}
+
+/// What an [`Event`] says.
+pub mod event {
+    /// A call was made for the first time on this CPU.
+    pub const CALL: u32 = 1;
+    /// A tuple was seen for the first time.
+    pub const TUPLE: u32 = 2;
+    /// A scope started to record. `values`: bounding capabilities, seccomp mode, 1 for no_new_privs.
+    pub const ARMED: u32 = 3;
+    /// A new scope was found. `values[0]`: its cgroup id.
+    pub const SCOPE: u32 = 4;
+}
+
+/// Something that happened for the first time.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Event {
+    /// One of [`event`].
+    pub kind: u32,
+    /// Scope.
+    pub slot: u32,
+    /// `CLOCK_MONOTONIC`.
+    pub time_ns: u64,
+    /// Process id in the initial pid namespace.
+    pub pid: u32,
+    /// One of [`abi`].
+    pub abi: u32,
+    /// 1 if the task had a seccomp filter.
+    pub filtered: u32,
+    /// The number.
+    pub number: i32,
+    /// The tuple, for [`event::TUPLE`].
+    pub values: [u64; TUPLE_LEN],
+    /// Name of the thread.
+    pub comm: [u8; COMM_LEN],
+}
+
+/// Counters of what was lost or left out, as an index into a per-CPU array.
+pub mod counter {
+    /// The ABI could not be determined.
+    pub const UNKNOWN_ABI: u32 = 0;
+    /// No room for another odd number.
+    pub const ODD_FULL: u32 = 1;
+    /// A map refused for another reason.
+    pub const MAP_ERROR: u32 = 2;
+    /// No room for another scope.
+    pub const SCOPES_FULL: u32 = 3;
+    /// No room for an event in the ring buffer.
+    pub const EVENT: u32 = 4;
+    /// No room for another tuple; the call was marked unbounded, so nothing is lost.
+    pub const TUPLES_FULL: u32 = 5;
+    /// Calls in a scope that had not started to record; left out by design.
+    pub const UNARMED: u32 = 6;
+    /// How many.
+    pub const COUNT: u32 = 7;
+}
+
+/// How many tuples a call has.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct TupleCount {
+    /// Tuples kept; may be a little low when CPUs add at the same time.
+    pub kept: u32,
+    /// 1 when there were more than are kept. A word of its own, so that counting cannot undo it.
+    pub unbounded: u32,
+}
+
+const _: () = {
+    assert!(size_of::<Config>() == 40);
+    assert!(size_of::<Offsets>() == 32);
+    assert!(size_of::<Tracked>() == 32);
+    assert!(size_of::<TupleKey>() == 32);
+    assert!(size_of::<OddKey>() == 16);
+    assert!(size_of::<TupleCount>() == 8);
+    assert!(size_of::<Event>() == 72);
+};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_table_index_names_one_call() {
+        for index in 0..SLOT_LEN {
+            let (abi, filtered, number) = table_call(index);
+            assert_eq!(table_index(abi, filtered, number), Some(index));
+        }
+        assert_eq!(table_index(abi::X86_64, false, -1), None);
+        assert_eq!(
+            table_index(abi::X86_64, false, TABLE_LEN.cast_signed()),
+            None
+        );
+    }
+}

@@ -1,0 +1,117 @@
+//! How registers and the task are read: through typed pointers, or by copying.
+
+use aya_ebpf::helpers::bpf_probe_read_kernel;
+use aya_ebpf::helpers::generated::{bpf_get_current_task, bpf_get_current_task_btf};
+use core::ffi::c_void;
+
+/// `struct pt_regs` of x86_64, up to the last argument register.
+/// <https://github.com/torvalds/linux/blob/v6.12/arch/x86/include/uapi/asm/ptrace.h#L44>
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub(crate) struct Registers {
+    r15_to_r12: [u64; 4],
+    bp: u64,
+    bx: u64,
+    r11: u64,
+    r10: u64,
+    r9: u64,
+    r8: u64,
+    ax: u64,
+    cx: u64,
+    dx: u64,
+    si: u64,
+    di: u64,
+}
+
+/// A way to read what the hook was given.
+pub(crate) trait Access {
+    /// A pointer to the current task.
+    fn task() -> *const c_void;
+
+    /// A 32-bit member of the current task.
+    fn task_u32(task: *const c_void, offset: u32) -> Option<u32>;
+
+    /// The six arguments, in the order of the ABI. i386 passes 32 bits in other registers.
+    fn arguments(registers: *const c_void, compat: bool) -> Option<[u64; 6]>;
+}
+
+/// Through pointers that the verifier knows the type of: plain loads.
+pub(crate) struct Typed;
+
+impl Access for Typed {
+    #[inline(always)]
+    fn task() -> *const c_void {
+        // SAFETY: the helper has no preconditions.
+        unsafe { bpf_get_current_task_btf() }.cast()
+    }
+
+    #[inline(always)]
+    fn task_u32(task: *const c_void, offset: u32) -> Option<u32> {
+        // SAFETY: the verifier checks that the offset is inside the task; a fault reads as zero.
+        Some(unsafe {
+            task.cast::<u8>()
+                .add(offset as usize)
+                .cast::<u32>()
+                .read_volatile()
+        })
+    }
+
+    #[inline(always)]
+    fn arguments(registers: *const c_void, compat: bool) -> Option<[u64; 6]> {
+        // SAFETY: the tracepoint's first argument is a valid `struct pt_regs *`.
+        let registers = unsafe { &*registers.cast::<Registers>() };
+        Some(in_order(registers, compat))
+    }
+}
+
+/// By copying, for hooks without types.
+pub(crate) struct Copied;
+
+impl Access for Copied {
+    #[inline(always)]
+    fn task() -> *const c_void {
+        // SAFETY: the helper has no preconditions.
+        let task = unsafe { bpf_get_current_task() };
+        task as *const c_void
+    }
+
+    #[inline(always)]
+    fn task_u32(task: *const c_void, offset: u32) -> Option<u32> {
+        read(task, offset)
+    }
+
+    #[inline(always)]
+    fn arguments(registers: *const c_void, compat: bool) -> Option<[u64; 6]> {
+        let registers: Registers = read(registers, 0)?;
+        Some(in_order(&registers, compat))
+    }
+}
+
+/// Copies a value from kernel memory; `None` if there is none to read.
+#[inline(always)]
+pub(crate) fn read<T>(base: *const c_void, offset: u32) -> Option<T> {
+    // SAFETY: the helper checks the address.
+    unsafe { bpf_probe_read_kernel(base.cast::<u8>().add(offset as usize).cast::<T>()) }.ok()
+}
+
+/// <https://github.com/torvalds/linux/blob/v6.12/arch/x86/include/asm/syscall.h#L90>
+#[inline(always)]
+fn in_order(registers: &Registers, compat: bool) -> [u64; 6] {
+    let Registers {
+        bx,
+        cx,
+        dx,
+        si,
+        di,
+        bp,
+        r10,
+        r8,
+        r9,
+        ..
+    } = *registers;
+    if compat {
+        [bx, cx, dx, si, di, bp].map(|value| value & 0xFFFF_FFFF)
+    } else {
+        [di, si, dx, r10, r8, r9]
+    }
+}

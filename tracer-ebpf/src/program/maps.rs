@@ -1,0 +1,50 @@
+//! The maps. Sizes written here are for one scope; the loader sets the real ones. Each line that sets a
+//! bound has a counter for what happens when it is reached.
+
+use aya_ebpf::macros::map;
+use aya_ebpf::maps::{Array, HashMap, PerCpuArray, PerCpuHashMap, RingBuf};
+use seccomp_tracer_ebpf::{
+    OddKey, SLOT_LEN, TABLE_LEN, Tracked, TupleCount, TupleKey, abi, counter,
+};
+
+/// How often each call was made, by slot and `table_index`. Cannot be full.
+#[map]
+pub(crate) static CALLS: PerCpuArray<u64> = PerCpuArray::with_max_entries(SLOT_LEN, 0);
+
+/// What to track, by ABI and number; filled by the loader. Cannot be full.
+#[map]
+pub(crate) static TRACKED: Array<Tracked> = Array::with_max_entries(abi::COUNT * TABLE_LEN, 0);
+
+/// How often each tuple was seen. When it is full the call is marked unbounded and `TUPLES_FULL` counts.
+#[map]
+pub(crate) static TUPLES: PerCpuHashMap<TupleKey, u64> =
+    PerCpuHashMap::with_max_entries(1 << 14, 0);
+
+/// How many tuples each call has, by slot and `table_index`. Cannot be full.
+#[map]
+pub(crate) static TUPLE_COUNTS: Array<TupleCount> = Array::with_max_entries(SLOT_LEN, 0);
+
+/// How often numbers without a place in the tables were used. When it is full `ODD_FULL` counts.
+#[map]
+pub(crate) static ODD_CALLS: PerCpuHashMap<OddKey, u64> =
+    PerCpuHashMap::with_max_entries(1 << 12, 0);
+
+/// Whether a scope records yet, by slot. Cannot be full.
+#[map]
+pub(crate) static ARMED: Array<u32> = Array::with_max_entries(1, 0);
+
+/// Slot by cgroup id, when every child is a scope. When the slots are used up `SCOPES_FULL` counts.
+#[map]
+pub(crate) static SLOTS: HashMap<u64, u32> = HashMap::with_max_entries(1, 0);
+
+/// Slots handed out by each CPU.
+#[map]
+pub(crate) static SLOTS_USED: PerCpuArray<u32> = PerCpuArray::with_max_entries(1, 0);
+
+/// First sightings. When it is full `EVENT` counts.
+#[map]
+pub(crate) static EVENTS: RingBuf = RingBuf::with_byte_size(1 << 20, 0);
+
+/// What was lost, by [`counter`].
+#[map]
+pub(crate) static COUNTERS: PerCpuArray<u64> = PerCpuArray::with_max_entries(counter::COUNT, 0);

@@ -1,0 +1,54 @@
+//! First sightings, and counters of losses.
+
+use super::maps::{COUNTERS, EVENTS};
+use aya_ebpf::helpers::generated::bpf_ktime_get_ns;
+use aya_ebpf::helpers::{bpf_get_current_comm, bpf_get_current_pid_tgid};
+use seccomp_tracer_ebpf::{Event, TUPLE_LEN, counter, event};
+
+/// What a call is, once its ABI is known.
+#[derive(Clone, Copy)]
+pub(crate) struct Call {
+    pub(crate) slot: u32,
+    pub(crate) abi: u32,
+    pub(crate) filtered: bool,
+    pub(crate) number: i32,
+}
+
+/// Adds one to a counter and says whether it was zero: then it is worth a message.
+#[inline(always)]
+pub(crate) fn count(which: u32) -> bool {
+    let Some(value) = COUNTERS.get_ptr_mut(which) else {
+        return false;
+    };
+    // SAFETY: a per-CPU value; nothing else runs on this CPU meanwhile.
+    unsafe {
+        *value += 1;
+        *value == 1
+    }
+}
+
+/// Tells user space about something that happened for the first time.
+#[inline(never)]
+pub(crate) fn event(kind: u32, call: &Call, values: &[u64; TUPLE_LEN]) {
+    let event = Event {
+        kind,
+        slot: call.slot,
+        // SAFETY: the helper has no preconditions.
+        time_ns: unsafe { bpf_ktime_get_ns() },
+        pid: (bpf_get_current_pid_tgid() >> 32) as u32,
+        abi: call.abi,
+        filtered: call.filtered as u32,
+        number: call.number,
+        values: *values,
+        comm: bpf_get_current_comm().unwrap_or_default(),
+    };
+    if EVENTS.output::<Event>(event, 0).is_err() {
+        count(counter::EVENT);
+    }
+}
+
+/// A first call.
+#[inline(always)]
+pub(crate) fn first_call(call: &Call) {
+    event(event::CALL, call, &[0; TUPLE_LEN]);
+}

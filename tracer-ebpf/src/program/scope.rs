@@ -1,0 +1,146 @@
+//! Whether the current task is watched, and from when on.
+
+use super::access::read;
+use super::config;
+use super::maps::{ARMED, SLOTS, SLOTS_USED};
+use super::report::{self, Call};
+use aya_ebpf::helpers::generated::bpf_get_current_ancestor_cgroup_id;
+use core::ffi::c_void;
+use seccomp_tracer_ebpf::{abi, arming, counter, event};
+
+/// The slot of the scope that the current task is in; `None` for bystanders.
+///
+/// The ancestor at the scope's level is compared, not the task's own cgroup, so nested cgroups count.
+#[inline(always)]
+pub(crate) fn slot() -> Option<u32> {
+    let level = config::scope_level();
+    if ancestor(level) != config::scope_id() {
+        return None;
+    }
+    if config::children() == 0 {
+        Some(0)
+    } else {
+        child_slot(ancestor(level + 1))
+    }
+}
+
+#[inline(always)]
+fn ancestor(level: u32) -> u64 {
+    // SAFETY: the helper has no preconditions; a level below the task's own gives 0.
+    unsafe { bpf_get_current_ancestor_cgroup_id(level as i32) }
+}
+
+/// The slot of a child of the watched cgroup, given out at its first call.
+#[inline(always)]
+fn child_slot(id: u64) -> Option<u32> {
+    if id == 0 {
+        return None;
+    }
+    // SAFETY: entries are never removed while the program is attached.
+    match unsafe { SLOTS.get(id) } {
+        Some(&slot) => Some(slot),
+        None => new_slot(id),
+    }
+}
+
+/// Each CPU gives out every n-th slot, so that no two give out the same; this needs no atomic operation
+/// that kernels before 5.12 do not have.
+#[inline(never)]
+fn new_slot(id: u64) -> Option<u32> {
+    const NOT_THERE: u64 = 1;
+    let used = SLOTS_USED.get_ptr_mut(0)?;
+    // SAFETY: a per-CPU value; nothing else runs on this CPU meanwhile.
+    let turn = unsafe { *used };
+    // SAFETY: the helper has no preconditions.
+    let cpu = unsafe { aya_ebpf::helpers::bpf_get_smp_processor_id() };
+    let slot = turn * config::cpus() + cpu;
+    if slot >= config::slots() {
+        report::count(counter::SCOPES_FULL);
+        return None;
+    }
+    if SLOTS.insert(id, slot, NOT_THERE).is_err() {
+        // Another CPU was faster, or the map is full.
+        // SAFETY: as in `child_slot`.
+        let theirs = unsafe { SLOTS.get(id) }.copied();
+        if theirs.is_none() {
+            report::count(counter::SCOPES_FULL);
+        }
+        return theirs;
+    }
+    // SAFETY: as above.
+    unsafe { *used = turn + 1 };
+    let nobody = Call {
+        slot,
+        abi: 0,
+        filtered: false,
+        number: 0,
+    };
+    report::event(event::SCOPE, &nobody, &[id, 0, 0]);
+    Some(slot)
+}
+
+/// Whether the call is to be recorded; the exec that starts a scope is.
+#[inline(always)]
+pub(crate) fn is_armed(call: &Call, task: *const c_void) -> bool {
+    let mode = config::arming();
+    if mode == arming::AT_ONCE {
+        return true;
+    }
+    let Some(armed) = ARMED.get_ptr_mut(call.slot) else {
+        return false;
+    };
+    // SAFETY: an aligned word that only ever goes from 0 to 1.
+    if unsafe { armed.read_volatile() } == 1 {
+        return true;
+    }
+    if is_exec(call) && (mode == arming::FIRST_EXEC || is_in_container(task)) {
+        // SAFETY: as above.
+        unsafe { armed.write_volatile(1) };
+        report_start(call, task);
+        return true;
+    }
+    // A runtime may install the container's filter long before it starts the program; what it does in
+    // between, the profile must allow.
+    mode == arming::CONTAINER_EXEC && call.filtered
+}
+
+/// `execve` or `execveat`.
+#[inline(always)]
+fn is_exec(call: &Call) -> bool {
+    match call.abi {
+        abi::X86_64 => matches!(call.number, 59 | 322),
+        abi::I386 => matches!(call.number, 11 | 358),
+        _ => matches!(call.number, 520 | 545),
+    }
+}
+
+/// Whether the task has left the engine's mount namespace. A runtime may execute itself again before it
+/// sets up the container; that is not the container's start.
+#[inline(always)]
+fn is_in_container(task: *const c_void) -> bool {
+    let inode = mount_namespace(task);
+    inode != Some(config::host_mount_namespace()) && inode != Some(config::engine_mount_namespace())
+}
+
+#[inline(always)]
+fn mount_namespace(task: *const c_void) -> Option<u32> {
+    let nsproxy: *const c_void = read(task, config::task_nsproxy())?;
+    let namespace: *const c_void = read(nsproxy, config::nsproxy_mnt_ns())?;
+    read(namespace, config::mnt_ns_inum())
+}
+
+/// Tells user space with which rights the target starts.
+#[inline(always)]
+fn report_start(call: &Call, task: *const c_void) {
+    const NO_NEW_PRIVS: u64 = 1;
+    let cred: Option<*const c_void> = read(task, config::task_cred());
+    let bounding: Option<u64> = cred.and_then(|cred| read(cred, config::cred_cap_bset()));
+    let mode: Option<u32> = read(task, config::task_seccomp_mode());
+    let flags: Option<u64> = read(task, config::task_atomic_flags());
+    let values = [
+        bounding.unwrap_or(0),
+        u64::from(mode.unwrap_or(0)),
+        flags.unwrap_or(0) & NO_NEW_PRIVS,
+    ];
+    report::event(event::ARMED, call, &values);
+}
