@@ -14,6 +14,8 @@ pub mod recording;
 
 pub mod report;
 
+pub mod probe;
+
 mod cli;
 
 pub use cli::main;

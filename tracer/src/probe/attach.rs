@@ -1,0 +1,429 @@
+//! Loading, attaching, detaching.
+
+use super::btf::BtfError;
+use super::counts::{self, Snapshot, Wire};
+use super::offsets;
+use super::sighting::Event;
+use crate::recording::{Loss, Losses};
+use crate::syscall::{self, Abi, catalog};
+use aya::maps::{Array, HashMap, Map, MapData, MapError, PerCpuArray, PerCpuHashMap, RingBuf};
+use aya::programs::{BtfTracePoint, ProgramError, ProgramInfo, RawTracePoint};
+use aya::{Btf, Ebpf, EbpfError, EbpfLoader};
+use aya_log::EbpfLogger;
+use seccomp_tracer_ebpf as wire;
+use std::fmt;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+
+/// The compiled kernel side; `cargo xtask ebpf --check` proves that it is what its source gives.
+static OBJECT: &[u8] = aya::include_bytes_aligned!("../../../tracer-ebpf/seccomp-tracer.bpf.o");
+
+/// Where kernels show their BTF.
+const BTF_PATH: &str = "/sys/kernel/btf/vmlinux";
+
+/// Distinct tuples kept for one call; ioctl-heavy programs use about a hundred.
+const TUPLES_PER_CALL: u32 = 256;
+
+/// What to watch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Watch {
+    /// Which tasks.
+    pub scope: Scope,
+    /// From when on.
+    pub start: Start,
+    /// Leaves the typed hook aside, to try what older kernels get.
+    pub raw_tracepoint: bool,
+}
+
+/// Which tasks are watched: those in a cgroup or below it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Scope {
+    /// Id of the cgroup: the inode number of its directory in the v2 hierarchy.
+    pub cgroup_id: u64,
+    /// Its depth below the root cgroup.
+    pub level: u32,
+    /// If above zero, each of that many children is a scope of its own, and the cgroup itself is none.
+    pub children_max: u32,
+}
+
+/// From when on a scope is recorded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// At once.
+    Now,
+    /// From its first exec on.
+    FirstExec,
+    /// From the first exec outside of these mount namespaces (inode numbers) on, and whatever is done under
+    /// a seccomp filter before.
+    ContainerExec([u32; 2]),
+}
+
+/// Which hook is in use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Attachment {
+    /// `tp_btf/sys_enter`.
+    BtfTracepoint,
+    /// `raw_tp/sys_enter`.
+    RawTracepoint,
+}
+
+impl fmt::Display for Attachment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::BtfTracepoint => "tp_btf/sys_enter",
+            Self::RawTracepoint => "raw_tp/sys_enter",
+        })
+    }
+}
+
+/// Why the kernel cannot be watched.
+#[derive(Debug, thiserror::Error)]
+pub enum ProbeError {
+    /// The kernel does not show its types.
+    #[error("cannot read `{BTF_PATH}`")]
+    NoBtf(#[source] std::io::Error),
+    /// Its types lack something that we need.
+    #[error("cannot use `{BTF_PATH}`")]
+    Btf(#[source] BtfError),
+    /// aya cannot read them.
+    #[error("cannot use `{BTF_PATH}`")]
+    KernelBtf(#[source] aya::BtfError),
+    /// The kernel refuses the maps or the program.
+    #[error("cannot load the eBPF program")]
+    Load(#[source] EbpfError),
+    /// The kernel refuses to attach.
+    #[error("cannot attach to tracepoint `raw_syscalls:sys_enter`")]
+    Attach(#[source] ProgramError),
+    /// A map cannot be read or written.
+    #[error("cannot use eBPF map `{name}`")]
+    Map {
+        /// Its name.
+        name: &'static str,
+        /// Why.
+        source: MapError,
+    },
+}
+
+/// The maps that are read or written after loading.
+pub(super) struct Maps {
+    pub(super) calls: PerCpuArray<MapData, u64>,
+    pub(super) tuples: PerCpuHashMap<MapData, Wire<wire::TupleKey>, u64>,
+    pub(super) tuple_counts: Array<MapData, Wire<wire::TupleCount>>,
+    pub(super) odd_calls: PerCpuHashMap<MapData, Wire<wire::OddKey>, u64>,
+    counters: PerCpuArray<MapData, u64>,
+    slots: HashMap<MapData, u64, u32>,
+}
+
+/// The attached kernel side. Dropping it detaches and frees everything.
+pub struct Probe {
+    ebpf: Ebpf,
+    attachment: Attachment,
+    maps: Maps,
+    events: RingBuf<MapData>,
+    messages: EbpfLogger<&'static dyn log::Log>,
+}
+
+impl Probe {
+    /// Loads the program and attaches it; from here on nothing of the scope is missed.
+    ///
+    /// # Errors
+    ///
+    /// [`ProbeError`] if the kernel has no BTF or refuses the program.
+    pub fn attach(watch: &Watch) -> Result<Self, ProbeError> {
+        let types = std::fs::read(BTF_PATH).map_err(ProbeError::NoBtf)?;
+        let found = Wire(offsets::find(&types).map_err(ProbeError::Btf)?);
+        drop(types);
+        let config = Wire(config(watch));
+        let slots = config.0.slots;
+        let btf = Btf::from_sys_fs().map_err(ProbeError::KernelBtf)?;
+        raise_memory_limit();
+        let mut ebpf = EbpfLoader::new()
+            .btf(Some(&btf))
+            .override_global("CONFIG", &config, true)
+            .override_global("OFFSETS", &found, true)
+            .map_max_entries("CALLS", slots * wire::SLOT_LEN)
+            .map_max_entries("TUPLE_COUNTS", slots * wire::SLOT_LEN)
+            .map_max_entries("ARMED", slots)
+            .map_max_entries("SLOTS", slots)
+            .load(OBJECT)
+            .map_err(ProbeError::Load)?;
+        // Maps are taken after the programs are loaded: loading needs them all.
+        let attachment = load(&mut ebpf, &btf, watch.raw_tracepoint)?;
+        track_arguments(&mut ebpf)?;
+        let maps = Maps {
+            calls: take(&mut ebpf, "CALLS")?,
+            tuples: take(&mut ebpf, "TUPLES")?,
+            tuple_counts: take(&mut ebpf, "TUPLE_COUNTS")?,
+            odd_calls: take(&mut ebpf, "ODD_CALLS")?,
+            counters: take(&mut ebpf, "COUNTERS")?,
+            slots: take(&mut ebpf, "SLOTS")?,
+        };
+        let events = take(&mut ebpf, "EVENTS")?;
+        let messages = EbpfLogger::init(&mut ebpf).map_err(|_| ProbeError::Map {
+            name: "AYA_LOGS",
+            source: MapError::InvalidName {
+                name: "AYA_LOGS".to_owned(),
+            },
+        })?;
+        let mut probe = Self {
+            ebpf,
+            attachment,
+            maps,
+            events,
+            messages,
+        };
+        probe.start()?;
+        Ok(probe)
+    }
+
+    fn start(&mut self) -> Result<(), ProbeError> {
+        let attached = match self.attachment {
+            Attachment::BtfTracepoint => btf_program(&mut self.ebpf)?.attach().map(drop),
+            Attachment::RawTracepoint => raw_program(&mut self.ebpf)?.attach("sys_enter").map(drop),
+        };
+        attached.map_err(ProbeError::Attach)
+    }
+
+    /// Detaches; maps stay readable and no longer change.
+    ///
+    /// # Errors
+    ///
+    /// [`ProbeError::Attach`] if the kernel does not let go.
+    pub fn detach(&mut self) -> Result<(), ProbeError> {
+        let unloaded = match self.attachment {
+            Attachment::BtfTracepoint => btf_program(&mut self.ebpf)?.unload(),
+            Attachment::RawTracepoint => raw_program(&mut self.ebpf)?.unload(),
+        };
+        unloaded.map_err(ProbeError::Attach)
+    }
+
+    /// Which hook is in use.
+    #[must_use]
+    pub fn attachment(&self) -> Attachment {
+        self.attachment
+    }
+
+    /// The next first sighting that waits, if any. Entries that are none of ours are skipped.
+    pub fn next_event(&mut self) -> Option<Event> {
+        loop {
+            let item = self.events.next()?;
+            if let Some(event) = Event::from_bytes(&item) {
+                return Some(event);
+            }
+        }
+    }
+
+    /// Becomes readable when there is a first sighting.
+    #[must_use]
+    pub fn events_fd(&self) -> BorrowedFd<'_> {
+        self.events.as_fd()
+    }
+
+    /// Passes the kernel side's messages on to the program's log.
+    pub fn flush_messages(&mut self) {
+        self.messages.flush();
+    }
+
+    /// Everything kept for a scope.
+    ///
+    /// # Errors
+    ///
+    /// [`ProbeError::Map`] if a map cannot be read.
+    pub fn snapshot(&self, slot: u32) -> Result<Snapshot, ProbeError> {
+        counts::snapshot(&self.maps, slot)
+    }
+
+    /// Calls and how often they were made, without arguments: cheap enough for every second.
+    ///
+    /// # Errors
+    ///
+    /// [`ProbeError::Map`] if a map cannot be read.
+    pub fn call_counts(&self, slot: u32) -> Result<Snapshot, ProbeError> {
+        counts::calls(&self.maps, slot)
+    }
+
+    /// Slots in use, with the ids of their cgroups; empty unless children are watched.
+    ///
+    /// # Errors
+    ///
+    /// [`ProbeError::Map`] if the map cannot be read.
+    pub fn slots(&self) -> Result<Vec<(u32, u64)>, ProbeError> {
+        let entries = self
+            .maps
+            .slots
+            .iter()
+            .map(|entry| entry.map(|(id, slot)| (slot, id)));
+        let mut slots = entries
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(map_error("SLOTS"))?;
+        slots.sort_unstable();
+        Ok(slots)
+    }
+
+    /// What could not be kept so far.
+    ///
+    /// # Errors
+    ///
+    /// [`ProbeError::Map`] if the counters cannot be read.
+    pub fn losses(&self) -> Result<Losses, ProbeError> {
+        let counter = |index: u32| {
+            let values = self
+                .maps
+                .counters
+                .get(&index, 0)
+                .map_err(map_error("COUNTERS"))?;
+            Ok(values.iter().sum::<u64>())
+        };
+        let mut losses = Losses::default();
+        losses.set(Loss::UnknownAbi, counter(wire::counter::UNKNOWN_ABI)?);
+        losses.set(Loss::OddNumberMapFull, counter(wire::counter::ODD_FULL)?);
+        losses.set(Loss::MapError, counter(wire::counter::MAP_ERROR)?);
+        losses.set(Loss::ScopesFull, counter(wire::counter::SCOPES_FULL)?);
+        losses.set(Loss::Sighting, counter(wire::counter::EVENT)?);
+        losses.set(Loss::Recursion, self.recursion_misses());
+        Ok(losses)
+    }
+
+    /// How often the kernel skipped the program because it was already running on that CPU. aya does not
+    /// offer it; `/proc/self/fdinfo` has it since Linux 5.12.
+    fn recursion_misses(&self) -> u64 {
+        let info = self.program_info();
+        let fd = info.and_then(|info| info.fd().ok());
+        let text = fd.and_then(|fd| {
+            let path = format!("/proc/self/fdinfo/{}", fd.as_fd().as_raw_fd());
+            std::fs::read_to_string(path).ok()
+        });
+        let text = text.unwrap_or_default();
+        let value = text
+            .lines()
+            .find_map(|line| line.strip_prefix("recursion_misses:"));
+        value
+            .and_then(|value| value.trim().parse().ok())
+            .unwrap_or(0)
+    }
+
+    fn program_info(&self) -> Option<ProgramInfo> {
+        let name = program_name(self.attachment);
+        self.ebpf.program(name)?.info().ok()
+    }
+}
+
+fn program_name(attachment: Attachment) -> &'static str {
+    match attachment {
+        Attachment::BtfTracepoint => "sys_enter_btf",
+        Attachment::RawTracepoint => "sys_enter_raw",
+    }
+}
+
+fn config(watch: &Watch) -> wire::Config {
+    let cpus = aya::util::nr_cpus().map_or(1, |cpus| u32::try_from(cpus).unwrap_or(u32::MAX));
+    let (arming, host_mount_namespaces) = match watch.start {
+        Start::Now => (wire::arming::AT_ONCE, [0; 2]),
+        Start::FirstExec => (wire::arming::FIRST_EXEC, [0; 2]),
+        Start::ContainerExec(namespaces) => (wire::arming::CONTAINER_EXEC, namespaces),
+    };
+    let children = watch.scope.children_max;
+    wire::Config {
+        scope_id: watch.scope.cgroup_id,
+        scope_level: watch.scope.level,
+        children: u32::from(children > 0),
+        arming,
+        // Each CPU gives out slots of its own, so each needs as many as there may be children.
+        slots: if children > 0 {
+            children.saturating_mul(cpus)
+        } else {
+            1
+        },
+        tuples_per_call: TUPLES_PER_CALL,
+        cpus,
+        host_mount_namespaces,
+    }
+}
+
+/// Kernels before 5.11 charge maps to the limit on locked memory. Where it cannot be raised, loading says
+/// what is wrong, if anything is.
+fn raise_memory_limit() {
+    use rustix::process::{Resource, Rlimit, setrlimit};
+    let _ = setrlimit(
+        Resource::Memlock,
+        Rlimit {
+            current: None,
+            maximum: None,
+        },
+    );
+}
+
+/// Loads one of the two programs.
+fn load(ebpf: &mut Ebpf, btf: &Btf, raw_tracepoint: bool) -> Result<Attachment, ProbeError> {
+    if !raw_tracepoint {
+        match btf_program(ebpf)?.load("sys_enter", btf) {
+            Ok(()) => return Ok(Attachment::BtfTracepoint),
+            Err(error) => log::debug!("no tp_btf/sys_enter here, trying raw_tp: {error}"),
+        }
+    }
+    raw_program(ebpf)?.load().map_err(ProbeError::Attach)?;
+    Ok(Attachment::RawTracepoint)
+}
+
+fn btf_program(ebpf: &mut Ebpf) -> Result<&mut BtfTracePoint, ProbeError> {
+    let program = ebpf.program_mut(program_name(Attachment::BtfTracepoint));
+    program
+        .expect("in the object")
+        .try_into()
+        .map_err(ProbeError::Attach)
+}
+
+fn raw_program(ebpf: &mut Ebpf) -> Result<&mut RawTracePoint, ProbeError> {
+    let program = ebpf.program_mut(program_name(Attachment::RawTracepoint));
+    program
+        .expect("in the object")
+        .try_into()
+        .map_err(ProbeError::Attach)
+}
+
+/// Tells the program which arguments to keep.
+fn track_arguments(ebpf: &mut Ebpf) -> Result<(), ProbeError> {
+    let mut map: Array<_, Wire<wire::Tracked>> = take(ebpf, "TRACKED")?;
+    let abis = [
+        (wire::abi::X86_64, Abi::X86_64),
+        (wire::abi::I386, Abi::I386),
+        (wire::abi::X32, Abi::X32),
+    ];
+    for (index, abi) in abis {
+        for call in syscall::calls(abi) {
+            let arguments = call.name().map_or(&[][..], catalog::tracked);
+            let number = u32::try_from(call.number)
+                .ok()
+                .filter(|&number| number < wire::TABLE_LEN);
+            if let (Some(number), false) = (number, arguments.is_empty()) {
+                let at = index * wire::TABLE_LEN + number;
+                map.set(at, Wire(tracked(arguments)), 0)
+                    .map_err(map_error("TRACKED"))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn tracked(arguments: &[catalog::Argument]) -> wire::Tracked {
+    let mut tracked = wire::Tracked::default();
+    for (place, argument) in arguments.iter().take(wire::TUPLE_LEN).enumerate() {
+        tracked.masks[place] = argument.mask();
+        tracked.indexes[place] = argument.index;
+        tracked.len += 1;
+    }
+    tracked
+}
+
+fn take<M: TryFrom<Map, Error = MapError>>(
+    ebpf: &mut Ebpf,
+    name: &'static str,
+) -> Result<M, ProbeError> {
+    let map = ebpf.take_map(name).expect("in the object");
+    map.try_into().map_err(map_error(name))
+}
+
+pub(super) fn map_error(name: &'static str) -> impl Fn(MapError) -> ProbeError {
+    move |source| ProbeError::Map { name, source }
+}
+
+const _: () = assert!(catalog::TRACKED_MAX == wire::TUPLE_LEN);

@@ -1,0 +1,130 @@
+//! What the kernel side has kept, read out of its maps.
+
+use super::attach::{Maps, ProbeError, map_error};
+use super::sighting::fact_key;
+use crate::recording::FactKey;
+use crate::syscall::catalog;
+use aya::Pod;
+use seccomp_tracer_ebpf as wire;
+use std::collections::BTreeMap;
+
+/// Everything kept for one scope.
+pub type Snapshot = BTreeMap<FactKey, CallCount>;
+
+/// What is kept for one call.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CallCount {
+    /// How often it was made, on all CPUs together.
+    pub count: u64,
+    /// The tracked argument positions; empty when none are.
+    pub indexes: Vec<u8>,
+    /// How often each tuple was seen; as many values as indexes.
+    pub tuples: BTreeMap<Vec<u64>, u64>,
+    /// Whether there were more tuples than were kept.
+    pub unbounded: bool,
+}
+
+/// A wire type as a map value or key.
+#[derive(Clone, Copy)]
+#[repr(transparent)]
+pub(super) struct Wire<T>(pub(super) T);
+
+// SAFETY: the wire types are `repr(C)`, integers only, without padding, so any bytes are a value.
+unsafe impl Pod for Wire<wire::TupleKey> {}
+// SAFETY: as above.
+unsafe impl Pod for Wire<wire::OddKey> {}
+// SAFETY: as above.
+unsafe impl Pod for Wire<wire::TupleCount> {}
+// SAFETY: as above.
+unsafe impl Pod for Wire<wire::Tracked> {}
+// SAFETY: as above.
+unsafe impl Pod for Wire<wire::Config> {}
+// SAFETY: as above.
+unsafe impl Pod for Wire<wire::Offsets> {}
+
+/// Reads everything kept for a scope.
+pub(super) fn snapshot(maps: &Maps, slot: u32) -> Result<Snapshot, ProbeError> {
+    let mut snapshot = calls(maps, slot)?;
+    tuples(maps, slot, &mut snapshot)?;
+    unbounded(maps, slot, &mut snapshot)?;
+    Ok(snapshot)
+}
+
+/// Reads calls and how often they were made, without arguments.
+pub(super) fn calls(maps: &Maps, slot: u32) -> Result<Snapshot, ProbeError> {
+    let mut snapshot = Snapshot::new();
+    for index in 0..wire::SLOT_LEN {
+        let counts = maps
+            .calls
+            .get(&(slot * wire::SLOT_LEN + index), 0)
+            .map_err(map_error("CALLS"))?;
+        let (abi, filtered, number) = wire::table_call(index);
+        add(
+            &mut snapshot,
+            fact_key(abi, filtered, number),
+            counts.iter().sum(),
+        );
+    }
+    for entry in maps.odd_calls.iter() {
+        let (Wire(key), counts) = entry.map_err(map_error("ODD_CALLS"))?;
+        if key.slot == slot {
+            let fact = fact_key(key.abi, key.filtered != 0, key.number);
+            add(&mut snapshot, fact, counts.iter().sum());
+        }
+    }
+    Ok(snapshot)
+}
+
+fn add(snapshot: &mut Snapshot, key: Option<FactKey>, count: u64) {
+    let Some(key) = key.filter(|_| count > 0) else {
+        return;
+    };
+    let tracked = key.call.name().map_or(&[][..], catalog::tracked);
+    let indexes = tracked.iter().map(|argument| argument.index).collect();
+    snapshot.insert(
+        key,
+        CallCount {
+            count,
+            indexes,
+            ..CallCount::default()
+        },
+    );
+}
+
+fn tuples(maps: &Maps, slot: u32, snapshot: &mut Snapshot) -> Result<(), ProbeError> {
+    for entry in maps.tuples.iter() {
+        let (Wire(key), counts) = entry.map_err(map_error("TUPLES"))?;
+        if key.slot != slot {
+            continue;
+        }
+        let (abi, filtered, number) = wire::table_call(key.index);
+        let known = fact_key(abi, filtered, number).and_then(|key| snapshot.get_mut(&key));
+        // A call that was made after its count was read is in the next snapshot.
+        if let Some(call) = known {
+            let values = key.values[..call.indexes.len()].to_vec();
+            call.tuples.insert(values, counts.iter().sum());
+        }
+    }
+    Ok(())
+}
+
+fn unbounded(maps: &Maps, slot: u32, snapshot: &mut Snapshot) -> Result<(), ProbeError> {
+    for (key, call) in snapshot {
+        let abi = wire_abi(*key);
+        let Some(index) = wire::table_index(abi, key.filtered, key.call.number) else {
+            continue;
+        };
+        let at = slot * wire::SLOT_LEN + index;
+        let Wire(count) = maps
+            .tuple_counts
+            .get(&at, 0)
+            .map_err(map_error("TUPLE_COUNTS"))?;
+        call.unbounded = count.unbounded != 0;
+    }
+    Ok(())
+}
+
+fn wire_abi(key: FactKey) -> u32 {
+    let same = |&index: &u32| super::sighting::abi(index) == Some(key.call.abi);
+    (0..wire::abi::COUNT).find(same).unwrap_or(wire::abi::COUNT)
+}

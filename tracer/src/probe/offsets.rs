@@ -1,0 +1,19 @@
+//! The offsets that the program needs, looked up by name.
+
+use super::btf::{Btf, BtfError};
+use seccomp_tracer_ebpf::Offsets;
+
+/// Looks them up.
+pub(super) fn find(btf: &[u8]) -> Result<Offsets, BtfError> {
+    let btf = Btf::parse(btf)?;
+    Ok(Offsets {
+        task_status: btf.offset("task_struct.thread_info.status")?,
+        task_seccomp_mode: btf.offset("task_struct.seccomp.mode")?,
+        task_cred: btf.offset("task_struct.cred")?,
+        task_nsproxy: btf.offset("task_struct.nsproxy")?,
+        task_atomic_flags: btf.offset("task_struct.atomic_flags")?,
+        cred_cap_bset: btf.offset("cred.cap_bset")?,
+        nsproxy_mnt_ns: btf.offset("nsproxy.mnt_ns")?,
+        mnt_ns_inum: btf.offset("mnt_namespace.ns.inum")?,
+    })
+}
