@@ -15,6 +15,7 @@ pub mod recording;
 pub mod report;
 
 pub mod probe;
+pub mod session;
 
 mod cli;
 

@@ -1,0 +1,293 @@
+//! What is known so far: first sightings as they come, counts as they are read. Pure: times come in.
+
+use crate::probe::{Event, Origin, Snapshot, What};
+use crate::recording::{Arguments, CallFacts, FactKey, Sighting, TupleFacts, Tuples};
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+
+/// With which rights a target started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rights {
+    /// Bounding capability set.
+    pub capabilities: u64,
+    /// Whether it had a seccomp filter.
+    pub filtered: bool,
+    /// Whether it had no_new_privs set.
+    pub no_new_privs: bool,
+}
+
+/// Collects a session's facts.
+#[derive(Debug, Default)]
+pub struct Ledger {
+    start_ns: u64,
+    last_new_ns: u64,
+    rights: Option<Rights>,
+    cgroup_ids: Vec<u64>,
+    calls: BTreeMap<FactKey, Origin>,
+    tuples: BTreeMap<(FactKey, [u64; 3]), Origin>,
+    counts: BTreeMap<FactKey, u64>,
+    changed_ns: BTreeMap<FactKey, u64>,
+}
+
+impl Ledger {
+    /// A ledger for a window that starts now (`CLOCK_MONOTONIC`), or at the first exec, if one is awaited.
+    #[must_use]
+    pub fn new(now_ns: u64) -> Self {
+        Self {
+            start_ns: now_ns,
+            last_new_ns: now_ns,
+            ..Self::default()
+        }
+    }
+
+    /// Enters a first sighting. The earliest counts: each CPU reports its own.
+    pub fn enter(&mut self, event: Event) {
+        let Event { what, origin, .. } = event;
+        match what {
+            What::Armed {
+                capabilities,
+                filtered,
+                no_new_privs,
+            } => {
+                self.start_ns = origin.time_ns;
+                self.last_new_ns = origin.time_ns;
+                self.rights.get_or_insert(Rights {
+                    capabilities,
+                    filtered,
+                    no_new_privs,
+                });
+            }
+            What::Scope { cgroup_id } => self.cgroup_ids.push(cgroup_id),
+            What::Call(key) => {
+                let time_ns = origin.time_ns;
+                if keep_earliest(self.calls.entry(key), origin) {
+                    self.last_new_ns = self.last_new_ns.max(time_ns);
+                }
+            }
+            What::Tuple(key, values) => {
+                let time_ns = origin.time_ns;
+                if keep_earliest(self.tuples.entry((key, values)), origin) {
+                    self.last_new_ns = self.last_new_ns.max(time_ns);
+                }
+            }
+        }
+    }
+
+    /// Notes which counts changed since they were last read.
+    pub fn note_counts(&mut self, now_ns: u64, snapshot: &Snapshot) {
+        for (&key, call) in snapshot {
+            let before = self.counts.insert(key, call.count);
+            if before != Some(call.count) {
+                self.changed_ns.insert(key, now_ns);
+            }
+        }
+    }
+
+    /// How many calls and argument tuples are known.
+    #[must_use]
+    pub fn size(&self) -> (usize, usize) {
+        (self.calls.len(), self.tuples.len())
+    }
+
+    /// When the window started, `CLOCK_MONOTONIC`.
+    #[must_use]
+    pub fn start_ns(&self) -> u64 {
+        self.start_ns
+    }
+
+    /// Milliseconds from the window's start to the last new fact.
+    #[must_use]
+    pub fn last_new_ms(&self) -> u64 {
+        self.since_start_ms(self.last_new_ns)
+    }
+
+    /// When the last new fact was seen, `CLOCK_MONOTONIC`.
+    #[must_use]
+    pub fn last_new_ns(&self) -> u64 {
+        self.last_new_ns
+    }
+
+    /// The rights with which the target started, once it did.
+    #[must_use]
+    pub fn rights(&self) -> Option<Rights> {
+        self.rights
+    }
+
+    /// Ids of the cgroups of the scopes that were found, when children are watched.
+    #[must_use]
+    pub fn cgroup_ids(&self) -> &[u64] {
+        &self.cgroup_ids
+    }
+
+    /// Milliseconds from the window's start.
+    #[must_use]
+    pub fn since_start_ms(&self, time_ns: u64) -> u64 {
+        time_ns.saturating_sub(self.start_ns) / 1_000_000
+    }
+
+    /// The facts, from the last counts.
+    #[must_use]
+    pub fn facts(&self, end_ns: u64, snapshot: &Snapshot) -> BTreeMap<FactKey, CallFacts> {
+        let last_ms = |key, count| {
+            let unchanged = self.counts.get(key) == Some(&count);
+            let changed = self.changed_ns.get(key).copied().filter(|_| unchanged);
+            self.since_start_ms(changed.unwrap_or(end_ns))
+        };
+        let facts = snapshot.iter().map(|(key, call)| {
+            let tuples = || Tuples {
+                indexes: call.indexes.clone(),
+                seen: call
+                    .tuples
+                    .iter()
+                    .map(|(values, &count)| {
+                        (
+                            values.clone(),
+                            TupleFacts {
+                                count,
+                                first: self.tuple_sighting(*key, values),
+                            },
+                        )
+                    })
+                    .collect(),
+            };
+            let arguments = match (call.indexes.is_empty(), call.unbounded) {
+                (true, _) => Arguments::Untracked,
+                (false, false) => Arguments::Exact(tuples()),
+                (false, true) => Arguments::Unbounded(tuples()),
+            };
+            let first = self.calls.get(key).map(|origin| self.sighting(origin));
+            let last_ms = last_ms(key, call.count);
+            (
+                *key,
+                CallFacts {
+                    count: call.count,
+                    first,
+                    last_ms,
+                    arguments,
+                },
+            )
+        });
+        facts.collect()
+    }
+
+    fn tuple_sighting(&self, key: FactKey, values: &[u64]) -> Option<Sighting> {
+        let mut wide = [0; 3];
+        wide[..values.len()].copy_from_slice(values);
+        self.tuples
+            .get(&(key, wide))
+            .map(|origin| self.sighting(origin))
+    }
+
+    fn sighting(&self, origin: &Origin) -> Sighting {
+        Sighting {
+            at_ms: self.since_start_ms(origin.time_ns),
+            pid: origin.pid,
+            program: origin.program.clone(),
+        }
+    }
+}
+
+/// Says whether the key was new.
+fn keep_earliest<K: Ord>(entry: Entry<'_, K, Origin>, origin: Origin) -> bool {
+    match entry {
+        Entry::Vacant(vacant) => {
+            vacant.insert(origin);
+            true
+        }
+        Entry::Occupied(mut occupied) => {
+            if origin.time_ns < occupied.get().time_ns {
+                occupied.insert(origin);
+            }
+            false
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::probe::CallCount;
+    use crate::syscall::{Abi, Call};
+
+    fn key(number: i32) -> FactKey {
+        FactKey {
+            call: Call::new(Abi::X86_64, number),
+            filtered: false,
+        }
+    }
+
+    fn event(time_ms: u64, what: What) -> Event {
+        let origin = Origin {
+            time_ns: time_ms * 1_000_000,
+            pid: 7,
+            program: format!("p{time_ms}"),
+        };
+        Event {
+            slot: 0,
+            what,
+            origin,
+        }
+    }
+
+    #[test]
+    fn the_earliest_sighting_of_all_cpus_counts() {
+        let mut ledger = Ledger::new(0);
+        let armed = What::Armed {
+            capabilities: 1,
+            filtered: false,
+            no_new_privs: true,
+        };
+        ledger.enter(event(10, armed));
+        ledger.enter(event(30, What::Call(key(39))));
+        ledger.enter(event(20, What::Call(key(39))));
+        ledger.enter(event(25, What::Tuple(key(41), [2, 1, 0])));
+        assert_eq!(ledger.size(), (1, 1));
+        assert_eq!(ledger.last_new_ms(), 20);
+
+        let getpid = CallCount {
+            count: 5,
+            ..CallCount::default()
+        };
+        let socket = CallCount {
+            count: 1,
+            indexes: vec![0, 1, 2],
+            tuples: [(vec![2, 1, 0], 1)].into(),
+            unbounded: false,
+        };
+        ledger.note_counts(40_000_000, &[(key(39), getpid.clone())].into());
+        ledger.note_counts(50_000_000, &[(key(39), getpid.clone())].into());
+        let facts = ledger.facts(60_000_000, &[(key(39), getpid), (key(41), socket)].into());
+        let first = Sighting {
+            at_ms: 10,
+            pid: 7,
+            program: "p20".to_owned(),
+        };
+        assert_eq!(
+            facts[&key(39)],
+            CallFacts {
+                count: 5,
+                first: Some(first),
+                last_ms: 30,
+                arguments: Arguments::Untracked
+            }
+        );
+        let first = Some(Sighting {
+            at_ms: 15,
+            pid: 7,
+            program: "p25".to_owned(),
+        });
+        let seen = [(vec![2, 1, 0], TupleFacts { count: 1, first })].into();
+        assert_eq!(
+            facts[&key(41)].arguments,
+            Arguments::Exact(Tuples {
+                indexes: vec![0, 1, 2],
+                seen
+            })
+        );
+        assert_eq!(
+            facts[&key(41)].last_ms,
+            50,
+            "changed since the last reading: at the end"
+        );
+    }
+}

@@ -1,0 +1,12 @@
+//! A recording session: from the attached probe to a value, while waiting for what may end it.
+//!
+//! The only place with async. It knows the probe, a child process and the clock; it refuses to know about
+//! engines, files and the terminal.
+
+mod child;
+mod ledger;
+mod watch;
+
+pub use child::{Spawn, SpawnError};
+pub use ledger::{Ledger, Rights};
+pub use watch::{Ended, Limits, Observer, Progress, SessionError, Stop, Target, watch};

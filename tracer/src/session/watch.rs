@@ -1,0 +1,357 @@
+//! The loop that waits: for first sightings, for the command, for the clock, for the user.
+
+use super::child::{Spawn, SpawnError};
+use super::ledger::Ledger;
+use crate::probe::{Probe, ProbeError, Snapshot};
+use crate::recording::WindowEnd;
+use rustix::process::{Pid, Signal, kill_process};
+use rustix::time::{ClockId, clock_gettime};
+use std::io;
+use std::os::fd::{AsRawFd, RawFd};
+use std::process::ExitStatus;
+use std::time::Duration;
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+use tokio::process::Child;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::{Instant, MissedTickBehavior, interval};
+
+/// How often the scope is asked whether it is empty.
+const TICK: Duration = Duration::from_millis(50);
+
+/// Ticks between two readings of the counts.
+const TICKS_PER_READING: u32 = 20;
+
+/// What a command gets to end itself before it is killed.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// What is watched, as far as the loop has to know.
+pub trait Target {
+    /// Whether any process is left in the scope.
+    fn is_populated(&self) -> bool;
+
+    /// Ends what is left in the scope, if it is ours to end.
+    fn kill(&self);
+}
+
+/// Told what goes on.
+pub trait Observer {
+    /// About once a second.
+    fn progress(&mut self, progress: &Progress);
+
+    /// A scope was found among the children of the watched cgroup.
+    fn scope_found(&mut self, cgroup_id: u64);
+}
+
+/// Where a recording stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// Distinct calls.
+    pub calls: usize,
+    /// Distinct argument tuples.
+    pub tuples: usize,
+    /// Milliseconds since the window's start.
+    pub elapsed_ms: u64,
+    /// Milliseconds since the last new fact.
+    pub idle_ms: u64,
+    /// Facts that may be missing.
+    pub missing: u64,
+}
+
+/// What ends a recording beside the target's own end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Limits {
+    /// After this time.
+    pub duration: Option<Duration>,
+    /// After this time without a new fact.
+    pub idle: Option<Duration>,
+}
+
+/// When the target's own end ends the recording.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// When the scope is empty and the command, if there is one, has ended. Limits end the command first.
+    WhenEmpty,
+    /// As above, and limits leave the target alone.
+    WhenEmptyOrLimit,
+}
+
+/// How a session ended.
+pub struct Ended {
+    /// What is known.
+    pub ledger: Ledger,
+    /// The last counts of all scopes together.
+    pub snapshot: Snapshot,
+    /// `CLOCK_MONOTONIC`.
+    pub end_ns: u64,
+    /// What ended it.
+    pub end: WindowEnd,
+    /// How the command ended, if there was one.
+    pub status: Option<ExitStatus>,
+}
+
+/// Why a session could not be held.
+#[derive(Debug, thiserror::Error)]
+pub enum SessionError {
+    /// The command could not be started.
+    #[error(transparent)]
+    Spawn(#[from] SpawnError),
+    /// The kernel side could not be read.
+    #[error(transparent)]
+    Probe(#[from] ProbeError),
+    /// The operating system refused something that the loop stands on.
+    #[error("cannot wait for events")]
+    Wait(#[source] io::Error),
+}
+
+/// Watches until the end and reads everything.
+///
+/// # Errors
+///
+/// [`SessionError`] if the command cannot be started or the kernel side cannot be read.
+pub fn watch(
+    probe: &mut Probe,
+    command: Option<Spawn>,
+    target: &dyn Target,
+    stop: Stop,
+    limits: Limits,
+    observer: &mut dyn Observer,
+) -> Result<Ended, SessionError> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    let runtime = runtime.map_err(SessionError::Wait)?;
+    runtime.block_on(async {
+        let child = command.map(Spawn::start).transpose()?;
+        let session = Session {
+            ledger: Ledger::new(now_ns()),
+            child,
+            status: None,
+            ending: None,
+            started: Instant::now(),
+            stop,
+            limits,
+        };
+        session.run(probe, target, observer).await
+    })
+}
+
+struct Session {
+    ledger: Ledger,
+    child: Option<Child>,
+    status: Option<ExitStatus>,
+    /// Why and since when the target is being ended.
+    ending: Option<(WindowEnd, Instant)>,
+    started: Instant,
+    stop: Stop,
+    limits: Limits,
+}
+
+/// The descriptor of the ring buffer, borrowed for the reactor; the probe outlives it.
+struct Borrowed(RawFd);
+
+impl AsRawFd for Borrowed {
+    fn as_raw_fd(&self) -> RawFd {
+        self.0
+    }
+}
+
+impl Session {
+    async fn run(
+        mut self,
+        probe: &mut Probe,
+        target: &dyn Target,
+        observer: &mut dyn Observer,
+    ) -> Result<Ended, SessionError> {
+        let fd = Borrowed(probe.events_fd().as_raw_fd());
+        let events = AsyncFd::try_with_interest(fd, Interest::READABLE)
+            .map_err(|error| SessionError::Wait(error.into_parts().1))?;
+        let mut interrupt = signal(SignalKind::interrupt()).map_err(SessionError::Wait)?;
+        let mut terminate = signal(SignalKind::terminate()).map_err(SessionError::Wait)?;
+        let mut tick = interval(TICK);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut ticks = 0;
+        let end = loop {
+            tokio::select! {
+                ready = events.readable() => {
+                    ready.map_err(SessionError::Wait)?.clear_ready();
+                    self.drain(probe, observer);
+                }
+                _ = interrupt.recv() => self.interrupted(Signal::INT, target),
+                _ = terminate.recv() => self.interrupted(Signal::TERM, target),
+                status = wait(self.child.as_mut()), if self.status.is_none() => {
+                    self.status = Some(status.map_err(SessionError::Wait)?);
+                }
+                _ = tick.tick() => {
+                    ticks += 1;
+                    if ticks % TICKS_PER_READING == 0 {
+                        self.read(probe, observer)?;
+                    }
+                    self.check_limits(target);
+                }
+            }
+            if let Some(end) = self.end(target) {
+                break end;
+            }
+        };
+        drop(events);
+        self.finish(probe, observer, end)
+    }
+
+    /// Takes in all first sightings that wait.
+    fn drain(&mut self, probe: &mut Probe, observer: &mut dyn Observer) {
+        while let Some(event) = probe.next_event() {
+            let found = self.ledger.cgroup_ids().len();
+            self.ledger.enter(event);
+            if let Some(&id) = self.ledger.cgroup_ids().get(found) {
+                observer.scope_found(id);
+            }
+        }
+        probe.flush_messages();
+    }
+
+    /// Reads the counts and tells how it stands.
+    fn read(&mut self, probe: &mut Probe, observer: &mut dyn Observer) -> Result<(), SessionError> {
+        self.drain(probe, observer);
+        let now = now_ns();
+        for slot in slots(probe, &self.ledger)? {
+            self.ledger.note_counts(now, &probe.call_counts(slot)?);
+        }
+        let (calls, tuples) = self.ledger.size();
+        let elapsed_ms = self.ledger.since_start_ms(now);
+        observer.progress(&Progress {
+            calls,
+            tuples,
+            elapsed_ms,
+            idle_ms: elapsed_ms.saturating_sub(self.ledger.last_new_ms()),
+            missing: probe.losses()?.missing(),
+        });
+        Ok(())
+    }
+
+    /// The user wants it to end. Once is a wish, twice an order.
+    fn interrupted(&mut self, which: Signal, target: &dyn Target) {
+        if self.ending.is_some() {
+            target.kill();
+            return;
+        }
+        self.begin_end(WindowEnd::Interrupted);
+        // At a terminal, Ctrl-C reaches the command without us.
+        let reached = which == Signal::INT && rustix::termios::isatty(io::stdin());
+        if !reached {
+            self.signal_child(which);
+        }
+    }
+
+    fn check_limits(&mut self, target: &dyn Target) {
+        if let Some((_, since)) = self.ending {
+            if since.elapsed() >= GRACE {
+                target.kill();
+            }
+            return;
+        }
+        let idle = Duration::from_nanos(now_ns().saturating_sub(self.ledger.last_new_ns()));
+        let end = if self
+            .limits
+            .duration
+            .is_some_and(|limit| self.started.elapsed() >= limit)
+        {
+            WindowEnd::Duration
+        } else if self.limits.idle.is_some_and(|limit| idle >= limit) {
+            WindowEnd::Idle
+        } else {
+            return;
+        };
+        self.begin_end(end);
+        self.signal_child(Signal::TERM);
+    }
+
+    fn begin_end(&mut self, end: WindowEnd) {
+        self.ending = Some((end, Instant::now()));
+    }
+
+    fn signal_child(&self, which: Signal) {
+        let id = self.child.as_ref().and_then(Child::id);
+        let id = id
+            .and_then(|id| i32::try_from(id).ok())
+            .and_then(Pid::from_raw);
+        if let Some(id) = id {
+            // Not yet waited for, so the id is still its own.
+            let _ = kill_process(id, which);
+        }
+    }
+
+    /// What ended the session, if anything did.
+    fn end(&self, target: &dyn Target) -> Option<WindowEnd> {
+        let ending = self.ending.map(|(end, _)| end);
+        if self.stop == Stop::WhenEmptyOrLimit && ending.is_some() {
+            return ending;
+        }
+        let child_is_gone = self.child.is_none() || self.status.is_some();
+        let is_over = child_is_gone && !target.is_populated();
+        is_over.then(|| ending.unwrap_or(WindowEnd::Empty))
+    }
+
+    /// Detaches first, so that the counts that are read are the last.
+    fn finish(
+        mut self,
+        probe: &mut Probe,
+        observer: &mut dyn Observer,
+        end: WindowEnd,
+    ) -> Result<Ended, SessionError> {
+        let end_ns = now_ns();
+        probe.detach()?;
+        self.drain(probe, observer);
+        let mut snapshot = Snapshot::new();
+        for slot in slots(probe, &self.ledger)? {
+            add(&mut snapshot, probe.snapshot(slot)?);
+        }
+        let Self { ledger, status, .. } = self;
+        Ok(Ended {
+            ledger,
+            snapshot,
+            end_ns,
+            end,
+            status,
+        })
+    }
+}
+
+/// The slots to read: those found, or the one that there is.
+fn slots(probe: &Probe, ledger: &Ledger) -> Result<Vec<u32>, ProbeError> {
+    let found = probe.slots()?;
+    if found.is_empty() && ledger.cgroup_ids().is_empty() {
+        return Ok(vec![0]);
+    }
+    Ok(found.into_iter().map(|(slot, _)| slot).collect())
+}
+
+/// Adds the counts of one scope to those of the others.
+fn add(sum: &mut Snapshot, other: Snapshot) {
+    for (key, call) in other {
+        let known = sum.entry(key).or_default();
+        known.count += call.count;
+        known.indexes = call.indexes;
+        known.unbounded |= call.unbounded;
+        for (values, count) in call.tuples {
+            *known.tuples.entry(values).or_default() += count;
+        }
+    }
+}
+
+/// Waits for the child; forever if there is none.
+async fn wait(child: Option<&mut Child>) -> io::Result<ExitStatus> {
+    match child {
+        Some(child) => child.wait().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// `CLOCK_MONOTONIC`, the clock of the kernel side.
+fn now_ns() -> u64 {
+    let now = clock_gettime(ClockId::Monotonic);
+    let seconds = now.tv_sec.unsigned_abs();
+    seconds
+        .saturating_mul(1_000_000_000)
+        .saturating_add(now.tv_nsec.unsigned_abs())
+}
