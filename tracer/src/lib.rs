@@ -15,6 +15,8 @@ pub mod recording;
 pub mod report;
 
 pub mod probe;
+pub mod target;
+
 pub mod session;
 
 mod cli;

@@ -1,0 +1,11 @@
+//! What can be watched, and what surrounds it: cgroups, processes, engines, and whether this machine can
+//! record at all.
+//!
+//! An edge: it reads `/proc` and `/sys` and runs the engine's client. It refuses to know about the kernel
+//! side, about time, and about the terminal. Reading and deciding are apart: whatever interprets a text from
+//! outside is a function from that text, and is tested on texts.
+
+mod mounts;
+
+pub mod cgroup;
+pub mod own_cgroup;
