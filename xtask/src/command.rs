@@ -2,9 +2,11 @@
 //!
 //! Knows nothing of what the commands are for.
 
+use crate::interrupt;
 use anyhow::{Context, Result, bail};
 use std::ffi::OsStr;
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::time::Duration;
 
 /// Whether root's rights are at hand: our own, through `sudo`, or not at all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,13 +95,55 @@ fn word(word: &OsStr) -> String {
 
 /// Runs a command to its end; anything but success is an error.
 pub(crate) fn run(command: &mut Command) -> Result<()> {
-    let status = command
-        .status()
-        .with_context(|| format!("cannot execute `{}`", typed(command)))?;
+    let status = wait(command)?;
     if !status.success() {
         bail!("`{}` failed: {status}", typed(command));
     }
     Ok(())
+}
+
+/// Runs a command to its end, which comes soon if we are asked to stop.
+pub(crate) fn wait(command: &mut Command) -> Result<ExitStatus> {
+    if interrupt::asked().is_some() {
+        bail!("interrupted");
+    }
+    let child = command
+        .spawn()
+        .with_context(|| format!("cannot execute `{}`", typed(command)))?;
+    let status = attend(child)?;
+    if interrupt::asked().is_some() {
+        bail!("interrupted");
+    }
+    Ok(status)
+}
+
+/// How often we look whether a child has ended or we are asked to stop.
+const ATTENTION_MS: u64 = 10;
+
+/// How long a child may take to stop when asked to.
+const PATIENCE_MS: u64 = 15_000;
+
+/// Waits for a child. If we are asked to stop, it is asked, too, and made to if it does not.
+pub(crate) fn attend(mut child: Child) -> Result<ExitStatus> {
+    let mut asked_ms = None;
+    loop {
+        if let Some(status) = child.try_wait().context("cannot wait for a child")? {
+            return Ok(status);
+        }
+        asked_ms = match (interrupt::asked(), asked_ms) {
+            (None, _) => None,
+            (Some(signal), None) => {
+                interrupt::send(child.id(), signal);
+                Some(0)
+            }
+            (Some(_), Some(waited)) if waited >= PATIENCE_MS => {
+                interrupt::send(child.id(), libc::SIGKILL);
+                Some(0)
+            }
+            (Some(_), Some(waited)) => Some(waited + ATTENTION_MS),
+        };
+        std::thread::sleep(Duration::from_millis(ATTENTION_MS));
+    }
 }
 
 /// Runs a command to its end and gives what it wrote to standard output, its last newline removed.

@@ -4,7 +4,7 @@
 //! The bytes must be the same on every machine and in every folder, so everything that could colour them is
 //! pinned: compiler, linker, profile, flags, environment, and the paths that debug information holds.
 
-use crate::command::{self, cargo, root, typed};
+use crate::command::{self, cargo, root};
 use crate::talk;
 use anyhow::{Context, Result, bail, ensure};
 use std::ffi::OsString;
@@ -248,6 +248,16 @@ fn has_source(sysroot: &Path) -> bool {
     sysroot
         .join("lib/rustlib/src/rust/library/core/src/lib.rs")
         .is_file()
+}
+
+/// Whether `core` cannot be built because its sources are not there.
+pub(crate) fn source_missing() -> bool {
+    !sysroot().is_ok_and(|sysroot| has_source(&sysroot))
+}
+
+/// Whether the linker is not there, or is another version.
+pub(crate) fn linker_missing() -> bool {
+    linker_version().as_deref() != Some(LINKER_VERSION)
 }
 
 /// The version of the installed linker.

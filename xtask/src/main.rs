@@ -5,6 +5,9 @@
 
 mod command;
 mod ebpf;
+mod engine;
+mod interrupt;
+mod setup;
 mod talk;
 
 use clap::{Parser, Subcommand};
@@ -21,12 +24,17 @@ struct CommandLine {
 
 #[derive(Subcommand)]
 enum Verb {
+    Setup(setup::Arguments),
     Ebpf(ebpf::Arguments),
+    Engine(engine::Arguments),
 }
 
 fn main() -> ExitCode {
     let command_line = CommandLine::parse();
+    interrupt::listen();
     let result = match command_line.verb {
+        Verb::Setup(arguments) => setup::run(&arguments),
+        Verb::Engine(arguments) => engine::run(&arguments),
         Verb::Ebpf(arguments) => ebpf::run(&arguments),
     };
     match result {

@@ -1,0 +1,269 @@
+//! Installs what is missing: Debian packages, the source of Rust's `core`, and the eBPF linker.
+//!
+//! What is there is left alone, wherever it came from; the evidence is the file or program itself, not the
+//! package. No service is ever started: what the packages bring is used by hand.
+
+use crate::command::{self, Root, cargo, find, root};
+use crate::ebpf;
+use crate::talk;
+use anyhow::{Context, Result, bail, ensure};
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+/// Install what building, testing and demonstrating needs and this machine lacks (Debian, Ubuntu).
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// Only say what is missing; the exit code is 1 if anything is.
+    #[arg(long)]
+    check: bool,
+}
+
+/// What something is needed for. Each includes those before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Purpose {
+    /// To build the product.
+    Build,
+    /// To demonstrate it.
+    Demo,
+    /// To pass the tests, which rebuild the kernel side, too.
+    Test,
+}
+
+/// How it shows that something is there.
+enum Evidence {
+    /// A program on the path.
+    Program(&'static str),
+    /// A file, one of these.
+    File(&'static [&'static str]),
+    /// A library that the compiler finds.
+    Header(&'static str),
+}
+
+/// Something that a Debian package brings.
+struct Need {
+    package: &'static str,
+    evidence: Evidence,
+    purpose: Purpose,
+}
+
+/// Shorthand, so that the table reads as one.
+const fn need(purpose: Purpose, package: &'static str, evidence: Evidence) -> Need {
+    Need {
+        package,
+        evidence,
+        purpose,
+    }
+}
+
+use Evidence::{File, Header, Program};
+use Purpose::{Build, Demo, Test};
+
+/// Everything that is needed from Debian.
+const NEEDS: &[Need] = &[
+    need(Build, "gcc", Program("cc")),
+    need(Build, "libc6-dev", Header("stdio.h")),
+    need(Build, "libseccomp-dev", Header("seccomp.h")),
+    need(Build, "pkg-config", Program("pkg-config")),
+    need(Demo, "busybox-static", Program("busybox")),
+    need(Demo, "docker.io", Program("dockerd")),
+    need(Demo, "docker.io", Program("docker")),
+    need(Test, "strace", Program("strace")),
+    need(Test, "g++", Program("c++")),
+    need(
+        Test,
+        "llvm-22-dev",
+        File(&["/usr/lib/llvm-22/bin/llvm-config"]),
+    ),
+    need(
+        Test,
+        "llvm-22",
+        File(&["/usr/lib/llvm-22/bin/llvm-objcopy"]),
+    ),
+    need(
+        Test,
+        "libpolly-22-dev",
+        File(&["/usr/lib/llvm-22/lib/libPolly.a"]),
+    ),
+    need(Test, "libzstd-dev", Header("zstd.h")),
+    need(Test, "zlib1g-dev", Header("zlib.h")),
+];
+
+impl Need {
+    fn met(&self) -> bool {
+        match self.evidence {
+            Program(name) => find(name).is_some(),
+            File(paths) => paths.iter().any(|path| Path::new(path).exists()),
+            Header(name) => ["/usr/include", "/usr/local/include"]
+                .iter()
+                .any(|folder| Path::new(folder).join(name).is_file()),
+        }
+    }
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    if !arguments.check {
+        return ensure_for(Test);
+    }
+    let missing = missing(Test);
+    for thing in &missing {
+        talk::print(thing);
+    }
+    ensure!(
+        missing.is_empty(),
+        "something is missing\nhint: `cargo xtask setup` installs it"
+    );
+    Ok(())
+}
+
+/// Everything that is missing for this purpose, by name.
+fn missing(purpose: Purpose) -> Vec<String> {
+    let mut missing: Vec<String> = packages(purpose).into_iter().map(str::to_owned).collect();
+    if purpose >= Test {
+        missing.extend(ebpf::source_missing().then(|| "rust-src".to_owned()));
+        missing
+            .extend(ebpf::linker_missing().then(|| format!("bpf-linker {}", ebpf::LINKER_VERSION)));
+    }
+    missing
+}
+
+/// The Debian packages that are missing for this purpose.
+fn packages(purpose: Purpose) -> BTreeSet<&'static str> {
+    let needs = NEEDS.iter().filter(|need| need.purpose <= purpose);
+    needs
+        .filter(|need| !need.met())
+        .map(|need| need.package)
+        .collect()
+}
+
+/// Installs what is missing for this purpose.
+pub(crate) fn ensure_for(purpose: Purpose) -> Result<()> {
+    let packages = packages(purpose);
+    if !packages.is_empty() {
+        install(&packages)?;
+    }
+    if purpose >= Test {
+        if ebpf::source_missing() {
+            talk::step("rustup component add rust-src");
+            let mut rustup = Command::new("rustup");
+            rustup
+                .args(["component", "add", "rust-src"])
+                .current_dir(root());
+            command::run(&mut rustup)?;
+        }
+        if ebpf::linker_missing() {
+            install_linker()?;
+        }
+    }
+    let left = missing(purpose);
+    ensure!(
+        left.is_empty(),
+        "installed, but not found: {}",
+        left.join(", ")
+    );
+    Ok(())
+}
+
+/// Installs Debian packages.
+fn install(packages: &BTreeSet<&str>) -> Result<()> {
+    let names: Vec<&str> = packages.iter().copied().collect();
+    let names = names.join(" ");
+    ensure!(
+        find("apt-get").is_some(),
+        "these are missing: {names}\nhint: those are their names in Debian 12; install what your system calls them"
+    );
+    let root = Root::now();
+    ensure!(
+        root != Root::Absent,
+        "these packages are missing: {names}\nhint: as root, run `apt-get install --no-install-recommends {names}`"
+    );
+    let silence = Silence::begin(root)?;
+    let result = apt_get(root, packages);
+    silence.end();
+    result
+}
+
+/// Runs `apt-get`; nothing is asked, as nobody may be there to answer.
+fn apt_get(root: Root, packages: &BTreeSet<&str>) -> Result<()> {
+    let variables = [("DEBIAN_FRONTEND", "noninteractive")];
+    let mut update = root.command("apt-get", &[]);
+    update.args(["update", "--quiet=2"]);
+    talk::step(&command::typed(&update));
+    command::run(&mut update)?;
+    let mut install = root.command("apt-get", &variables);
+    install.args(["install", "--yes", "--quiet=2", "--no-install-recommends"]);
+    install.args(packages);
+    talk::step(&command::typed(&install));
+    command::run(&mut install)
+}
+
+/// Where Debian asks whether a package may start its service.
+const POLICY: &str = "/usr/sbin/policy-rc.d";
+
+/// The answer: action forbidden by policy.
+const POLICY_TEXT: &str =
+    "#!/bin/sh\n# Written by `cargo xtask setup` for as long as it runs.\nexit 101\n";
+
+/// While this lasts, installing a package starts no service.
+struct Silence {
+    root: Root,
+    /// Whether the file is ours; somebody else's stays and is obeyed.
+    ours: bool,
+}
+
+impl Silence {
+    fn begin(root: Root) -> Result<Self> {
+        let present = fs::read_to_string(POLICY).ok();
+        // A run that was killed may have left ours behind.
+        let ours = present.is_none_or(|text| text == POLICY_TEXT);
+        if ours {
+            let source = command::root().join("target/policy-rc.d");
+            fs::create_dir_all(command::root().join("target"))?;
+            fs::write(&source, POLICY_TEXT).context("cannot write below `target`")?;
+            let mut copy = root.command("install", &[]);
+            command::run(copy.args(["--mode=755"]).arg(&source).arg(POLICY))?;
+        }
+        Ok(Self { root, ours })
+    }
+
+    fn end(self) {
+        drop(self);
+    }
+}
+
+impl Drop for Silence {
+    fn drop(&mut self) {
+        if self.ours && !command::succeeds(self.root.command("rm", &[]).args(["-f", POLICY])) {
+            talk::say(&format!(
+                "warning: `{POLICY}` could not be removed; remove it by hand"
+            ));
+        }
+    }
+}
+
+/// Builds the eBPF linker, for the LLVM of our compiler.
+fn install_linker() -> Result<()> {
+    let bin = Path::new(ebpf::LLVM_PREFIX).join("bin");
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let path = std::env::join_paths(std::iter::once(bin).chain(std::env::split_paths(&path)))
+        .context("the path holds a folder that cannot be on a path")?;
+    let feature = format!("llvm-{}", ebpf::LLVM_MAJOR);
+    let mut install = cargo();
+    install
+        .args([
+            "install",
+            "bpf-linker",
+            "--version",
+            ebpf::LINKER_VERSION,
+            "--locked",
+            "--force",
+        ])
+        .args(["--no-default-features", "--features", &feature])
+        .env("LLVM_PREFIX", ebpf::LLVM_PREFIX);
+    talk::step(&command::typed(&install));
+    if let Err(error) = command::run(install.env("PATH", path)) {
+        bail!("the eBPF linker could not be built: {error}");
+    }
+    Ok(())
+}
