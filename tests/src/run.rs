@@ -1,0 +1,263 @@
+//! Running programs, and saying what is expected of them.
+
+use std::ffi::{OsStr, OsString};
+use std::fmt;
+use std::io::{Read, Write};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+/// No program of these tests takes nearly as long; one that does hangs.
+const HANGS_AFTER: Duration = Duration::from_secs(300);
+
+/// A program to be run.
+pub struct Program {
+    command: Command,
+    stdin: Vec<u8>,
+}
+
+impl Program {
+    /// The program at that path, found on `PATH` if it is a bare name.
+    pub fn new(path: impl AsRef<OsStr>) -> Self {
+        let mut command = Command::new(path);
+        command.env_remove("RUST_BACKTRACE").env("NO_COLOR", "1");
+        Self {
+            command,
+            stdin: Vec::new(),
+        }
+    }
+
+    /// The product, under the name by which its users call it.
+    pub fn product(path: &str) -> Self {
+        let mut program = Self::new(path);
+        program.command.arg0("seccomp-tracer");
+        program
+    }
+
+    /// Adds arguments.
+    #[must_use]
+    pub fn args(mut self, arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Self {
+        self.command.args(arguments);
+        self
+    }
+
+    /// Adds the words of a line as arguments.
+    #[must_use]
+    pub fn words(self, line: &str) -> Self {
+        self.args(line.split_whitespace())
+    }
+
+    /// Runs it there.
+    #[must_use]
+    pub fn in_directory(mut self, directory: impl AsRef<Path>) -> Self {
+        self.command.current_dir(directory);
+        self
+    }
+
+    /// Sets an environment variable.
+    #[must_use]
+    pub fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
+        self.command.env(name, value);
+        self
+    }
+
+    /// What it reads from standard input.
+    #[must_use]
+    pub fn stdin(mut self, text: impl Into<Vec<u8>>) -> Self {
+        self.stdin = text.into();
+        self
+    }
+
+    /// Runs it as `nobody`, without any capability.
+    #[must_use]
+    pub fn as_nobody(mut self) -> Self {
+        const NOBODY: u32 = 65534;
+        self.command.uid(NOBODY).gid(NOBODY);
+        self
+    }
+
+    /// Starts it.
+    #[must_use]
+    pub fn start(mut self) -> Running {
+        let label = format!("{:?}", self.command);
+        self.command.stdin(Stdio::piped());
+        self.command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = self
+            .command
+            .spawn()
+            .unwrap_or_else(|error| panic!("cannot start {label}: {error}"));
+        let mut stdin = child.stdin.take().expect("piped");
+        let text = self.stdin;
+        // A program need not read what it is given.
+        thread::spawn(move || stdin.write_all(&text));
+        let stdout = collect(child.stdout.take().expect("piped"));
+        let stderr = collect(child.stderr.take().expect("piped"));
+        Running {
+            label,
+            child,
+            stdout,
+            stderr,
+        }
+    }
+
+    /// Runs it to its end.
+    #[must_use]
+    pub fn run(self) -> Run {
+        self.start().finish()
+    }
+}
+
+fn collect(mut pipe: impl Read + Send + 'static) -> JoinHandle<Vec<u8>> {
+    thread::spawn(move || {
+        let mut bytes = Vec::new();
+        let _ = pipe.read_to_end(&mut bytes);
+        bytes
+    })
+}
+
+/// A program that runs.
+pub struct Running {
+    label: String,
+    child: Child,
+    stdout: JoinHandle<Vec<u8>>,
+    stderr: JoinHandle<Vec<u8>>,
+}
+
+impl Running {
+    /// Its process id.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&self, signal: i32) {
+        let pid = self.child.id().cast_signed();
+        // SAFETY: a call without pointers; the child has not been waited for, so the id is still its own.
+        let result = unsafe { libc::kill(pid, signal) };
+        assert_eq!(result, 0, "{}", self.label);
+    }
+
+    /// Whether it has ended.
+    pub fn has_ended(&mut self) -> bool {
+        self.child.try_wait().expect("a child").is_some()
+    }
+
+    /// Waits for its end.
+    #[must_use]
+    pub fn finish(mut self) -> Run {
+        let started = Instant::now();
+        let mut hung = false;
+        let status = loop {
+            if let Some(status) = self.child.try_wait().expect("a child") {
+                break status;
+            }
+            if !hung && started.elapsed() > HANGS_AFTER {
+                hung = true;
+                self.child.kill().expect("a child");
+            }
+            thread::sleep(Duration::from_millis(2));
+        };
+        let run = Run {
+            label: self.label,
+            status,
+            stdout: self.stdout.join().expect("a reader"),
+            stderr: self.stderr.join().expect("a reader"),
+        };
+        assert!(!hung, "hangs: {run}");
+        run
+    }
+}
+
+/// What a program did.
+#[derive(Clone)]
+pub struct Run {
+    label: String,
+    status: ExitStatus,
+    /// Standard output.
+    pub stdout: Vec<u8>,
+    /// Standard error.
+    pub stderr: Vec<u8>,
+}
+
+impl Run {
+    /// Expects this exit code.
+    #[track_caller]
+    pub fn exits(&self, code: i32) -> &Self {
+        assert_eq!(self.status.code(), Some(code), "exit code of {self}");
+        self
+    }
+
+    /// Expects an end by this signal.
+    #[track_caller]
+    pub fn dies_of(&self, signal: i32) -> &Self {
+        assert_eq!(self.status.signal(), Some(signal), "signal of {self}");
+        self
+    }
+
+    /// Expects exactly this on standard output.
+    #[track_caller]
+    pub fn stdout(&self, expected: &str) -> &Self {
+        assert_eq!(self.stdout_text(), expected, "stdout of {self}");
+        self
+    }
+
+    /// Expects exactly this on standard error.
+    #[track_caller]
+    pub fn stderr(&self, expected: &str) -> &Self {
+        assert_eq!(self.stderr_text(), expected, "stderr of {self}");
+        self
+    }
+
+    /// Expects this somewhere on standard error.
+    #[track_caller]
+    pub fn stderr_has(&self, expected: &str) -> &Self {
+        assert!(
+            self.stderr_text().contains(expected),
+            "no {expected:?} in stderr of {self}"
+        );
+        self
+    }
+
+    /// Standard output as text.
+    #[must_use]
+    pub fn stdout_text(&self) -> String {
+        String::from_utf8_lossy(&self.stdout).into_owned()
+    }
+
+    /// Standard error as text.
+    #[must_use]
+    pub fn stderr_text(&self) -> String {
+        String::from_utf8_lossy(&self.stderr).into_owned()
+    }
+
+    /// How it ended: the exit code, or 128 and the signal.
+    #[must_use]
+    pub fn code(&self) -> i32 {
+        let signal = || 128 + self.status.signal().unwrap_or(0);
+        self.status.code().unwrap_or_else(signal)
+    }
+}
+
+impl fmt::Display for Run {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}: {}", self.label, self.status)?;
+        writeln!(f, "--- stdout\n{}", self.stdout_text())?;
+        write!(f, "--- stderr\n{}---", self.stderr_text())
+    }
+}
+
+/// Arguments of different types in one list.
+#[macro_export]
+macro_rules! arguments {
+    ($($argument:expr),* $(,)?) => {
+        [$($crate::run::owned(&$argument)),*]
+    };
+}
+
+/// The argument as an `OsString`.
+pub fn owned(argument: &(impl AsRef<OsStr> + ?Sized)) -> OsString {
+    argument.as_ref().to_owned()
+}

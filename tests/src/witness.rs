@@ -1,0 +1,255 @@
+//! What each mode of the witness does, call by call: written by hand, not derived from its source.
+
+use crate::facts::{Counts, named, on};
+use seccomp_tracer::syscall::{Abi, Call};
+
+/// The 64-bit witness: static, no C library, nothing at start-up.
+pub const PATH: &str = env!("WITNESS");
+
+/// The 32-bit witness.
+pub const PATH_32: &str = env!("WITNESS32");
+
+/// A command line of a witness, and every call that it makes.
+pub struct Witness {
+    /// The command.
+    pub command: Vec<String>,
+    /// The calls, from its exec on.
+    pub calls: Counts,
+}
+
+/// A mode of the 64-bit witness. `execve` and `exit_group` are made once by each.
+fn mode(words: &str, calls: impl IntoIterator<Item = (Call, u64)>) -> Witness {
+    let own = [PATH.to_owned()].into_iter();
+    let mut all: Counts = [(named("execve"), 1), (named("exit_group"), 1)].into();
+    for (call, times) in calls {
+        assert!(times > 0);
+        all.insert(call, times);
+    }
+    Witness {
+        command: own.chain(words.split(' ').map(ToOwned::to_owned)).collect(),
+        calls: all,
+    }
+}
+
+/// Calls by name, with how often.
+fn calls<const N: usize>(calls: [(&str, u64); N]) -> impl Iterator<Item = (Call, u64)> {
+    calls.into_iter().map(|(name, times)| (named(name), times))
+}
+
+/// Nothing but a few calls.
+#[must_use]
+pub fn static_program() -> Witness {
+    mode(
+        "static",
+        calls([("getpid", 3), ("getppid", 5), ("getuid", 7)]),
+    )
+}
+
+/// Becomes itself once more, as [`static_program`].
+#[must_use]
+pub fn exec() -> Witness {
+    let after = calls([("execve", 2), ("getpid", 3), ("getppid", 5), ("getuid", 7)]);
+    mode("exec", after)
+}
+
+/// Two threads that go on when the leader has gone.
+#[must_use]
+pub fn threads() -> Witness {
+    let mut witness = mode(
+        "threads",
+        calls([
+            ("set_tid_address", 1),
+            ("clone", 2),
+            ("exit", 3),
+            ("geteuid", 11),
+            ("getgid", 13),
+        ]),
+    );
+    witness.calls.remove(&named("exit_group"));
+    witness
+}
+
+/// So many short-lived processes.
+#[must_use]
+pub fn processes(count: u64) -> Witness {
+    let each = calls([
+        ("fork", count),
+        ("wait4", count),
+        ("getppid", count),
+        ("exit_group", count + 1),
+    ]);
+    mode(&format!("processes {count}"), each)
+}
+
+/// i386 calls of a 64-bit program.
+#[must_use]
+pub fn int80() -> Witness {
+    mode(
+        "int80",
+        [
+            (on(Abi::I386, "getppid"), 3),
+            (on(Abi::I386, "getpid"), 2),
+            (on(Abi::I386, "socketcall"), 1),
+            (named("getppid"), 1),
+        ],
+    )
+}
+
+/// A 32-bit program. Its exec is still made by the 64-bit one before it.
+#[must_use]
+pub fn program_32() -> Witness {
+    Witness {
+        command: vec![PATH_32.to_owned()],
+        calls: [
+            (named("execve"), 1),
+            (on(Abi::I386, "getppid"), 3),
+            (on(Abi::I386, "getuid32"), 2),
+            (on(Abi::I386, "exit_group"), 1),
+        ]
+        .into(),
+    }
+}
+
+/// Numbers with bit 30.
+#[must_use]
+pub fn x32() -> Witness {
+    mode("x32", [(on(Abi::X32, "getppid"), 4)])
+}
+
+/// Numbers that no table has.
+#[must_use]
+pub fn odd() -> Witness {
+    let number = |number| Call::new(Abi::X86_64, number);
+    mode(
+        "odd",
+        [
+            (number(-1), 2),
+            (number(600), 1),
+            (number(100_000), 3),
+            (named("getegid"), 1),
+        ],
+    )
+}
+
+/// A fork in a fork.
+#[must_use]
+pub fn nested() -> Witness {
+    mode(
+        "nested",
+        calls([
+            ("fork", 2),
+            ("wait4", 2),
+            ("getuid", 2),
+            ("getegid", 3),
+            ("exit_group", 3),
+        ]),
+    )
+}
+
+/// A daemon that works after its parents have gone.
+#[must_use]
+pub fn daemon() -> Witness {
+    mode(
+        "daemon",
+        calls([
+            ("pipe2", 1),
+            ("fork", 2),
+            ("setsid", 1),
+            ("close", 1),
+            ("read", 1),
+            ("nanosleep", 1),
+            ("getpgrp", 5),
+            ("exit_group", 3),
+        ]),
+    )
+}
+
+/// Tracked arguments; the values themselves are in [`argument_tuples`].
+#[must_use]
+pub fn arguments() -> Witness {
+    mode(
+        "arguments",
+        calls([
+            ("socket", 6),
+            ("prctl", 4),
+            ("ioctl", 4),
+            ("fcntl", 2),
+            ("personality", 1),
+            ("mprotect", 1),
+            ("kill", 1),
+        ]),
+    )
+}
+
+/// Tuples of argument values, with how often.
+pub type TupleCounts = Vec<(Vec<u64>, u64)>;
+
+/// The tuples that [`arguments`] makes, cut to the C types of the arguments, with how often.
+#[must_use]
+pub fn argument_tuples() -> Vec<(Call, TupleCounts)> {
+    vec![
+        (
+            named("socket"),
+            vec![
+                (vec![1, 1, 0], 3),
+                (vec![2, 1, 6], 1),
+                (vec![2, 0x80002, 17], 1),
+                (vec![99, 1, 0], 1),
+            ],
+        ),
+        (
+            named("prctl"),
+            vec![(vec![3], 2), (vec![21], 1), (vec![0x7fff_ffff], 1)],
+        ),
+        (
+            named("ioctl"),
+            vec![(vec![0x5401], 2), (vec![0x5413], 1), (vec![0xffff_ffff], 1)],
+        ),
+        (named("fcntl"), vec![(vec![1], 1), (vec![3], 1)]),
+        (named("personality"), vec![(vec![0xffff_ffff], 1)]),
+        (named("mprotect"), vec![(vec![0x1_0000_0000], 1)]),
+        (named("kill"), vec![(vec![0], 1)]),
+    ]
+}
+
+/// So many distinct requests of `ioctl`.
+#[must_use]
+pub fn ioctls(count: u64) -> Witness {
+    mode(&format!("ioctls {count}"), calls([("ioctl", count)]))
+}
+
+/// A thread name that would drive a terminal; `getpgrp` is made under it.
+#[must_use]
+pub fn comm() -> Witness {
+    mode("comm", calls([("prctl", 1), ("getpgrp", 1)]))
+}
+
+/// Filters itself. The three refused calls of `getgid` are not here: the filter comes before the
+/// tracepoint, so a refused call is not made.
+#[must_use]
+pub fn filter() -> Witness {
+    mode(
+        "filter",
+        calls([("getuid", 6), ("prctl", 1), ("seccomp", 1)]),
+    )
+}
+
+/// Every witness whose recording is what strace sees, call by call.
+#[must_use]
+pub fn all() -> Vec<Witness> {
+    vec![
+        static_program(),
+        exec(),
+        threads(),
+        processes(50),
+        int80(),
+        program_32(),
+        x32(),
+        odd(),
+        nested(),
+        daemon(),
+        arguments(),
+        ioctls(10),
+        comm(),
+    ]
+}
