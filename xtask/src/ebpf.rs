@@ -86,17 +86,6 @@ pub(crate) fn check() -> Result<()> {
     Ok(())
 }
 
-/// Lints the program, which an ordinary build leaves out.
-pub(crate) fn lints() -> Result<()> {
-    let mut clippy = Tools::find()?.cargo("clippy")?;
-    command::run(clippy.args(["--quiet", "--", "--deny", "warnings"]))
-}
-
-/// Where the program is built, apart from everything else.
-fn target_folder() -> PathBuf {
-    root().join("target/ebpf")
-}
-
 /// How two objects differ, if they do.
 fn difference(present: &[u8], built: &[u8]) -> Option<String> {
     if present == built {
@@ -116,8 +105,8 @@ fn difference(present: &[u8], built: &[u8]) -> Option<String> {
 /// Builds the object and gives its bytes.
 fn build() -> Result<Vec<u8>> {
     let tools = Tools::find()?;
-    let target = target_folder();
-    command::run(&mut tools.cargo("build")?)?;
+    let target = root().join("target/ebpf");
+    command::run(&mut tools.compile(&target)?)?;
     let object = target.join("seccomp-tracer.bpf.o");
     command::run(
         Command::new(&tools.objcopy)
@@ -174,8 +163,8 @@ impl Tools {
         Ok(Self { objcopy, sysroot })
     }
 
-    /// A call of cargo about the program, with everything that could colour the result fixed.
-    fn cargo(&self, verb: &str) -> Result<Command> {
+    /// The call of the compiler.
+    fn compile(&self, target: &Path) -> Result<Command> {
         let mut command = cargo();
         for (name, _) in std::env::vars_os() {
             let coloured = name.to_str().is_some_and(|name| {
@@ -191,7 +180,7 @@ impl Tools {
             .env("CARGO_ENCODED_RUSTFLAGS", self.flags()?)
             // Building `core` for this target needs an unstable flag; the compiler stays the stable one.
             .env("RUSTC_BOOTSTRAP", "1")
-            .args([verb, "--locked", "--profile", "ebpf", "--target", TARGET])
+            .args(["build", "--locked", "--profile", "ebpf", "--target", TARGET])
             .args([
                 "--package",
                 "seccomp-tracer-ebpf",
@@ -205,7 +194,7 @@ impl Tools {
                 "build-std=core",
                 "--target-dir",
             ])
-            .arg(target_folder());
+            .arg(target);
         Ok(command)
     }
 

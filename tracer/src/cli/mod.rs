@@ -3,9 +3,11 @@
 //! Parsing touches nothing, so `--help` always works. One file per verb, each with its arguments and its
 //! action.
 
+mod completions;
 mod exit;
 mod failure;
 mod generate;
+mod man;
 mod output;
 
 use clap::{Parser, Subcommand};
@@ -25,6 +27,8 @@ struct CommandLine {
 #[derive(Subcommand)]
 enum Verb {
     Generate(generate::Arguments),
+    Completions(completions::Arguments),
+    Man(man::Arguments),
 }
 
 /// Parses the command line, does what it says, and reports how it went.
@@ -33,6 +37,8 @@ pub fn main() -> ExitCode {
     let command_line = CommandLine::parse();
     let result = match command_line.verb {
         Verb::Generate(arguments) => generate::run(&arguments),
+        Verb::Completions(arguments) => completions::run(&arguments),
+        Verb::Man(arguments) => man::run(&arguments),
     };
     match result {
         Ok(exit) => exit.into(),

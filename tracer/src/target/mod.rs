@@ -9,7 +9,3 @@ mod mounts;
 
 pub mod cgroup;
 pub mod own_cgroup;
-pub mod process;
-
-pub mod docker_run;
-pub mod executable;

@@ -1,0 +1,496 @@
+//! The audit and the check as JSON.
+
+use super::words::{
+    ActionObject, CallObject, ConditionObject, UnlockObject, VerdictName, by_abi, conditions,
+    names, values,
+};
+use super::{SCHEMA_VERSION, text};
+use crate::audit::{
+    AbiCoverage, Audit, BaseView, Check, Counted, Denied, Documented, Evidence, Excess, Presence,
+    RecordingSummary, Standing, Subject, Surface, Undecided, Unknown, Used, View,
+};
+use crate::report::layout::permille;
+use serde::Serialize;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The audit as JSON.
+#[must_use]
+pub fn audit(audit: &Audit) -> String {
+    text(&AuditDocument {
+        schema_version: SCHEMA_VERSION,
+        verdict: audit.verdict().into(),
+        subject: (&audit.subject).into(),
+        surface: audit.surfaces.iter().map(Into::into).collect(),
+        beyond: audit.beyond.iter().map(Into::into).collect(),
+        evidence: audit.evidence.as_ref().map(Into::into),
+        documented: audit.documented.iter().map(Into::into).collect(),
+    })
+}
+
+/// The check as JSON.
+#[must_use]
+pub fn check(profile: &str, recordings: &[RecordingSummary], check: &Check) -> String {
+    text(&CheckDocument {
+        schema_version: SCHEMA_VERSION,
+        verdict: check.verdict().into(),
+        profile,
+        recordings: recordings.iter().map(Into::into).collect(),
+        facts: check.into(),
+    })
+}
+
+/// The document that `audit` writes.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct AuditDocument<'a> {
+    schema_version: u64,
+    /// Fail: something is allowed beyond the base, or something recorded would be denied. Unclear: neither
+    /// is known, but the recordings do not suffice to say so.
+    verdict: VerdictName,
+    subject: SubjectObject<'a>,
+    /// The native ABI first.
+    surface: Vec<SurfaceObject>,
+    beyond: Vec<ExcessObject<'a>>,
+    /// Absent when no recording was given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    evidence: Option<EvidenceObject<'a>>,
+    /// The calls that Docker's documentation lists as blocked, by name.
+    documented: Vec<DocumentedObject<'a>>,
+}
+
+/// The document that `check` writes.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct CheckDocument<'a> {
+    schema_version: u64,
+    verdict: VerdictName,
+    profile: &'a str,
+    recordings: Vec<RecordingObject<'a>>,
+    #[serde(flatten)]
+    facts: CheckObject<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct SubjectObject<'a> {
+    profile: &'a str,
+    /// Null when there is no base.
+    base: Option<&'a str>,
+    abi: &'static str,
+    kernel: &'a str,
+    capabilities: &'a BTreeSet<String>,
+    default_action: ActionObject,
+    /// What an engine would ignore or read otherwise than it is written.
+    remarks: &'a [String],
+}
+
+impl<'a> From<&'a Subject> for SubjectObject<'a> {
+    fn from(subject: &'a Subject) -> Self {
+        Self {
+            profile: &subject.profile,
+            base: subject.base.as_deref(),
+            abi: subject.native.name(),
+            kernel: &subject.kernel,
+            capabilities: &subject.capabilities,
+            default_action: subject.default_action.into(),
+            remarks: &subject.remarks,
+        }
+    }
+}
+
+/// The calls of one ABI that the base allows, by what the profile makes of them.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct SurfaceObject {
+    abi: &'static str,
+    /// False: every call through this ABI is killed.
+    listed: bool,
+    counts: SurfaceCounts,
+    /// Allowed whatever the arguments.
+    always: BTreeSet<String>,
+    /// Allowed for the same arguments as in the base, which are not all.
+    conditional: BTreeSet<String>,
+    /// Allowed for fewer arguments than in the base.
+    narrowed: BTreeSet<String>,
+    /// Not allowed.
+    dropped: BTreeSet<String>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct SurfaceCounts {
+    in_base: usize,
+    always: usize,
+    conditional: usize,
+    narrowed: usize,
+    dropped: usize,
+    left: PartObject,
+}
+
+/// A part of a whole.
+#[derive(Serialize)]
+struct PartObject {
+    part: usize,
+    whole: usize,
+    /// Rounded to a tenth; null of nothing.
+    percent: Option<f64>,
+}
+
+impl PartObject {
+    fn of(part: usize, whole: usize) -> Self {
+        let tenths = permille(part, whole).and_then(|tenths| u32::try_from(tenths).ok());
+        Self {
+            part,
+            whole,
+            percent: tenths.map(|tenths| f64::from(tenths) / 10.0),
+        }
+    }
+}
+
+impl From<&Surface> for SurfaceObject {
+    fn from(surface: &Surface) -> Self {
+        Self {
+            abi: surface.abi.name(),
+            listed: surface.listed,
+            counts: SurfaceCounts {
+                in_base: surface.in_base(),
+                always: surface.always.len(),
+                conditional: surface.conditional.len(),
+                narrowed: surface.narrowed.len(),
+                dropped: surface.dropped.len(),
+                left: PartObject::of(surface.left(), surface.in_base()),
+            },
+            always: names(&surface.always),
+            conditional: names(&surface.conditional),
+            narrowed: names(&surface.narrowed),
+            dropped: names(&surface.dropped),
+        }
+    }
+}
+
+/// Something that the profile allows and the base does not.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ExcessObject<'a> {
+    call: CallObject,
+    /// `filter`: the filter lets it through; `kernel`: the kernel cuts the arguments to what the base denies.
+    view: &'static str,
+    /// Arguments with which it is let through.
+    witness: [u64; 6],
+    /// Whether the base never allows the call.
+    whole_call: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unlocked_by: Option<UnlockObject>,
+}
+
+impl<'a> From<&'a Excess> for ExcessObject<'a> {
+    fn from(excess: &'a Excess) -> Self {
+        Self {
+            call: excess.call.into(),
+            view: match excess.view {
+                View::Filter => "filter",
+                View::Kernel => "kernel",
+            },
+            witness: excess.witness,
+            whole_call: excess.whole,
+            reason: excess.reason.as_deref(),
+            unlocked_by: excess.unlock.as_ref().map(Into::into),
+        }
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct DocumentedObject<'a> {
+    name: &'a str,
+    /// Where the profile is most permissive: `blocked`, `conditional`, `allowed`; `absent` when no listed
+    /// ABI has the call.
+    state: &'static str,
+    /// The highest state on the base's ABIs; absent when there is no base, or none that has the call.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    in_base: Option<&'static str>,
+    reason: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unlocked_by: Option<UnlockObject>,
+    abis: BTreeMap<&'static str, PresenceObject>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct PresenceObject {
+    state: &'static str,
+    /// When blocked: what the call gets.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    answer: Option<ActionObject>,
+    /// When conditional: one of these must hold, with all its conditions.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    any_of: Option<Vec<Vec<ConditionObject>>>,
+}
+
+const fn state(degree: u8) -> &'static str {
+    match degree {
+        0 => "blocked",
+        1 => "conditional",
+        _ => "allowed",
+    }
+}
+
+impl From<&Presence> for PresenceObject {
+    fn from(presence: &Presence) -> Self {
+        let (answer, any_of) = match presence {
+            Presence::Blocked(action) => (Some((*action).into()), None),
+            Presence::Conditional(alternatives) => {
+                let all = alternatives.iter().map(|one| conditions(one)).collect();
+                (None, Some(all))
+            }
+            Presence::Allowed => (None, None),
+        };
+        Self {
+            state: state(presence.degree()),
+            answer,
+            any_of,
+        }
+    }
+}
+
+impl<'a> From<&'a Documented> for DocumentedObject<'a> {
+    fn from(one: &'a Documented) -> Self {
+        let abis = one.presence.iter();
+        Self {
+            name: &one.name,
+            state: if one.presence.is_empty() {
+                "absent"
+            } else {
+                state(one.degree())
+            },
+            in_base: one.base_degree.map(state),
+            reason: &one.reason,
+            unlocked_by: one.unlock.as_ref().map(Into::into),
+            abis: abis.map(|(abi, p)| (abi.name(), p.into())).collect(),
+        }
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct EvidenceObject<'a> {
+    recordings: Vec<RecordingObject<'a>>,
+    coverage: CoverageObject,
+    used: Vec<UsedObject>,
+    /// Allowed and not recorded, by ABI.
+    unused: BTreeMap<&'static str, BTreeSet<String>>,
+    /// Rules with conditions that no recorded value meets, of calls that were recorded.
+    unused_values: Vec<AlternativeObject>,
+    #[serde(flatten)]
+    check: CheckObject<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct CoverageObject {
+    /// Allowed calls that were recorded, of all allowed calls.
+    calls: PartObject,
+    abis: BTreeMap<&'static str, PartObject>,
+    /// Rules with conditions that a recorded value meets, of all rules with conditions.
+    argument_rules: PartObject,
+}
+
+#[derive(Serialize)]
+struct UsedObject {
+    call: CallObject,
+    count: u64,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    values: Vec<SeenObject>,
+}
+
+#[derive(Serialize)]
+struct SeenObject {
+    arguments: BTreeMap<u8, u64>,
+    count: u64,
+}
+
+#[derive(Serialize)]
+struct AlternativeObject {
+    call: CallObject,
+    conditions: Vec<ConditionObject>,
+}
+
+impl<'a> From<&'a Evidence> for EvidenceObject<'a> {
+    fn from(evidence: &'a Evidence) -> Self {
+        let coverage = &evidence.coverage;
+        let (used, allowed) = coverage.total();
+        let part = |abi: &AbiCoverage| (abi.abi.name(), PartObject::of(abi.used, abi.allowed));
+        Self {
+            recordings: evidence.recordings.iter().map(Into::into).collect(),
+            coverage: CoverageObject {
+                calls: PartObject::of(used, allowed),
+                abis: coverage.abis.iter().map(part).collect(),
+                argument_rules: PartObject::of(coverage.alternatives_used, coverage.alternatives),
+            },
+            used: evidence.used.iter().map(Into::into).collect(),
+            unused: by_abi(&evidence.unused),
+            unused_values: evidence
+                .unused_alternatives
+                .iter()
+                .map(|one| AlternativeObject {
+                    call: one.call.into(),
+                    conditions: conditions(&one.conditions),
+                })
+                .collect(),
+            check: (&evidence.check).into(),
+        }
+    }
+}
+
+impl From<&Used> for UsedObject {
+    fn from(used: &Used) -> Self {
+        let seen = used.values.iter().map(|(known, count)| SeenObject {
+            arguments: values(known),
+            count: *count,
+        });
+        Self {
+            call: used.call.into(),
+            count: used.count,
+            values: seen.collect(),
+        }
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct RecordingObject<'a> {
+    name: &'a str,
+    run_id: &'a str,
+    /// `underFilter`: only facts made under a seccomp filter count; `all`: there was never one.
+    counted: &'static str,
+    calls: usize,
+    values: usize,
+    from_start: bool,
+    /// How many facts may be missing.
+    missing: u64,
+}
+
+impl<'a> From<&'a RecordingSummary> for RecordingObject<'a> {
+    fn from(one: &'a RecordingSummary) -> Self {
+        Self {
+            name: &one.name,
+            run_id: &one.run_id,
+            counted: match one.counted {
+                Counted::UnderFilter => "underFilter",
+                Counted::All => "all",
+            },
+            calls: one.calls,
+            values: one.tuples,
+            from_start: one.from_start,
+            missing: one.missing,
+        }
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct CheckObject<'a> {
+    /// How many facts may be missing, in all recordings together.
+    missing: u64,
+    denied: Vec<DeniedObject<'a>>,
+    undecided: Vec<UndecidedObject>,
+}
+
+impl<'a> From<&'a Check> for CheckObject<'a> {
+    fn from(check: &'a Check) -> Self {
+        Self {
+            missing: check.missing,
+            denied: check.denied.iter().map(Into::into).collect(),
+            undecided: check.undecided.iter().map(Into::into).collect(),
+        }
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct DeniedObject<'a> {
+    call: CallObject,
+    /// Known values by position; empty when the call is denied whatever they are.
+    arguments: BTreeMap<u8, u64>,
+    #[serde(flatten)]
+    answer: ActionObject,
+    count: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    first_program: Option<&'a str>,
+    /// `breaks`; `fallsBack`: answered with ENOSYS, and the C library takes `fallback`; `noSuchCall`.
+    standing: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fallback: Option<CallObject>,
+    /// `allows`, `depends`, `denies`; absent when there is no base.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    base: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unlocked_by: Option<UnlockObject>,
+}
+
+impl<'a> From<&'a Denied> for DeniedObject<'a> {
+    fn from(denied: &'a Denied) -> Self {
+        let (standing, fallback) = match denied.standing {
+            Standing::Breaks => ("breaks", None),
+            Standing::FallsBack(to) => ("fallsBack", Some(to.into())),
+            Standing::NoSuchCall => ("noSuchCall", None),
+        };
+        let (base, reason, unlock) = match &denied.base {
+            BaseView::NoBase => (None, None, None),
+            BaseView::Allows => (Some("allows"), None, None),
+            BaseView::Depends => (Some("depends"), None, None),
+            BaseView::Denies { reason, unlock } => (
+                Some("denies"),
+                reason.as_deref(),
+                unlock.as_ref().map(Into::into),
+            ),
+        };
+        Self {
+            call: denied.call.into(),
+            arguments: values(&denied.values),
+            answer: denied.action.into(),
+            count: denied.count,
+            first_program: denied.program.as_deref(),
+            standing,
+            fallback,
+            base,
+            reason,
+            unlocked_by: unlock,
+        }
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct UndecidedObject {
+    call: CallObject,
+    arguments: BTreeMap<u8, u64>,
+    /// `tooManyValues`: more than a recording keeps; `notRecorded`: the profile tests others.
+    why: &'static str,
+    /// Positions that the profile tests and the recording does not have.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    not_recorded: BTreeSet<u8>,
+    /// What it would get if it were denied.
+    #[serde(flatten)]
+    answer: ActionObject,
+}
+
+impl From<&Undecided> for UndecidedObject {
+    fn from(one: &Undecided) -> Self {
+        let (why, not_recorded) = match &one.why {
+            Unknown::TooManyValues => ("tooManyValues", BTreeSet::new()),
+            Unknown::NotRecorded(indexes) => ("notRecorded", indexes.clone()),
+        };
+        Self {
+            call: one.call.into(),
+            arguments: values(&one.values),
+            why,
+            not_recorded,
+            answer: one.action.into(),
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! Reports for programs: JSON documents, each with a `schemaVersion` and a stable order.
+//!
+//! The types here are the documentation of the documents; they are separate from the values so that a
+//! document changes only when somebody decides it, which raises its version. Strings are not escaped beyond
+//! what JSON asks for.
+
+mod audit;
+mod diff;
+mod words;
+
+pub use audit::{audit, check};
+pub use diff::{profiles, recordings};
+
+use serde::Serialize;
+
+/// The version of the documents written here.
+pub const SCHEMA_VERSION: u64 = 1;
+
+/// A document as text, with a line feed at its end.
+fn text(document: &impl Serialize) -> String {
+    let mut text = serde_json::to_string_pretty(document).expect("strings and integers only");
+    text.push('\n');
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::samples;
+
+    #[test]
+    fn documents_are_as_written_down() {
+        let table = [
+            (
+                audit(&samples::audit()),
+                include_str!("../golden/audit.json"),
+            ),
+            (
+                audit(&samples::clean_audit()),
+                include_str!("../golden/audit-clean.json"),
+            ),
+            (
+                check("web.json", &samples::summaries(), &samples::check()),
+                include_str!("../golden/check.json"),
+            ),
+            (
+                profiles("a.json", "b.json", &samples::profile_diff()),
+                include_str!("../golden/diff-profiles.json"),
+            ),
+            (
+                recordings("a.rec", "b.rec", &samples::recording_diff()),
+                include_str!("../golden/diff-recordings.json"),
+            ),
+        ];
+        for (document, golden) in table {
+            assert_eq!(document, golden);
+        }
+    }
+}
