@@ -73,8 +73,11 @@ pub(crate) fn find(program: &str) -> Option<std::path::PathBuf> {
 
 /// The command as a user would type it.
 pub(crate) fn typed(command: &Command) -> String {
+    // Nobody types control characters.
+    let plain = |value: &OsStr| !value.to_string_lossy().contains(char::is_control);
     let mut words: Vec<String> = command
         .get_envs()
+        .filter(|(_, value)| value.is_some_and(plain))
         .filter_map(|(name, value)| Some(format!("{}={}", name.display(), word(value?))))
         .collect();
     words.push(word(command.get_program()));

@@ -86,6 +86,17 @@ pub(crate) fn check() -> Result<()> {
     Ok(())
 }
 
+/// Lints the program, which an ordinary build leaves out.
+pub(crate) fn lints() -> Result<()> {
+    let mut clippy = Tools::find()?.cargo("clippy")?;
+    command::run(clippy.args(["--quiet", "--", "--deny", "warnings"]))
+}
+
+/// Where the program is built, apart from everything else.
+fn target_folder() -> PathBuf {
+    root().join("target/ebpf")
+}
+
 /// How two objects differ, if they do.
 fn difference(present: &[u8], built: &[u8]) -> Option<String> {
     if present == built {
@@ -105,8 +116,8 @@ fn difference(present: &[u8], built: &[u8]) -> Option<String> {
 /// Builds the object and gives its bytes.
 fn build() -> Result<Vec<u8>> {
     let tools = Tools::find()?;
-    let target = root().join("target/ebpf");
-    command::run(&mut tools.compile(&target)?)?;
+    let target = target_folder();
+    command::run(&mut tools.cargo("build")?)?;
     let object = target.join("seccomp-tracer.bpf.o");
     command::run(
         Command::new(&tools.objcopy)
@@ -163,8 +174,8 @@ impl Tools {
         Ok(Self { objcopy, sysroot })
     }
 
-    /// The call of the compiler.
-    fn compile(&self, target: &Path) -> Result<Command> {
+    /// A call of cargo about the program, with everything that could colour the result fixed.
+    fn cargo(&self, verb: &str) -> Result<Command> {
         let mut command = cargo();
         for (name, _) in std::env::vars_os() {
             let coloured = name.to_str().is_some_and(|name| {
@@ -180,7 +191,7 @@ impl Tools {
             .env("CARGO_ENCODED_RUSTFLAGS", self.flags()?)
             // Building `core` for this target needs an unstable flag; the compiler stays the stable one.
             .env("RUSTC_BOOTSTRAP", "1")
-            .args(["build", "--locked", "--profile", "ebpf", "--target", TARGET])
+            .args([verb, "--locked", "--profile", "ebpf", "--target", TARGET])
             .args([
                 "--package",
                 "seccomp-tracer-ebpf",
@@ -194,7 +205,7 @@ impl Tools {
                 "build-std=core",
                 "--target-dir",
             ])
-            .arg(target);
+            .arg(target_folder());
         Ok(command)
     }
 

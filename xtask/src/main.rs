@@ -3,12 +3,14 @@
 //! It depends on no crate of the workspace, so that it runs on a bare machine and can install what the
 //! workspace needs.
 
+mod check;
 mod command;
 mod ebpf;
 mod engine;
 mod interrupt;
 mod setup;
 mod talk;
+mod tally;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -25,6 +27,7 @@ struct CommandLine {
 #[derive(Subcommand)]
 enum Verb {
     Setup(setup::Arguments),
+    Check(check::Arguments),
     Ebpf(ebpf::Arguments),
     Engine(engine::Arguments),
 }
@@ -35,6 +38,7 @@ fn main() -> ExitCode {
     let result = match command_line.verb {
         Verb::Setup(arguments) => setup::run(&arguments),
         Verb::Engine(arguments) => engine::run(&arguments),
+        Verb::Check(check::Arguments {}) => check::run(),
         Verb::Ebpf(arguments) => ebpf::run(&arguments),
     };
     match result {

@@ -9,3 +9,7 @@ mod mounts;
 
 pub mod cgroup;
 pub mod own_cgroup;
+pub mod process;
+
+pub mod docker_run;
+pub mod executable;

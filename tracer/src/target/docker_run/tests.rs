@@ -1,0 +1,171 @@
+use super::*;
+
+fn words(line: &str) -> Vec<OsString> {
+    line.split(' ').map(OsString::from).collect()
+}
+
+fn run(line: &str) -> DockerRun {
+    match recognise(&words(line)) {
+        Recognised::Run(run) => run,
+        other => panic!("`{line}` is {other:?}"),
+    }
+}
+
+#[test]
+fn only_docker_with_a_verb_that_starts_containers_is_special() {
+    let client = |verb: &str| Recognised::ClientOnly { verb: verb.into() };
+    for (line, expected) in [
+        ("nginx -g daemon", Recognised::Program),
+        ("./dockerd run x", Recognised::Program),
+        ("sh -c docker run x", Recognised::Program),
+        ("docker", Recognised::Program),
+        ("docker ps", Recognised::Program),
+        ("docker --context run ps", Recognised::Program),
+        ("docker -H run", Recognised::Program),
+        ("docker exec x run", client("exec")),
+        ("docker container start x", client("start")),
+        ("docker compose up", client("compose")),
+        ("docker create x", client("create")),
+    ] {
+        assert_eq!(recognise(&words(line)), expected, "{line}");
+    }
+    assert_eq!(recognise(&[]), Recognised::Program);
+}
+
+#[test]
+fn the_parent_goes_right_behind_run_whatever_comes_before() {
+    let parent = Parent {
+        value: "/p".into(),
+        directory: "p".into(),
+    };
+    for (line, expected) in [
+        ("docker run x", "docker run --cgroup-parent=/p x"),
+        (
+            "/usr/bin/docker container run --rm x sh",
+            "/usr/bin/docker container run --cgroup-parent=/p --rm x sh",
+        ),
+        (
+            "docker --context run run x",
+            "docker --context run run --cgroup-parent=/p x",
+        ),
+        (
+            "docker --config=run -Dl debug -Hunix:///run --tls run x",
+            "docker --config=run -Dl debug -Hunix:///run --tls run --cgroup-parent=/p x",
+        ),
+        (
+            "docker run --cgroup-parent /a -it --cgroup-parent=/b x",
+            "docker run --cgroup-parent=/p -it x",
+        ),
+        // Values of other flags, and the container's own command, are not ours to read.
+        (
+            "docker run -e --cgroup-parent=/a --name --cgroup-parent x --cgroup-parent=/b",
+            "docker run --cgroup-parent=/p -e --cgroup-parent=/a --name --cgroup-parent x --cgroup-parent=/b",
+        ),
+        (
+            "docker run -- x --cgroup-parent=/b",
+            "docker run --cgroup-parent=/p -- x --cgroup-parent=/b",
+        ),
+        ("docker run", "docker run --cgroup-parent=/p"),
+        (
+            "docker run --cgroup-parent",
+            "docker run --cgroup-parent=/p",
+        ),
+    ] {
+        assert_eq!(run(line).with_parent(&parent), words(expected), "{line}");
+    }
+}
+
+#[test]
+fn flags_with_and_without_values_are_told_apart() {
+    // line, image, detached
+    for (line, image, detached) in [
+        ("docker run x y", Some("x"), false),
+        ("docker run -d x", Some("x"), true),
+        ("docker run --rm -itd --init x", Some("x"), true),
+        ("docker run -e d -p 80:80 x", Some("x"), false),
+        ("docker run -ed x", Some("x"), false),
+        ("docker run -ite d x", Some("x"), false),
+        ("docker run -it=d x", Some("x"), false),
+        ("docker run --detach=false x -d", Some("x"), false),
+        ("docker run -d --detach=0 x", Some("x"), false),
+        ("docker run --detach=true x", Some("x"), true),
+        ("docker run --some-new-flag v -d x", Some("x"), true),
+        ("docker run --name d --label -d x", Some("x"), false),
+        ("docker run -d", None, true),
+        ("docker run -", Some("-"), false),
+    ] {
+        let run = run(line);
+        assert_eq!(
+            (run.image.as_deref(), run.detached),
+            (image.map(OsStr::new), detached),
+            "{line}"
+        );
+    }
+}
+
+#[test]
+fn the_same_engine_is_asked_as_the_user_names() {
+    let run = run("docker -H unix:///x.sock --context c container run -d x");
+    assert_eq!(run.client_flags, words("-H unix:///x.sock --context c"));
+}
+
+#[test]
+fn the_users_parent_is_kept_above_ours() {
+    use CgroupDriver::{Cgroupfs, Systemd};
+    // flags, driver, value, directory
+    for (flags, driver, value, directory) in [
+        ("", Cgroupfs, "/st-1-0", "st-1-0"),
+        (
+            "--cgroup-parent=/a/b/ ",
+            Cgroupfs,
+            "/a/b/st-1-0",
+            "a/b/st-1-0",
+        ),
+        ("--cgroup-parent a ", Cgroupfs, "/a/st-1-0", "a/st-1-0"),
+        ("--cgroup-parent=/ ", Cgroupfs, "/st-1-0", "st-1-0"),
+        ("--cgroup-parent= ", Cgroupfs, "/st-1-0", "st-1-0"),
+        (
+            "--cgroup-parent=x --cgroup-parent=y ",
+            Cgroupfs,
+            "/y/st-1-0",
+            "y/st-1-0",
+        ),
+        ("", Systemd, "st_1_0.slice", "st_1_0.slice"),
+        (
+            "--cgroup-parent=-.slice ",
+            Systemd,
+            "st_1_0.slice",
+            "st_1_0.slice",
+        ),
+        (
+            "--cgroup-parent=a-b.slice ",
+            Systemd,
+            "a-b-st_1_0.slice",
+            "a.slice/a-b.slice/a-b-st_1_0.slice",
+        ),
+    ] {
+        let expected = Parent {
+            value: value.into(),
+            directory: directory.into(),
+        };
+        let run = run(&format!("docker run {flags}x"));
+        assert_eq!(run.parent(driver, "st-1-0"), Ok(expected), "{flags}");
+    }
+    let refused = [
+        ("/a", Systemd),
+        ("a", Systemd),
+        (".slice", Systemd),
+        ("a--b.slice", Systemd),
+        ("a/b.slice", Systemd),
+        ("-a.slice", Systemd),
+        ("/a/../b", Cgroupfs),
+    ];
+    for (given, driver) in refused {
+        let run = run(&format!("docker run --cgroup-parent={given} x"));
+        let given = given.to_owned();
+        assert_eq!(
+            run.parent(driver, "st-1-0"),
+            Err(BadParent { given, driver })
+        );
+    }
+}
