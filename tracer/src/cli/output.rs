@@ -1,14 +1,7 @@
 //! Where results and talk go: products to stdout or, atomically, to a file; talk to stderr.
 
-#![expect(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "this is the place that prints"
-)]
-
 use super::failure::Failure;
 use crate::report::escape;
-use std::error::Error;
 use std::fs::Permissions;
 use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
@@ -139,6 +132,12 @@ fn stdout(text: &str) -> Result<(), Failure> {
 /// Says something to the user.
 pub(super) fn say(line: &str) {
     let _ = writeln!(anstream::stderr(), "{line}");
+}
+
+/// Says a part of a line, for one that changes in place.
+pub(super) fn say_part(part: &str) {
+    let mut stderr = anstream::stderr();
+    let _ = write!(stderr, "{part}").and_then(|()| stderr.flush());
 }
 
 /// Says what failed, why, and what to do.

@@ -4,6 +4,12 @@
 //! in which profiles are written, resolves their conditions, compares them as sets, exactly, and proves what
 //! libseccomp makes of them. It refuses to know about recordings.
 
+mod meaning;
 mod model;
+mod set;
 
+pub mod compare;
+
+pub use meaning::Meaning;
 pub use model::{Action, Condition, Operator, Profile, Rule};
+pub use set::ArgumentSet;

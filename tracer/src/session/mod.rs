@@ -5,8 +5,10 @@
 
 mod child;
 mod ledger;
+mod value;
 mod watch;
 
 pub use child::{Spawn, SpawnError};
 pub use ledger::{Ledger, Rights};
+pub use value::{Context, recording};
 pub use watch::{Ended, Limits, Observer, Progress, SessionError, Stop, Target, watch};
