@@ -1,0 +1,84 @@
+//! A profile as a file says it: with the conditions on host, capabilities and kernel that Docker's dialect
+//! has. Plain OCI files are the case without conditions.
+
+use super::model::{Action, Condition};
+
+/// A profile before it is resolved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Source {
+    /// What is done with calls that no rule speaks of.
+    pub default_action: Action,
+    /// Sub-architectures by host architecture, OCI names; Docker's dialect only.
+    pub arch_map: Vec<(String, Vec<String>)>,
+    /// Architectures, whatever the host; OCI names.
+    pub architectures: Vec<String>,
+    /// `SECCOMP_FILTER_FLAG_*`, if the key is there.
+    pub flags: Option<Vec<String>>,
+    /// Socket of the listener.
+    pub listener_path: Option<String>,
+    /// Data for that listener.
+    pub listener_metadata: Option<String>,
+    /// The entries, in order.
+    pub rules: Vec<SourceRule>,
+}
+
+/// An entry before it is resolved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SourceRule {
+    /// Names of calls.
+    pub names: Vec<String>,
+    /// What is done.
+    pub action: Action,
+    /// Argument conditions.
+    pub conditions: Vec<Condition>,
+    /// Why, as the file says.
+    pub comment: Option<String>,
+    /// Kept only if all of this holds.
+    pub includes: Filter,
+    /// Dropped if any of this holds.
+    pub excludes: Filter,
+}
+
+/// When a rule applies. What is empty or absent says nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// Capabilities (`CAP_…`).
+    pub capabilities: Vec<String>,
+    /// Host architectures, by Docker's names.
+    pub architectures: Vec<String>,
+    /// Oldest kernel.
+    pub kernel: Option<KernelVersion>,
+}
+
+/// A kernel's version, as far as profiles look at it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct KernelVersion {
+    /// 6 of 6.1.0.
+    pub major: u32,
+    /// 1 of 6.1.0.
+    pub minor: u32,
+}
+
+impl KernelVersion {
+    /// Reads the start of what `uname -r` says: `6.1.0-13-amd64` is 6.1. `None` if it starts otherwise.
+    #[must_use]
+    pub fn from_release(release: &str) -> Option<Self> {
+        let number = |text: &str| {
+            let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+            text[..end].parse().ok().map(|number| (number, end))
+        };
+        let (major, end) = number(release)?;
+        let (minor, _) = number(release[end..].strip_prefix('.')?)?;
+        Some(Self { major, minor })
+    }
+}
+
+impl Source {
+    /// Whether it depends on host, capabilities or kernel.
+    #[must_use]
+    pub fn is_conditional(&self) -> bool {
+        let nothing = Filter::default();
+        let conditional = |rule: &SourceRule| rule.includes != nothing || rule.excludes != nothing;
+        !self.arch_map.is_empty() || self.rules.iter().any(conditional)
+    }
+}
