@@ -6,10 +6,18 @@
 
 mod meaning;
 mod model;
+mod resolve;
 mod set;
+mod source;
 
+pub mod base;
+pub mod blocked;
 pub mod compare;
+pub mod read;
+pub mod write;
 
 pub use meaning::Meaning;
 pub use model::{Action, Condition, Operator, Profile, Rule};
+pub use resolve::Circumstances;
 pub use set::ArgumentSet;
+pub use source::{Filter, KernelVersion, Source, SourceRule};

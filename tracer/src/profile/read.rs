@@ -114,15 +114,27 @@ pub fn profile(text: &str) -> Result<Source, ReadError> {
     let architectures = object.architectures.unwrap_or_default();
     if !arch_map.is_empty() && !architectures.is_empty() {
         let (one, other) = ("architectures", "archMap");
-        return Err(ReadError::Contradiction { place: "profile".to_owned(), one, other });
+        return Err(ReadError::Contradiction {
+            place: "profile".to_owned(),
+            one,
+            other,
+        });
     }
     let errno = errno("profile", object.default_errno, object.default_errno_ret)?;
-    let rules = rules.into_iter().enumerate().map(|(index, object)| rule(index, object));
+    let rules = rules
+        .into_iter()
+        .enumerate()
+        .map(|(index, object)| rule(index, object));
     Ok(Source {
         default_action: action("defaultAction", &object.default_action, errno)?,
         arch_map: arch_map
             .into_iter()
-            .map(|entry| (entry.architecture, entry.sub_architectures.unwrap_or_default()))
+            .map(|entry| {
+                (
+                    entry.architecture,
+                    entry.sub_architectures.unwrap_or_default(),
+                )
+            })
             .collect(),
         architectures,
         flags: object.flags,
@@ -137,13 +149,18 @@ fn rule(index: usize, object: RuleObject) -> Result<SourceRule, ReadError> {
     let mut names = object.names.unwrap_or_default();
     if let Some(name) = object.name.filter(|name| !name.is_empty()) {
         if !names.is_empty() {
-            return Err(ReadError::Contradiction { place, one: "name", other: "names" });
+            return Err(ReadError::Contradiction {
+                place,
+                one: "name",
+                other: "names",
+            });
         }
         names.push(name);
     }
     let errno = errno(&place, object.errno, object.errno_ret)?;
     let conditions = object.args.unwrap_or_default().into_iter().enumerate();
-    let conditions = conditions.map(|(at, object)| condition(&format!("{place}.args[{at}]"), &object));
+    let conditions =
+        conditions.map(|(at, object)| condition(&format!("{place}.args[{at}]"), &object));
     Ok(SourceRule {
         names,
         action: action(&format!("{place}.action"), &object.action, errno)?,
@@ -163,21 +180,44 @@ fn errno(place: &str, name: Option<String>, number: Option<u32>) -> Result<u16, 
     let Some(name) = name.filter(|name| !name.is_empty()) else {
         return Ok(number.map_or(EPERM, low));
     };
-    let named = || ERRNOS.iter().find(|(known, _)| *known == name).map(|&(_, number)| number);
-    named().or_else(|| name.parse().ok().map(low)).ok_or_else(|| ReadError::Unknown {
-        place: place.to_owned(),
-        what: "errno",
-        found: name.clone(),
-    })
+    let named = || {
+        ERRNOS
+            .iter()
+            .find(|(known, _)| *known == name)
+            .map(|&(_, number)| number)
+    };
+    named()
+        .or_else(|| name.parse().ok().map(low))
+        .ok_or_else(|| ReadError::Unknown {
+            place: place.to_owned(),
+            what: "errno",
+            found: name.clone(),
+        })
 }
 
 /// The names that profiles use; others can be given as numbers.
 /// <https://github.com/torvalds/linux/blob/v6.12/include/uapi/asm-generic/errno-base.h>
 static ERRNOS: &[(&str, u16)] = &[
-    ("EPERM", 1), ("ENOENT", 2), ("EIO", 5), ("EBADF", 9), ("EAGAIN", 11), ("ENOMEM", 12), ("EACCES", 13),
-    ("EFAULT", 14), ("EBUSY", 16), ("EEXIST", 17), ("ENODEV", 19), ("EINVAL", 22), ("ENOTTY", 25),
-    ("ENOSPC", 28), ("EROFS", 30), ("ENOSYS", 38), ("ENOPROTOOPT", 92), ("EPROTONOSUPPORT", 93),
-    ("EOPNOTSUPP", 95), ("EAFNOSUPPORT", 97),
+    ("EPERM", 1),
+    ("ENOENT", 2),
+    ("EIO", 5),
+    ("EBADF", 9),
+    ("EAGAIN", 11),
+    ("ENOMEM", 12),
+    ("EACCES", 13),
+    ("EFAULT", 14),
+    ("EBUSY", 16),
+    ("EEXIST", 17),
+    ("ENODEV", 19),
+    ("EINVAL", 22),
+    ("ENOTTY", 25),
+    ("ENOSPC", 28),
+    ("EROFS", 30),
+    ("ENOSYS", 38),
+    ("ENOPROTOOPT", 92),
+    ("EPROTONOSUPPORT", 93),
+    ("EOPNOTSUPP", 95),
+    ("EAFNOSUPPORT", 97),
 ];
 
 fn action(place: &str, name: &str, errno: u16) -> Result<Action, ReadError> {
@@ -192,29 +232,56 @@ fn action(place: &str, name: &str, errno: u16) -> Result<Action, ReadError> {
         "SCMP_ACT_NOTIFY" => Action::Notify,
         _ => {
             let (place, found) = (place.to_owned(), name.to_owned());
-            return Err(ReadError::Unknown { place, what: "action", found });
+            return Err(ReadError::Unknown {
+                place,
+                what: "action",
+                found,
+            });
         }
     })
 }
 
 fn condition(place: &str, object: &ConditionObject) -> Result<Condition, ReadError> {
-    let unknown = |what, found: String| ReadError::Unknown { place: place.to_owned(), what, found };
+    let unknown = |what, found: String| ReadError::Unknown {
+        place: place.to_owned(),
+        what,
+        found,
+    };
     let operators = [
-        Operator::Ne, Operator::Lt, Operator::Le, Operator::Eq, Operator::Ge, Operator::Gt,
+        Operator::Ne,
+        Operator::Lt,
+        Operator::Le,
+        Operator::Eq,
+        Operator::Ge,
+        Operator::Gt,
         Operator::MaskedEq,
     ];
-    let operator = operators.into_iter().find(|operator| operator.oci_name() == object.op);
+    let operator = operators
+        .into_iter()
+        .find(|operator| operator.oci_name() == object.op);
     let operator = operator.ok_or_else(|| unknown("operator", object.op.clone()))?;
     let index = u8::try_from(object.index).ok().filter(|&index| index < 6);
     let index = index.ok_or_else(|| unknown("argument index", object.index.to_string()))?;
     // Only a masked comparison looks at the second value.
-    let value_two = if operator == Operator::MaskedEq { object.value_two } else { 0 };
-    Ok(Condition { index, operator, value: object.value, value_two })
+    let value_two = if operator == Operator::MaskedEq {
+        object.value_two
+    } else {
+        0
+    };
+    Ok(Condition {
+        index,
+        operator,
+        value: object.value,
+        value_two,
+    })
 }
 
 fn filter(place: &str, object: Option<FilterObject>) -> Result<Filter, ReadError> {
     let object = object.unwrap_or_default();
-    let kernel = object.min_kernel.map(|text| min_kernel(place, &text)).transpose()?;
+    let kernel = object
+        .min_kernel
+        .map(|text| min_kernel(place, &text))
+        .transpose()?;
     Ok(Filter {
         capabilities: object.caps.unwrap_or_default(),
         architectures: object.arches.unwrap_or_default(),
@@ -231,7 +298,9 @@ fn min_kernel(place: &str, text: &str) -> Result<KernelVersion, ReadError> {
         let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
         text.parse::<u8>().ok().filter(|_| digits).map(u32::from)
     };
-    let version = text.split_once('.').and_then(|(major, minor)| Some((number(major)?, number(minor)?)));
+    let version = text
+        .split_once('.')
+        .and_then(|(major, minor)| Some((number(major)?, number(minor)?)));
     match version {
         Some((major, minor)) if (major, minor) != (0, 0) => Ok(KernelVersion { major, minor }),
         _ => Err(ReadError::Unknown {
@@ -253,16 +322,30 @@ mod tests {
             profile(&text).unwrap_err().to_string()
         };
         let table = [
-            (r#"{"name": "a", "names": ["b"], "action": "SCMP_ACT_ALLOW"}"#,
-             "syscalls[0]: `name` and `names` must not be there together"),
-            (r#"{"names": ["a"], "action": "SCMP_ACT_FOO"}"#, "syscalls[0].action: unknown action `SCMP_ACT_FOO`"),
-            (r#"{"names": ["a"], "action": "SCMP_ACT_ALLOW", "args": [{"index": 6, "value": 0, "op": "SCMP_CMP_EQ"}]}"#,
-             "syscalls[0].args[0]: unknown argument index `6`"),
-            (r#"{"names": ["a"], "action": "SCMP_ACT_ALLOW", "args": [{"index": 0, "value": 0, "op": "EQ"}]}"#,
-             "syscalls[0].args[0]: unknown operator `EQ`"),
-            (r#"{"names": ["a"], "action": "SCMP_ACT_ALLOW", "includes": {"minKernel": "4.8.0"}}"#,
-             "syscalls[0].minKernel: unknown kernel version `4.8.0`"),
-            (r#"{"names": ["a"], "action": "SCMP_ACT_ERRNO", "errno": "ENOPE"}"#, "syscalls[0]: unknown errno `ENOPE`"),
+            (
+                r#"{"name": "a", "names": ["b"], "action": "SCMP_ACT_ALLOW"}"#,
+                "syscalls[0]: `name` and `names` must not be there together",
+            ),
+            (
+                r#"{"names": ["a"], "action": "SCMP_ACT_FOO"}"#,
+                "syscalls[0].action: unknown action `SCMP_ACT_FOO`",
+            ),
+            (
+                r#"{"names": ["a"], "action": "SCMP_ACT_ALLOW", "args": [{"index": 6, "value": 0, "op": "SCMP_CMP_EQ"}]}"#,
+                "syscalls[0].args[0]: unknown argument index `6`",
+            ),
+            (
+                r#"{"names": ["a"], "action": "SCMP_ACT_ALLOW", "args": [{"index": 0, "value": 0, "op": "EQ"}]}"#,
+                "syscalls[0].args[0]: unknown operator `EQ`",
+            ),
+            (
+                r#"{"names": ["a"], "action": "SCMP_ACT_ALLOW", "includes": {"minKernel": "4.8.0"}}"#,
+                "syscalls[0].minKernel: unknown kernel version `4.8.0`",
+            ),
+            (
+                r#"{"names": ["a"], "action": "SCMP_ACT_ERRNO", "errno": "ENOPE"}"#,
+                "syscalls[0]: unknown errno `ENOPE`",
+            ),
         ];
         for (rule, expected) in table {
             assert_eq!(with(rule), expected);
@@ -271,7 +354,10 @@ mod tests {
         assert!(matches!(profile("{"), Err(ReadError::Json(_))));
         let both = r#"{"defaultAction": "SCMP_ACT_ERRNO", "architectures": ["SCMP_ARCH_X86"],
             "archMap": [{"architecture": "SCMP_ARCH_X86_64"}]}"#;
-        assert!(matches!(profile(both), Err(ReadError::Contradiction { .. })));
+        assert!(matches!(
+            profile(both),
+            Err(ReadError::Contradiction { .. })
+        ));
     }
 
     #[test]

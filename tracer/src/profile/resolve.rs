@@ -21,12 +21,18 @@ impl Source {
     /// The flat profile for these circumstances. Nothing is merged, sorted or made unique.
     #[must_use]
     pub fn resolve(&self, circumstances: &Circumstances) -> Profile {
-        let rules = self.rules.iter().filter(|rule| applies(rule, circumstances));
+        let rules = self
+            .rules
+            .iter()
+            .filter(|rule| applies(rule, circumstances));
         let names = self.architectures(circumstances.host);
         let known = |name: &&String| Abi::from_oci_name(name).is_some();
         Profile {
             default_action: self.default_action,
-            abis: names.iter().filter_map(|name| Abi::from_oci_name(name)).collect(),
+            abis: names
+                .iter()
+                .filter_map(|name| Abi::from_oci_name(name))
+                .collect(),
             other_architectures: names.iter().filter(|name| !known(name)).cloned().collect(),
             flags: self.flags.clone(),
             listener_path: self.listener_path.clone(),
@@ -37,7 +43,10 @@ impl Source {
 
     /// The first entry of `archMap` for the host decides.
     fn architectures(&self, host: Abi) -> Vec<String> {
-        let entry = self.arch_map.iter().find(|(name, _)| name == host.oci_name());
+        let entry = self
+            .arch_map
+            .iter()
+            .find(|(name, _)| name == host.oci_name());
         match entry {
             Some((name, others)) => std::iter::once(name).chain(others).cloned().collect(),
             None => self.architectures.clone(),
@@ -46,8 +55,17 @@ impl Source {
 }
 
 fn flat(rule: &SourceRule) -> Rule {
-    let SourceRule { names, action, conditions, .. } = rule.clone();
-    Rule { names, action, conditions }
+    let SourceRule {
+        names,
+        action,
+        conditions,
+        ..
+    } = rule.clone();
+    Rule {
+        names,
+        action,
+        conditions,
+    }
 }
 
 /// Excludes drop a rule if any part holds, includes if any part does not.
@@ -65,14 +83,30 @@ enum Quantifier {
 }
 
 /// Whether architectures, capabilities and kernel hold; `None` where the filter says nothing.
-fn parts(filter: &Filter, circumstances: &Circumstances, capabilities: Quantifier) -> [Option<bool>; 3] {
-    let Circumstances { host, kernel, capabilities: granted } = circumstances;
+fn parts(
+    filter: &Filter,
+    circumstances: &Circumstances,
+    capabilities: Quantifier,
+) -> [Option<bool>; 3] {
+    let Circumstances {
+        host,
+        kernel,
+        capabilities: granted,
+    } = circumstances;
     let mut wanted = filter.capabilities.iter();
     let granted = |name: &String| granted.contains(name);
-    let holds = if capabilities == Quantifier::Any { wanted.any(granted) } else { wanted.all(granted) };
+    let holds = if capabilities == Quantifier::Any {
+        wanted.any(granted)
+    } else {
+        wanted.all(granted)
+    };
     [
-        (!filter.architectures.is_empty())
-            .then(|| filter.architectures.iter().any(|name| name == docker_name(*host))),
+        (!filter.architectures.is_empty()).then(|| {
+            filter
+                .architectures
+                .iter()
+                .any(|name| name == docker_name(*host))
+        }),
         (!filter.capabilities.is_empty()).then_some(holds),
         filter.kernel.map(|oldest| *kernel >= oldest),
     ]

@@ -64,7 +64,9 @@ impl KernelVersion {
     #[must_use]
     pub fn from_release(release: &str) -> Option<Self> {
         let number = |text: &str| {
-            let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+            let end = text
+                .find(|c: char| !c.is_ascii_digit())
+                .unwrap_or(text.len());
             text[..end].parse().ok().map(|number| (number, end))
         };
         let (major, end) = number(release)?;

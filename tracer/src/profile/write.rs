@@ -7,19 +7,30 @@ use serde_json::{Map, Value, json};
 #[must_use]
 pub fn oci(profile: &Profile) -> String {
     let mut object = Map::new();
-    object.insert("defaultAction".to_owned(), json!(profile.default_action.oci_name()));
+    object.insert(
+        "defaultAction".to_owned(),
+        json!(profile.default_action.oci_name()),
+    );
     if let Some(errno) = errno(profile.default_action) {
         object.insert("defaultErrnoRet".to_owned(), json!(errno));
     }
     let architectures = profile.abis.iter().map(|abi| abi.oci_name().to_owned());
-    let architectures: Vec<_> = architectures.chain(profile.other_architectures.clone()).collect();
+    let architectures: Vec<_> = architectures
+        .chain(profile.other_architectures.clone())
+        .collect();
     if !architectures.is_empty() {
         object.insert("architectures".to_owned(), json!(architectures));
     }
     let optional = [
         ("flags", profile.flags.as_ref().map(|flags| json!(flags))),
-        ("listenerPath", profile.listener_path.as_ref().map(|path| json!(path))),
-        ("listenerMetadata", profile.listener_metadata.as_ref().map(|data| json!(data))),
+        (
+            "listenerPath",
+            profile.listener_path.as_ref().map(|path| json!(path)),
+        ),
+        (
+            "listenerMetadata",
+            profile.listener_metadata.as_ref().map(|data| json!(data)),
+        ),
     ];
     for (key, value) in optional {
         if let Some(value) = value {
@@ -48,7 +59,12 @@ fn rule(rule: &Rule) -> Value {
 }
 
 fn condition(condition: &Condition) -> Value {
-    let Condition { index, operator, value, value_two } = *condition;
+    let Condition {
+        index,
+        operator,
+        value,
+        value_two,
+    } = *condition;
     let mut object = Map::new();
     object.insert("index".to_owned(), json!(index));
     object.insert("value".to_owned(), json!(value));
