@@ -375,6 +375,24 @@ impl Cgroup {
     pub fn is_root(&self) -> bool {
         self.level == 0
     }
+
+    /// The name of its directory; invalid UTF-8 is replaced. Hostile.
+    #[must_use]
+    pub fn name(&self) -> String {
+        let name = self.path.file_name().unwrap_or_default();
+        name.to_string_lossy().into_owned()
+    }
+
+    /// The cgroup whose directory lies directly in this one's.
+    pub(super) fn child(&self, path: &Path) -> io::Result<Self> {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        Ok(Self {
+            path: path.to_owned(),
+            relative: format!("{}/{name}", self.relative.trim_end_matches('/')),
+            id: path.metadata()?.ino(),
+            level: self.level.saturating_add(1),
+        })
+    }
 }
 
 fn cgroup(path: PathBuf, relative: &Path, metadata: &Metadata) -> Cgroup {

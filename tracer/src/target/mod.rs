@@ -5,6 +5,7 @@
 //! side, about time, and about the terminal. Reading and deciding are apart: whatever interprets a text from
 //! outside is a function from that text, and is tested on texts.
 
+mod contents;
 mod mounts;
 
 pub mod cgroup;

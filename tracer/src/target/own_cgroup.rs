@@ -4,16 +4,13 @@
 //! recording ends; it only tells whether somebody is in it.
 
 use super::cgroup::{Cgroup, CgroupError, Hierarchy};
-use rustix::process::{Pid, Signal};
-use std::collections::BTreeSet;
+use super::contents::{is_gone, tree};
+use rustix::process::Signal;
+use rustix::time::{ClockId, clock_gettime};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
-
-/// How many names are tried before giving up; each failure means that a name is taken.
-const NAMES_MAX: u32 = 1000;
 
 /// How often, and how long apart, a cgroup is asked again to go: a process that has been reaped can still
 /// hold it for a moment.
@@ -47,42 +44,21 @@ impl OwnCgroup {
             Ok(own) if !own.is_root() => own.path.strip_prefix(hierarchy.point()).ok(),
             _ => None,
         };
-        let nested = above.map(|above| Self::create_named(hierarchy, |name| above.join(name)));
+        let name = fresh_name();
+        let nested = above.map(|above| Self::create_at(hierarchy, &above.join(&name)));
         match nested {
             Some(Ok(nested)) => Ok(nested),
-            _ => Self::create_named(hierarchy, |name| name.into()),
+            _ => Self::create_at(hierarchy, Path::new(&name)),
         }
     }
 
-    /// Makes a fresh cgroup at the path, below the root, that `place` gives for a fresh name; the name is of
-    /// the form `seccomp-tracer-PID-N`. Cgroups above it that are missing are made too, and go with it.
+    /// Makes the cgroup at this path below the root, which must be free. Cgroups above it that are missing
+    /// are made too, and go with it.
     ///
     /// # Errors
     ///
-    /// [`CgroupError::Create`] if the hierarchy cannot be written.
-    pub fn create_named(
-        hierarchy: &Hierarchy,
-        place: impl Fn(&str) -> PathBuf,
-    ) -> Result<Self, CgroupError> {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        let pid = std::process::id();
-        let mut last = None;
-        for _ in 0..NAMES_MAX {
-            let n = NEXT.fetch_add(1, Ordering::Relaxed);
-            match Self::create_at(hierarchy, &place(&format!("seccomp-tracer-{pid}-{n}"))) {
-                // Somebody with our process id in another pid namespace, or who died before cleaning up.
-                Err(CgroupError::Create { path, source })
-                    if source.kind() == io::ErrorKind::AlreadyExists =>
-                {
-                    last = Some(CgroupError::Create { path, source });
-                }
-                result => return result,
-            }
-        }
-        Err(last.unwrap_or(CgroupError::NotMounted { old: false }))
-    }
-
-    fn create_at(hierarchy: &Hierarchy, relative: &Path) -> Result<Self, CgroupError> {
+    /// [`CgroupError::Create`] if there is one already, or if the hierarchy cannot be written.
+    pub fn create_at(hierarchy: &Hierarchy, relative: &Path) -> Result<Self, CgroupError> {
         let mut above = Directories::default();
         let mut path = hierarchy.point().to_owned();
         for part in relative.parent().unwrap_or(Path::new("")) {
@@ -132,32 +108,6 @@ impl OwnCgroup {
         File::open(&path).map_err(|source| CgroupError::Read { path, source })
     }
 
-    /// Whether a process is in it or in a cgroup below. One that is already removed is empty.
-    ///
-    /// # Errors
-    ///
-    /// [`CgroupError::Read`] if the kernel does not say.
-    pub fn is_populated(&self) -> Result<bool, CgroupError> {
-        is_populated(&self.cgroup)
-    }
-
-    /// The processes in it and below it, ascending.
-    #[must_use]
-    pub fn members(&self) -> Vec<Pid> {
-        members(&self.cgroup)
-    }
-
-    /// The names of the cgroups directly below it, in order. Hostile.
-    #[must_use]
-    pub fn children(&self) -> Vec<String> {
-        let mut names: Vec<String> = directories(&self.cgroup.path)
-            .iter()
-            .filter_map(|path| Some(path.file_name()?.to_string_lossy().into_owned()))
-            .collect();
-        names.sort_unstable();
-        names
-    }
-
     /// Kills every process in it and below it, and waits until they are gone.
     ///
     /// # Errors
@@ -173,7 +123,7 @@ impl OwnCgroup {
                 Err(error) if is_gone(&error) => self.kill_one_by_one(),
                 Err(source) => return Err(CgroupError::Write { path, source }),
             }
-            if !self.is_populated()? {
+            if !self.cgroup.is_populated()? {
                 return Ok(());
             }
             std::thread::sleep(PAUSE);
@@ -187,7 +137,7 @@ impl OwnCgroup {
     fn kill_one_by_one(&self) {
         // Frozen processes cannot fork while we go through them; signals that kill still reach them.
         let _ = write(&self.cgroup.path.join("cgroup.freeze"), b"1");
-        for pid in self.members() {
+        for pid in self.cgroup.members() {
             let _ = rustix::process::kill_process(pid, Signal::KILL);
         }
     }
@@ -198,11 +148,13 @@ impl OwnCgroup {
 impl Drop for OwnCgroup {
     fn drop(&mut self) {
         for _ in 0..REMOVALS_MAX {
+            if matches!(self.cgroup.is_populated(), Ok(true)) {
+                break;
+            }
             for top in &self.ours {
                 remove(top);
             }
-            let gone = !self.ours.iter().any(|top| top.exists());
-            if gone || matches!(self.is_populated(), Ok(true)) {
+            if !self.ours.iter().any(|top| top.exists()) {
                 break;
             }
             std::thread::sleep(PAUSE);
@@ -223,51 +175,13 @@ impl Drop for Directories {
     }
 }
 
-/// Whether a process is in the cgroup or below it; see [`OwnCgroup::is_populated`].
-///
-/// # Errors
-///
-/// [`CgroupError::Read`] if the kernel does not say.
-pub fn is_populated(cgroup: &Cgroup) -> Result<bool, CgroupError> {
-    let path = cgroup.path.join("cgroup.events");
-    match fs::read_to_string(&path) {
-        Ok(text) => populated(&text).ok_or_else(|| CgroupError::Read {
-            path,
-            source: io::Error::from(io::ErrorKind::InvalidData),
-        }),
-        Err(source) if is_gone(&source) => Ok(false),
-        Err(source) => Err(CgroupError::Read { path, source }),
-    }
-}
-
-/// The processes in the cgroup and below it, ascending.
+/// A name that no other recording has: process ids repeat in other pid namespaces and after a crash, moments
+/// do not.
 #[must_use]
-pub fn members(cgroup: &Cgroup) -> Vec<Pid> {
-    let mut members: BTreeSet<i32> = BTreeSet::new();
-    for directory in tree(&cgroup.path) {
-        // Not readable: gone, or a threaded cgroup, whose processes its parent lists.
-        let text = fs::read_to_string(directory.join("cgroup.procs")).unwrap_or_default();
-        members.extend(text.lines().filter_map(|line| line.parse::<i32>().ok()));
-    }
-    // 0 stands for a process that our pid namespace does not show.
-    members.into_iter().filter_map(Pid::from_raw).collect()
-}
-
-/// What `cgroup.events` says about processes.
-fn populated(text: &str) -> Option<bool> {
-    let mut values = text
-        .lines()
-        .filter_map(|line| line.strip_prefix("populated "));
-    match values.next()? {
-        "0" => Some(false),
-        "1" => Some(true),
-        _ => None,
-    }
-}
-
-/// `ENODEV` is what an open file of a removed cgroup answers.
-fn is_gone(error: &io::Error) -> bool {
-    error.kind() == io::ErrorKind::NotFound || error.raw_os_error() == Some(libc::ENODEV)
+pub fn fresh_name() -> String {
+    let now = clock_gettime(ClockId::Boottime);
+    let pid = std::process::id();
+    format!("seccomp-tracer-{pid}-{:x}{:08x}", now.tv_sec, now.tv_nsec)
 }
 
 fn create_directory(path: &Path) -> Result<(), CgroupError> {
@@ -281,24 +195,6 @@ fn write(path: &Path, text: &[u8]) -> io::Result<()> {
     OpenOptions::new().write(true).open(path)?.write_all(text)
 }
 
-/// The directory and everything below it, upper before lower. The workload may have made any number of
-/// cgroups of any depth; a stack of our own does not overflow.
-fn tree(top: &Path) -> Vec<PathBuf> {
-    let mut found = vec![top.to_owned()];
-    let mut next = 0;
-    while let Some(directory) = found.get(next) {
-        found.extend(directories(directory));
-        next += 1;
-    }
-    found
-}
-
-fn directories(path: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(path).into_iter().flatten().flatten();
-    let directories = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
-    directories.map(|entry| entry.path()).collect()
-}
-
 /// Removes the directory with every directory below it, as far as possible.
 fn remove(top: &Path) {
     for path in tree(top).iter().rev() {
@@ -308,15 +204,8 @@ fn remove(top: &Path) {
 
 #[cfg(test)]
 mod tests {
+    use super::super::contents::directories;
     use super::*;
-
-    #[test]
-    fn the_kernel_says_whether_somebody_is_in_there() {
-        assert_eq!(populated("populated 1\nfrozen 0\n"), Some(true));
-        assert_eq!(populated("frozen 1\npopulated 0\n"), Some(false));
-        assert_eq!(populated("frozen 1\n"), None);
-        assert_eq!(populated("populated 2\n"), None);
-    }
 
     /// Plain directories that stand for a v2 and an old hierarchy.
     fn small_world() -> (tempfile::TempDir, Hierarchy) {
@@ -332,9 +221,7 @@ mod tests {
     fn what_was_made_goes_and_nothing_else() {
         let (top, hierarchy) = small_world();
         fs::create_dir(top.path().join("unified/mine")).unwrap();
-        let own =
-            OwnCgroup::create_named(&hierarchy, |name| Path::new("mine/new/deeper").join(name))
-                .unwrap();
+        let own = OwnCgroup::create_at(&hierarchy, Path::new("mine/new/deeper/own")).unwrap();
         assert_eq!(own.cgroup().level, 4);
         // What an engine and a workload leave behind.
         fs::create_dir_all(own.cgroup().path.join("0123abcd/init.scope")).unwrap();
@@ -343,7 +230,12 @@ mod tests {
             .join("pids")
             .join(own.cgroup().relative.trim_start_matches('/'));
         fs::create_dir_all(old.join("0123abcd")).unwrap();
-        assert_eq!(own.children(), ["0123abcd"]);
+        let children = own.cgroup().children();
+        assert_eq!(children.len(), 1);
+        assert_eq!(
+            (children[0].name(), children[0].level),
+            ("0123abcd".into(), 5)
+        );
         let path = own.cgroup().path.clone();
         drop(own);
         assert!(!path.exists() && !old.exists());
@@ -352,28 +244,20 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_is_taken_is_not_taken_over() {
+    fn what_is_there_already_is_not_taken_over() {
         let (top, hierarchy) = small_world();
-        let taken = std::cell::Cell::new(None);
-        let own = OwnCgroup::create_named(&hierarchy, |name| {
-            if taken.take().is_none() {
-                fs::create_dir(top.path().join("unified").join(name)).unwrap();
-            }
-            taken.set(Some(()));
-            PathBuf::from(name)
-        })
-        .unwrap();
-        let there = directories(hierarchy.point());
-        assert_eq!(there.len(), 2, "{there:?}");
-        drop(own);
-        assert_eq!(directories(hierarchy.point()).len(), 1);
+        fs::create_dir(top.path().join("unified/taken")).unwrap();
+        let result = OwnCgroup::create_at(&hierarchy, Path::new("taken"));
+        assert!(matches!(result, Err(CgroupError::Create { .. })));
+        assert!(top.path().join("unified/taken").is_dir());
+        assert_ne!(fresh_name(), fresh_name());
     }
 
     #[test]
     fn nothing_remains_of_a_cgroup_that_could_not_be_made() {
         let (_top, hierarchy) = small_world();
-        let result =
-            OwnCgroup::create_named(&hierarchy, |_| format!("new/{}", "x".repeat(300)).into());
+        let long = format!("new/{}", "x".repeat(300));
+        let result = OwnCgroup::create_at(&hierarchy, Path::new(&long));
         assert!(matches!(result, Err(CgroupError::Create { .. })));
         assert_eq!(directories(hierarchy.point()), [] as [PathBuf; 0]);
     }

@@ -4,7 +4,6 @@
 //! gone.
 
 use super::cgroup::{Cgroup, CgroupError, Hierarchy};
-use super::own_cgroup::members;
 use crate::recording::SeccompState;
 use crate::syscall::capability::{self, Capabilities};
 use procfs::ProcError;
@@ -160,7 +159,8 @@ pub fn watched(hierarchy: &Hierarchy, pid: Pid) -> Result<Watched, ProcessError>
         }));
     }
     let parents = parents();
-    let strangers = members(&cgroup)
+    let strangers = cgroup
+        .members()
         .into_iter()
         .filter(|member| !descends(*member, pid, &parents))
         .filter_map(|member| {
