@@ -12,6 +12,8 @@ pub mod syscall;
 pub mod profile;
 pub mod recording;
 
+pub mod minimize;
+
 pub mod audit;
 
 pub mod report;

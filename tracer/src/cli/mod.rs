@@ -3,6 +3,7 @@
 //! Parsing touches nothing, so `--help` always works. One file per verb, each with its arguments and its
 //! action.
 
+mod base;
 mod completions;
 mod exit;
 mod failure;

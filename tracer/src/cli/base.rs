@@ -1,0 +1,183 @@
+//! The arguments by which verbs take the base profile, and how it is resolved.
+
+use super::failure::Failure;
+use super::output;
+use crate::profile::{Circumstances, KernelVersion, Profile, Source, base, read};
+use crate::recording::Recording;
+use crate::report::escape;
+use crate::syscall::Abi;
+use crate::syscall::capability::{self, Capabilities};
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+/// Which base, for whom.
+#[derive(clap::Args)]
+pub(super) struct BaseArguments {
+    /// The profile that must not be exceeded: docker, podman, none, or a file.
+    #[arg(long, value_name = "BASE", default_value = "docker")]
+    base: String,
+    /// Capabilities of the container, separated by commas: names with or without CAP_, ALL, NONE, or
+    /// docker for Docker's default 14 [default: the recording's].
+    #[arg(long, value_name = "LIST")]
+    caps: Option<String>,
+    /// Kernel that the container will run on [default: the recording's].
+    #[arg(long, value_name = "VERSION")]
+    kernel: Option<String>,
+}
+
+/// A base, ready for use.
+pub(super) struct Resolved {
+    /// How to call it.
+    pub(super) name: String,
+    /// Flat; `None` when there is no bound.
+    pub(super) profile: Option<Profile>,
+    /// Where it came from.
+    pub(super) conditions: Option<(Source, Circumstances)>,
+    /// What the user should know.
+    pub(super) notes: Vec<String>,
+}
+
+/// What is wrong with these arguments, or with how the recordings fit together.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum BaseError {
+    #[error("unknown capability `{}`", escape::text(.0))]
+    Capability(String),
+    #[error("unknown kernel version `{}`", escape::text(.0))]
+    Kernel(String),
+    #[error("the recordings were made with different capabilities")]
+    CapabilitiesDiffer,
+    #[error("the recordings were made on different architectures")]
+    ArchitecturesDiffer,
+    #[error("recordings of architecture `{}` cannot be used yet", escape::text(.0))]
+    Architecture(String),
+}
+
+/// A file that is no profile.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot use `{}`", escape::path(.path))]
+pub(super) struct NoProfile {
+    path: PathBuf,
+    source: read::ReadError,
+}
+
+/// Reads a profile.
+pub(super) fn read_profile(path: &Path) -> Result<Source, Failure> {
+    let text = output::read(path)?;
+    read::profile(&text).map_err(|source| {
+        Failure::invalid(NoProfile {
+            path: path.to_owned(),
+            source,
+        })
+    })
+}
+
+/// The native ABI of the machines of the recordings; x86_64 when there is none.
+pub(super) fn native(recordings: &[Recording]) -> Result<Abi, Failure> {
+    let names: BTreeSet<_> = recordings
+        .iter()
+        .map(|recording| &recording.host.architecture)
+        .collect();
+    let mut names = names.into_iter();
+    match (names.next(), names.next()) {
+        (None, _) => Ok(Abi::X86_64),
+        (Some(name), None) if name == "x86_64" => Ok(Abi::X86_64),
+        (Some(name), None) => Err(Failure::invalid(BaseError::Architecture(name.clone()))),
+        _ => Err(Failure::invalid(BaseError::ArchitecturesDiffer)),
+    }
+}
+
+impl BaseArguments {
+    /// The base for these recordings.
+    pub(super) fn resolve(
+        &self,
+        recordings: &[Recording],
+        native: Abi,
+    ) -> Result<Resolved, Failure> {
+        let mut notes = Vec::new();
+        let circumstances = Circumstances {
+            host: native,
+            kernel: self.kernel_version(recordings)?,
+            capabilities: self.capabilities(recordings, &mut notes)?,
+        };
+        let (name, source) = match self.base.as_str() {
+            "none" => ("none".to_owned(), None),
+            "docker" => ("Docker's default".to_owned(), Some(base::docker().clone())),
+            "podman" => ("Podman's default".to_owned(), Some(base::podman().clone())),
+            file => (
+                format!("`{}`", escape::text(file)),
+                Some(read_profile(Path::new(file))?),
+            ),
+        };
+        let profile = source.as_ref().map(|source| source.resolve(&circumstances));
+        let conditions = source.map(|source| (source, circumstances));
+        Ok(Resolved {
+            name,
+            profile,
+            conditions,
+            notes,
+        })
+    }
+
+    fn kernel_version(&self, recordings: &[Recording]) -> Result<KernelVersion, Failure> {
+        if let Some(text) = &self.kernel {
+            return KernelVersion::from_release(text)
+                .ok_or_else(|| Failure::invalid(BaseError::Kernel(text.clone())));
+        }
+        // The oldest kernel permits the least.
+        let versions = recordings
+            .iter()
+            .filter_map(|one| KernelVersion::from_release(&one.host.kernel));
+        Ok(versions
+            .min()
+            .unwrap_or(KernelVersion { major: 6, minor: 1 }))
+    }
+
+    fn capabilities(
+        &self,
+        recordings: &[Recording],
+        notes: &mut Vec<String>,
+    ) -> Result<Capabilities, Failure> {
+        if let Some(list) = &self.caps {
+            return parse_capabilities(list);
+        }
+        let known: BTreeSet<_> = recordings
+            .iter()
+            .filter_map(|recording| recording.target.capabilities.as_ref())
+            .collect();
+        let mut known = known.into_iter();
+        match (known.next(), known.next()) {
+            (Some(one), None) => Ok(one.clone()),
+            (None, _) => {
+                if !recordings.is_empty() {
+                    let note =
+                        "the target's capabilities are unknown; Docker's default 14 are assumed";
+                    notes.push(note.to_owned());
+                }
+                Ok(capability::docker_default())
+            }
+            (Some(_), Some(_)) => Err(Failure::invalid(BaseError::CapabilitiesDiffer)
+                .hint("say with --caps which capabilities the container will have")),
+        }
+    }
+}
+
+fn parse_capabilities(list: &str) -> Result<Capabilities, Failure> {
+    let mut capabilities = Capabilities::new();
+    for word in list
+        .split(',')
+        .map(str::trim)
+        .filter(|word| !word.is_empty())
+    {
+        match word.to_ascii_lowercase().as_str() {
+            "all" => capabilities.extend(capability::all()),
+            "none" => {}
+            "docker" => capabilities.extend(capability::docker_default()),
+            _ => {
+                let name = capability::canonical(word);
+                let unknown = || Failure::invalid(BaseError::Capability(word.to_owned()));
+                capabilities.insert(name.ok_or_else(unknown)?.to_owned());
+            }
+        }
+    }
+    Ok(capabilities)
+}
