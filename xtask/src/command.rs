@@ -2,9 +2,11 @@
 //!
 //! Knows nothing of what the commands are for.
 
-use crate::interrupt;
+use crate::{interrupt, talk};
 use anyhow::{Context, Result, bail};
 use std::ffi::OsStr;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::Duration;
 
@@ -63,7 +65,7 @@ pub(crate) fn on_path(program: &str) -> bool {
 }
 
 /// Where the program of this name is. Debian keeps daemons in `sbin`, which an ordinary user's path lacks.
-pub(crate) fn find(program: &str) -> Option<std::path::PathBuf> {
+pub(crate) fn find(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path)
         .chain(["/usr/local/sbin", "/usr/sbin", "/sbin"].map(Into::into))
@@ -71,18 +73,32 @@ pub(crate) fn find(program: &str) -> Option<std::path::PathBuf> {
         .find(|candidate| candidate.is_file())
 }
 
-/// The command as a user would type it.
+/// The command as a user would type it, with the variables that it gets from us.
 pub(crate) fn typed(command: &Command) -> String {
     // Nobody types control characters.
     let plain = |value: &OsStr| !value.to_string_lossy().contains(char::is_control);
-    let mut words: Vec<String> = command
+    let variables = command
         .get_envs()
         .filter(|(_, value)| value.is_some_and(plain))
-        .filter_map(|(name, value)| Some(format!("{}={}", name.display(), word(value?))))
-        .collect();
-    words.push(word(command.get_program()));
-    words.extend(command.get_args().map(word));
-    words.join(" ")
+        .filter_map(|(name, value)| Some(format!("{}={}", name.display(), word(value?))));
+    variables
+        .chain([words(command)])
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+/// The command as a user would type it, without variables.
+pub(crate) fn words(command: &Command) -> String {
+    let program = Path::new(command.get_program());
+    // Cargo is told to us by its path inside the toolchain.
+    let cargo = program.is_absolute() && program.ends_with("cargo");
+    let program = if cargo {
+        OsStr::new("cargo")
+    } else {
+        program.as_os_str()
+    };
+    let words = [program].into_iter().chain(command.get_args()).map(word);
+    words.collect::<Vec<_>>().join(" ")
 }
 
 /// One word of a shell command, quoted where the shell would take it apart.
@@ -149,6 +165,35 @@ pub(crate) fn attend(mut child: Child) -> Result<ExitStatus> {
     }
 }
 
+/// Runs a command to its end, shows what it writes to standard output, and gives that.
+pub(crate) fn echo(command: &mut Command) -> Result<(ExitStatus, String)> {
+    let mut child = command
+        .stdout(Stdio::piped())
+        .spawn()
+        .with_context(|| format!("cannot execute `{}`", typed(command)))?;
+    let output = child.stdout.take();
+    let reader = std::thread::spawn(move || output.map(show).unwrap_or_default());
+    let status = attend(child)?;
+    // A child that lives on may keep the pipe; whoever stops it is not us.
+    let text = reader.join().unwrap_or_default();
+    if interrupt::asked().is_some() {
+        bail!("interrupted");
+    }
+    Ok((status, text))
+}
+
+/// Shows lines as they come, and gives them all.
+fn show(output: impl std::io::Read) -> String {
+    let mut text = String::new();
+    for line in BufReader::new(output).split(b'\n').map_while(Result::ok) {
+        let line = String::from_utf8_lossy(&line).into_owned();
+        talk::print(&line);
+        text.push_str(&line);
+        text.push('\n');
+    }
+    text
+}
+
 /// Runs a command to its end and gives what it wrote to standard output, its last newline removed.
 pub(crate) fn read(command: &mut Command) -> Result<String> {
     let output = collect(command)?;
@@ -192,8 +237,8 @@ pub(crate) fn cargo() -> Command {
 }
 
 /// The folder of the workspace.
-pub(crate) fn root() -> &'static std::path::Path {
-    std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
+pub(crate) fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
         .parent()
-        .unwrap_or_else(|| std::path::Path::new("."))
+        .unwrap_or_else(|| Path::new("."))
 }

@@ -5,19 +5,22 @@
 
 mod check;
 mod command;
+mod demo;
 mod ebpf;
 mod engine;
 mod interrupt;
+mod readme;
 mod setup;
 mod talk;
 mod tally;
+mod test;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
 
 /// Set-up, build, test, and demonstration of seccomp-tracer.
 #[derive(Parser)]
-#[command(name = "cargo xtask", max_term_width = 100)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", max_term_width = 100)]
 #[command(disable_help_subcommand = true)]
 struct CommandLine {
     #[command(subcommand)]
@@ -26,9 +29,12 @@ struct CommandLine {
 
 #[derive(Subcommand)]
 enum Verb {
+    Demo(demo::Arguments),
+    Test(test::Arguments),
     Setup(setup::Arguments),
     Check(check::Arguments),
     Ebpf(ebpf::Arguments),
+    Readme(readme::Arguments),
     Engine(engine::Arguments),
 }
 
@@ -39,6 +45,9 @@ fn main() -> ExitCode {
         Verb::Setup(arguments) => setup::run(&arguments),
         Verb::Engine(arguments) => engine::run(&arguments),
         Verb::Check(check::Arguments {}) => check::run(),
+        Verb::Demo(arguments) => demo::run(&arguments),
+        Verb::Test(test::Arguments {}) => test::run(),
+        Verb::Readme(readme::Arguments {}) => readme::run(),
         Verb::Ebpf(arguments) => ebpf::run(&arguments),
     };
     match result {

@@ -131,10 +131,28 @@ fn missing(purpose: Purpose) -> Vec<String> {
 /// The Debian packages that are missing for this purpose.
 fn packages(purpose: Purpose) -> BTreeSet<&'static str> {
     let needs = NEEDS.iter().filter(|need| need.purpose <= purpose);
-    needs
-        .filter(|need| !need.met())
-        .map(|need| need.package)
-        .collect()
+    let ours = needs.filter(|need| !need.met()).map(|need| need.package);
+    let listed = LISTED.lines().map(str::trim);
+    let listed = listed.filter(|line| !line.is_empty() && !line.starts_with('#'));
+    let listed = listed.filter(|package| purpose >= Test && !listed_met(package));
+    ours.chain(listed).collect()
+}
+
+/// What the tests use, by their own list.
+const LISTED: &str = include_str!("../../tests/packages.txt");
+
+/// Whether something on the tests' list is there: as in the table here, or as an installed package.
+fn listed_met(package: &str) -> bool {
+    let mut needs = NEEDS
+        .iter()
+        .filter(|need| need.package == package)
+        .peekable();
+    if needs.peek().is_some() {
+        return needs.all(Need::met);
+    }
+    let mut query = Command::new("dpkg-query");
+    query.args(["--show", "--showformat", "${db:Status-Status}", package]);
+    command::read(&mut query).is_ok_and(|status| status == "installed")
 }
 
 /// Installs what is missing for this purpose.
@@ -181,8 +199,29 @@ fn install(packages: &BTreeSet<&str>) -> Result<()> {
     let silence = Silence::begin(root)?;
     let result = apt_get(root, packages);
     silence.end();
-    result
+    result?;
+    for (package, units) in SERVICES {
+        if packages.contains(package) && find("systemctl").is_some() {
+            let mut disable = root.command("systemctl", &[]);
+            disable.args(["--quiet", "disable"]).args(*units);
+            talk::step(&command::typed(&disable));
+            if !command::succeeds(&mut disable) {
+                talk::say("warning: that failed; the service may start at the next boot");
+            }
+        }
+    }
+    Ok(())
 }
+
+/// Services that packages would start at the next boot. Whoever wants them enables them.
+const SERVICES: &[(&str, &[&str])] = &[
+    (
+        "docker.io",
+        &["docker.service", "docker.socket", "containerd.service"],
+    ),
+    ("nginx-light", &["nginx.service"]),
+    ("redis-server", &["redis-server.service"]),
+];
 
 /// Runs `apt-get`; nothing is asked, as nobody may be there to answer.
 fn apt_get(root: Root, packages: &BTreeSet<&str>) -> Result<()> {

@@ -9,6 +9,7 @@ use anyhow::{Result, bail};
 pub(crate) struct Tally {
     passed: usize,
     failed: usize,
+    skipped: usize,
     names: Vec<String>,
 }
 
@@ -32,9 +33,10 @@ impl Tally {
     }
 
     /// Adds what a test program counted.
-    pub(crate) fn add(&mut self, passed: usize, failed: usize) {
+    pub(crate) fn add(&mut self, passed: usize, failed: usize, skipped: usize) {
         self.passed += passed;
         self.failed += failed;
+        self.skipped += skipped;
     }
 
     /// Says the sum, as the last line; an error if anything failed.
@@ -42,12 +44,17 @@ impl Tally {
         let Self {
             passed,
             failed,
+            skipped,
             names,
         } = self;
         if !names.is_empty() {
             talk::say(&format!("failed: {}", names.join(", ")));
         }
-        talk::print(&format!("{passed} passed, {failed} failed"));
+        let mut sum = format!("{passed} passed, {failed} failed");
+        if skipped > 0 {
+            sum.push_str(&format!(", {skipped} skipped"));
+        }
+        talk::print(&sum);
         if failed > 0 {
             bail!("not everything passed");
         }
