@@ -10,10 +10,10 @@ mod failure;
 mod generate;
 mod man;
 mod output;
+mod progress;
+mod record;
 
 use clap::{Parser, Subcommand};
-use exit::Exit;
-use failure::Failure;
 use std::process::ExitCode;
 
 /// Record what a container workload really does; turn that into the least-privilege seccomp profile for it.
@@ -27,6 +27,7 @@ struct CommandLine {
 
 #[derive(Subcommand)]
 enum Verb {
+    Record(record::Arguments),
     Generate(generate::Arguments),
     Completions(completions::Arguments),
     Man(man::Arguments),
@@ -37,6 +38,7 @@ enum Verb {
 pub fn main() -> ExitCode {
     let command_line = CommandLine::parse();
     let result = match command_line.verb {
+        Verb::Record(arguments) => record::run(&arguments),
         Verb::Generate(arguments) => generate::run(&arguments),
         Verb::Completions(arguments) => completions::run(&arguments),
         Verb::Man(arguments) => man::run(&arguments),

@@ -64,9 +64,17 @@ impl Observer for Display {
 
 /// `recording web: 87 calls, 31 argument facts, nothing new for 4m 12s, 0 lost`
 fn line(label: &str, progress: &Progress) -> String {
-    let Progress { calls, tuples, idle_ms, missing, .. } = progress;
+    let Progress {
+        calls,
+        tuples,
+        idle_ms,
+        missing,
+        ..
+    } = progress;
     let idle = span(*idle_ms / 1000);
-    format!("recording {label}: {calls} calls, {tuples} argument facts, nothing new for {idle}, {missing} lost")
+    format!(
+        "recording {label}: {calls} calls, {tuples} argument facts, nothing new for {idle}, {missing} lost"
+    )
 }
 
 /// Seconds as people say them.
@@ -84,8 +92,13 @@ mod tests {
 
     #[test]
     fn the_line_says_what_matters() {
-        let progress =
-            Progress { calls: 87, tuples: 31, elapsed_ms: 300_000, idle_ms: 252_000, missing: 0 };
+        let progress = Progress {
+            calls: 87,
+            tuples: 31,
+            elapsed_ms: 300_000,
+            idle_ms: 252_000,
+            missing: 0,
+        };
         assert_eq!(
             line("web", &progress),
             "recording web: 87 calls, 31 argument facts, nothing new for 4m 12s, 0 lost"

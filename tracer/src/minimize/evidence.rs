@@ -19,7 +19,7 @@ pub struct Seen {
 
 /// The facts of a recording that count. If the target was ever seen under a filter, only what it did under
 /// it: the rest is the runtime's set-up, which no profile has to permit.
-pub fn counting(
+pub(super) fn counting(
     recording: &Recording,
 ) -> impl Iterator<Item = (&FactKey, &crate::recording::CallFacts)> {
     let only_filtered = recording.has_filtered_facts();

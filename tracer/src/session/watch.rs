@@ -7,7 +7,6 @@ use crate::recording::WindowEnd;
 use rustix::process::{Pid, Signal, kill_process};
 use rustix::time::{ClockId, clock_gettime};
 use std::io;
-use std::os::fd::{AsRawFd, RawFd};
 use std::process::ExitStatus;
 use std::time::Duration;
 use tokio::io::Interest;
@@ -147,15 +146,6 @@ struct Session {
     limits: Limits,
 }
 
-/// The descriptor of the ring buffer, borrowed for the reactor; the probe outlives it.
-struct Borrowed(RawFd);
-
-impl AsRawFd for Borrowed {
-    fn as_raw_fd(&self) -> RawFd {
-        self.0
-    }
-}
-
 impl Session {
     async fn run(
         mut self,
@@ -163,9 +153,13 @@ impl Session {
         target: &dyn Target,
         observer: &mut dyn Observer,
     ) -> Result<Ended, SessionError> {
-        let fd = Borrowed(probe.events_fd().as_raw_fd());
-        let events = AsyncFd::try_with_interest(fd, Interest::READABLE)
-            .map_err(|error| SessionError::Wait(error.into_parts().1))?;
+        let fd = probe
+            .events_fd()
+            .try_clone_to_owned()
+            .map_err(SessionError::Wait)?;
+        // SAFETY: an owned descriptor, moved in: it stays open, and the same, until `events` is dropped.
+        let events = unsafe { AsyncFd::register_with_interest(fd, Interest::READABLE) };
+        let events = events.map_err(|error| SessionError::Wait(error.into()))?;
         let mut interrupt = signal(SignalKind::interrupt()).map_err(SessionError::Wait)?;
         let mut terminate = signal(SignalKind::terminate()).map_err(SessionError::Wait)?;
         let mut tick = interval(TICK);

@@ -13,4 +13,5 @@ pub mod own_cgroup;
 pub mod process;
 
 pub mod docker_run;
+pub mod engine;
 pub mod executable;

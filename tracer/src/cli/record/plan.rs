@@ -1,0 +1,305 @@
+//! From the command line to what is watched, and what is known of it.
+
+use super::Arguments;
+use crate::cli::exit::Exit;
+use crate::cli::failure::Failure;
+use crate::probe::{Scope, Start};
+use crate::recording::{SeccompState, Target, TargetKind};
+use crate::report::escape;
+use crate::session::{self, Spawn, Stop};
+use crate::target::cgroup::{Cgroup, CgroupError, Hierarchy};
+use crate::target::docker_run::{self, DockerRun, Recognised};
+use crate::target::engine::{self, Engine, EngineError, Inspected};
+use crate::target::executable::{self, ExecutableError};
+use crate::target::own_cgroup::{OwnCgroup, fresh_name};
+use crate::target::process;
+use rustix::process::Pid;
+use std::ffi::OsString;
+use std::sync::mpsc::Receiver;
+use std::thread::JoinHandle;
+
+/// Containers that one `docker run` may start; it starts one.
+const CHILDREN_MAX: u32 = 4;
+
+/// Everything decided before the kernel is touched.
+pub(super) struct Plan {
+    /// How the target is called in messages.
+    pub(super) label: String,
+    pub(super) target: Target,
+    pub(super) scope: Scope,
+    pub(super) start: Start,
+    pub(super) from_start: bool,
+    pub(super) stop: Stop,
+    pub(super) command: Option<Spawn>,
+    pub(super) place: Place,
+    pub(super) warnings: Vec<String>,
+    engine: Option<Engine>,
+}
+
+/// The cgroup that is watched.
+pub(super) enum Place {
+    /// Ours: made for this recording and gone after it.
+    Own(OwnCgroup),
+    /// Somebody else's.
+    Foreign(Cgroup),
+}
+
+impl Place {
+    fn cgroup(&self) -> &Cgroup {
+        match self {
+            Self::Own(own) => own.cgroup(),
+            Self::Foreign(cgroup) => cgroup,
+        }
+    }
+}
+
+impl session::Target for Place {
+    fn is_populated(&self) -> bool {
+        // A cgroup that is gone has nobody in it.
+        self.cgroup().is_populated().unwrap_or(false)
+    }
+
+    fn kill(&self) {
+        if let Self::Own(own) = self
+            && let Err(error) = own.kill()
+        {
+            log::warn!("{error}");
+        }
+    }
+}
+
+fn no_cgroup(error: CgroupError) -> Failure {
+    let hint = error.hint();
+    with_hint(Failure::environment(error), hint)
+}
+
+fn no_engine(error: EngineError) -> Failure {
+    let hint = error.hint();
+    with_hint(Failure::environment(error), hint)
+}
+
+fn with_hint(failure: Failure, hint: Option<String>) -> Failure {
+    match hint {
+        Some(hint) => failure.hint(hint),
+        None => failure,
+    }
+}
+
+impl Plan {
+    /// Decides what to watch.
+    pub(super) fn of(arguments: &Arguments) -> Result<Self, Failure> {
+        let hierarchy = Hierarchy::detect().map_err(no_cgroup)?;
+        if let Some(name) = &arguments.container {
+            return Self::container(&hierarchy, name);
+        }
+        if let Some(pid) = arguments.pid.and_then(Pid::from_raw) {
+            return Self::process(&hierarchy, pid);
+        }
+        if let Some(path) = &arguments.cgroup {
+            let cgroup = hierarchy.named(path).map_err(no_cgroup)?;
+            let target = Target {
+                kind: TargetKind::Cgroup,
+                ..Target::default()
+            };
+            return Ok(Self::running(cgroup.relative.clone(), target, cgroup));
+        }
+        match docker_run::recognise(&arguments.command) {
+            Recognised::Run(docker) => Self::docker_run(&hierarchy, &docker),
+            Recognised::Program => Self::command(&hierarchy, &arguments.command),
+            Recognised::ClientOnly { verb } => {
+                let mut plan = Self::command(&hierarchy, &arguments.command)?;
+                plan.warnings.push(format!(
+                    "`docker {}` is recorded as a client; of containers, only `docker run` is followed",
+                    escape::text(&verb)
+                ));
+                Ok(plan)
+            }
+        }
+    }
+
+    fn command(hierarchy: &Hierarchy, words: &[OsString]) -> Result<Self, Failure> {
+        let mut spawn = spawn(words)?;
+        let own = OwnCgroup::create(hierarchy).map_err(no_cgroup)?;
+        spawn.cgroup = Some(own.procs_file().map_err(no_cgroup)?);
+        let text = |word: &OsString| word.to_string_lossy().into_owned();
+        Ok(Self {
+            label: text(&words[0]),
+            target: Target {
+                kind: TargetKind::Command,
+                command: words.iter().map(text).collect(),
+                ..Target::default()
+            },
+            scope: scope(own.cgroup(), 0),
+            start: Start::FirstExec,
+            from_start: true,
+            stop: Stop::WhenEmpty,
+            command: Some(spawn),
+            place: Place::Own(own),
+            warnings: Vec::new(),
+            engine: None,
+        })
+    }
+
+    /// The container is made below a parent of ours, which is watched before there is a container: nothing
+    /// is missed, and nothing of the engine is in it.
+    fn docker_run(hierarchy: &Hierarchy, docker: &DockerRun) -> Result<Self, Failure> {
+        let engine = Engine {
+            flags: docker.client_flags.clone(),
+        };
+        let driver = engine.cgroup_driver().map_err(no_engine)?;
+        let parent = docker.parent(driver, &fresh_name()).map_err(|error| {
+            let hint = error.hint();
+            with_hint(Failure::invalid(error), hint)
+        })?;
+        let own = OwnCgroup::create_at(hierarchy, &parent.directory).map_err(no_cgroup)?;
+        let words = docker.with_parent(&parent);
+        let image = docker
+            .image
+            .as_ref()
+            .map(|image| image.to_string_lossy().into_owned());
+        let namespaces = [engine::own_mount_namespace(), engine.mount_namespace()];
+        Ok(Self {
+            label: image.unwrap_or_else(|| "container".to_owned()),
+            target: Target {
+                kind: TargetKind::Container,
+                command: words
+                    .iter()
+                    .map(|word| word.to_string_lossy().into_owned())
+                    .collect(),
+                ..Target::default()
+            },
+            scope: scope(own.cgroup(), CHILDREN_MAX),
+            start: Start::ContainerExec(namespaces.map(Option::unwrap_or_default)),
+            from_start: true,
+            stop: Stop::WhenEmpty,
+            command: Some(spawn(&words)?),
+            place: Place::Own(own),
+            warnings: Vec::new(),
+            engine: Some(engine),
+        })
+    }
+
+    fn container(hierarchy: &Hierarchy, name: &str) -> Result<Self, Failure> {
+        let inspected = Engine::default().inspect(name).map_err(no_engine)?;
+        let pid = inspected.pid.and_then(Pid::from_raw);
+        let pid = pid.ok_or_else(|| no_engine(EngineError::NotRunning(name.to_owned())))?;
+        let cgroup = hierarchy
+            .of_container(pid, &inspected.container.id)
+            .map_err(no_cgroup)?;
+        let mut target = Target {
+            kind: TargetKind::Container,
+            ..Target::default()
+        };
+        add_process_facts(&mut target, pid)?;
+        target.seccomp = Some(inspected.seccomp);
+        target.container = Some(inspected.container);
+        Ok(Self::running(name.to_owned(), target, cgroup))
+    }
+
+    fn process(hierarchy: &Hierarchy, pid: Pid) -> Result<Self, Failure> {
+        let watched = process::watched(hierarchy, pid).map_err(|error| {
+            let hint = error.hint();
+            with_hint(Failure::environment(error), hint)
+        })?;
+        let mut target = Target {
+            kind: TargetKind::Process,
+            ..Target::default()
+        };
+        add_process_facts(&mut target, pid)?;
+        let label = format!("process {}", pid.as_raw_nonzero());
+        let mut plan = Self::running(label, target, watched.cgroup);
+        if !watched.strangers.is_empty() {
+            let names = watched
+                .strangers
+                .iter()
+                .take(3)
+                .map(|one| escape::text(&one.program));
+            let names: Vec<_> = names.collect();
+            plan.warnings.push(format!(
+                "{} other processes share its cgroup and are recorded too: {}",
+                watched.strangers.len(),
+                names.join(", ")
+            ));
+        }
+        Ok(plan)
+    }
+
+    fn running(label: String, mut target: Target, cgroup: Cgroup) -> Self {
+        target.cgroup = Some(cgroup.relative.clone());
+        Self {
+            label,
+            target,
+            scope: scope(&cgroup, 0),
+            start: Start::Now,
+            from_start: false,
+            stop: Stop::WhenEmptyOrLimit,
+            command: None,
+            place: Place::Foreign(cgroup),
+            warnings: Vec::new(),
+            engine: None,
+        }
+    }
+
+    /// Asks the engine about the container as soon as there is one, while it still is. The thread ends when
+    /// the session does.
+    pub(super) fn details(&self, found: Receiver<u64>) -> Option<JoinHandle<Option<Inspected>>> {
+        let engine = self.engine.clone()?;
+        let parent = self.place.cgroup().clone();
+        Some(std::thread::spawn(move || {
+            let id = found.recv().ok()?;
+            let child = parent.children().into_iter().find(|child| child.id == id)?;
+            let name = child.name();
+            let name = name.strip_prefix("docker-").unwrap_or(&name);
+            engine
+                .inspect(name.strip_suffix(".scope").unwrap_or(name))
+                .ok()
+        }))
+    }
+
+    /// Takes in what the engine said. The kernel's word on rights, from the first exec, goes before it.
+    pub(super) fn learn(&mut self, inspected: Option<Inspected>) {
+        if let Some(inspected) = inspected {
+            self.target.seccomp = Some(inspected.seccomp);
+            self.target.container = Some(inspected.container);
+        }
+    }
+}
+
+fn add_process_facts(target: &mut Target, pid: Pid) -> Result<(), Failure> {
+    let facts = process::facts(pid).map_err(|error| {
+        let hint = error.hint();
+        with_hint(Failure::environment(error), hint)
+    })?;
+    target.capabilities = facts.capabilities;
+    target.no_new_privs = facts.no_new_privs;
+    target.seccomp = facts.seccomp.map(SeccompState::from);
+    Ok(())
+}
+
+fn scope(cgroup: &Cgroup, children_max: u32) -> Scope {
+    Scope {
+        cgroup_id: cgroup.id,
+        level: cgroup.level,
+        children_max,
+    }
+}
+
+/// Finds the executable before anything is watched: the search must not be in the recording.
+fn spawn(words: &[OsString]) -> Result<Spawn, Failure> {
+    let (name, arguments) = words.split_first().expect("clap asks for a word");
+    let path = std::env::var_os("PATH");
+    let program = executable::resolve(name, path.as_deref()).map_err(|error| {
+        let exit = match error {
+            ExecutableError::NotFound(_) => Exit::NotFound,
+            ExecutableError::NotExecutable(_) => Exit::NotExecutable,
+        };
+        let hint = error.hint();
+        with_hint(Failure::new(exit, error), hint)
+    })?;
+    Ok(Spawn {
+        program,
+        name: name.clone(),
+        arguments: arguments.to_vec(),
+        cgroup: None,
+    })
+}
