@@ -35,7 +35,8 @@ impl Cgroup {
             members.extend(text.lines().filter_map(|line| line.parse::<i32>().ok()));
         }
         // 0 stands for a process that our pid namespace does not show.
-        members.into_iter().filter_map(Pid::from_raw).collect()
+        let visible = members.into_iter().filter(|&pid| pid > 0);
+        visible.filter_map(Pid::from_raw).collect()
     }
 
     /// The cgroups directly below it, by path.

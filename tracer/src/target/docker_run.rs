@@ -172,6 +172,12 @@ fn docker_run(command: &[OsString], client: std::ops::Range<usize>, flags_at: us
 }
 
 impl DockerRun {
+    /// The client.
+    #[must_use]
+    pub fn program(&self) -> &OsStr {
+        self.words.first().map_or(OsStr::new("docker"), |word| word)
+    }
+
     /// The parent cgroup that the user asked for; of several, the last one counts.
     #[must_use]
     pub fn cgroup_parent(&self) -> Option<&OsStr> {

@@ -7,11 +7,15 @@
 
 mod contents;
 mod mounts;
+mod tool;
 
 pub mod cgroup;
 pub mod own_cgroup;
 pub mod process;
 
+pub mod docker;
 pub mod docker_run;
 pub mod engine;
 pub mod executable;
+
+pub use tool::ToolError;

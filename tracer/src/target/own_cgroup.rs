@@ -27,7 +27,7 @@ pub struct OwnCgroup {
     /// Directories that are ours with everything below them: this one, and those at the same place in the
     /// old hierarchies, which an engine makes.
     ours: Vec<PathBuf>,
-    /// Directories made on the way to it, upper before lower.
+    /// Directories made on the way to it, by us or in the old hierarchies by an engine, upper before lower.
     above: Directories,
 }
 
@@ -60,15 +60,21 @@ impl OwnCgroup {
     /// [`CgroupError::Create`] if there is one already, or if the hierarchy cannot be written.
     pub fn create_at(hierarchy: &Hierarchy, relative: &Path) -> Result<Self, CgroupError> {
         let mut above = Directories::default();
-        let mut path = hierarchy.point().to_owned();
+        let mut upper = PathBuf::new();
         for part in relative.parent().unwrap_or(Path::new("")) {
-            path.push(part);
-            if !path.is_dir() {
-                create_directory(&path)?;
-                above.0.push(path.clone());
+            upper.push(part);
+            let path = hierarchy.point().join(&upper);
+            if path.is_dir() {
+                continue;
             }
+            create_directory(&path)?;
+            above.0.push(path);
+            // Where it is missing now, the engine will make it for our sake.
+            let old = hierarchy.old_points().iter();
+            let old = old.map(|point| point.join(&upper));
+            above.0.extend(old.filter(|path| !path.exists()));
         }
-        path = hierarchy.point().join(relative);
+        let path = hierarchy.point().join(relative);
         create_directory(&path)?;
         let mut ours = Directories(vec![path]);
         let cgroup = hierarchy.below(relative)?;
@@ -240,6 +246,7 @@ mod tests {
         drop(own);
         assert!(!path.exists() && !old.exists());
         assert!(!top.path().join("unified/mine/new").exists());
+        assert!(!top.path().join("pids/mine/new").exists());
         assert!(top.path().join("unified/mine").exists());
     }
 

@@ -1,0 +1,287 @@
+//! What an engine says about a container and about itself, read from its JSON.
+//!
+//! Pure. Members that are missing, null or new do no harm; what the rest stands on is checked.
+
+use super::error::EngineError;
+use crate::recording::{Container, SeccompState};
+use crate::target::docker_run::CgroupDriver;
+use crate::target::process::SeccompMode;
+use rustix::process::Pid;
+use serde::Deserialize;
+use serde::de::Error as _;
+use std::collections::BTreeMap;
+
+/// Parts of names of runtimes that run containers on a kernel of their own: gVisor and Kata.
+const OWN_KERNEL: [&str; 3] = ["runsc", "gvisor", "kata"];
+
+/// A container as its engine describes it. Strings are hostile, but for the id.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Inspected {
+    /// 64 hexadecimal digits.
+    pub id: String,
+    /// Without the leading slash.
+    pub name: String,
+    /// As the user named it.
+    pub image: Option<String>,
+    /// Digest of the image's configuration.
+    pub image_id: Option<String>,
+    /// The engine's word: `running`, `exited`, …
+    pub status: String,
+    /// The first process, if it runs.
+    first: Option<Pid>,
+    /// The runtime by the engine's name for it.
+    pub runtime: Option<String>,
+    /// `--security-opt`, in order.
+    pub security_options: Vec<String>,
+    /// `--privileged`.
+    pub is_privileged: bool,
+    /// `--cap-add`.
+    pub added_capabilities: Vec<String>,
+    /// `--cap-drop`.
+    pub dropped_capabilities: Vec<String>,
+    /// `--pid`.
+    pub pid_mode: Option<String>,
+}
+
+/// An engine as it describes itself. Strings are hostile.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct About {
+    /// Version of the engine.
+    pub version: String,
+    /// How it makes cgroups, if by a way that we know.
+    pub cgroup_driver: Option<CgroupDriver>,
+    /// The runtime of containers that name none.
+    pub default_runtime: Option<String>,
+    /// Versions of its parts by name, the runtime among them.
+    pub parts: BTreeMap<String, String>,
+    /// `name=seccomp,profile=…` of its security options: `default`, `builtin`, `unconfined`, or a path.
+    /// `None` if it was built without seccomp.
+    pub seccomp_profile: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct InspectObject {
+    id: String,
+    #[serde(default)]
+    name: String,
+    image: Option<String>,
+    state: StateObject,
+    config: Option<ConfigObject>,
+    host_config: Option<HostConfigObject>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct StateObject {
+    #[serde(default)]
+    status: String,
+    #[serde(default)]
+    running: bool,
+    #[serde(default)]
+    pid: i32,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct ConfigObject {
+    image: Option<String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct HostConfigObject {
+    runtime: Option<String>,
+    security_opt: Option<Vec<String>>,
+    #[serde(default)]
+    privileged: bool,
+    cap_add: Option<Vec<String>>,
+    cap_drop: Option<Vec<String>>,
+    pid_mode: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct VersionObject {
+    server: ServerObject,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct ServerObject {
+    version: String,
+    components: Option<Vec<PartObject>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct PartObject {
+    name: String,
+    #[serde(default)]
+    version: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct InfoObject {
+    cgroup_driver: Option<String>,
+    default_runtime: Option<String>,
+    security_options: Option<Vec<String>>,
+}
+
+/// Reads the answer about a container.
+pub(super) fn inspected(json: &[u8]) -> Result<Inspected, serde_json::Error> {
+    let object: InspectObject = serde_json::from_slice(json)?;
+    if !is_id(&object.id) {
+        return Err(serde_json::Error::custom("`Id` is no container id"));
+    }
+    let host = object.host_config.unwrap_or_default();
+    let first = Some(object.state.pid).filter(|&pid| object.state.running && pid > 0);
+    Ok(Inspected {
+        id: object.id,
+        name: object.name.trim_start_matches('/').to_owned(),
+        image: object.config.and_then(|config| config.image),
+        image_id: object.image,
+        status: object.state.status,
+        first: first.and_then(Pid::from_raw),
+        runtime: host.runtime.filter(|runtime| !runtime.is_empty()),
+        security_options: host.security_opt.unwrap_or_default(),
+        is_privileged: host.privileged,
+        added_capabilities: host.cap_add.unwrap_or_default(),
+        dropped_capabilities: host.cap_drop.unwrap_or_default(),
+        pid_mode: host.pid_mode.filter(|mode| !mode.is_empty()),
+    })
+}
+
+/// Reads the answers of `docker version` and `docker info`.
+pub(super) fn about(version: &[u8], info: &[u8]) -> Result<About, serde_json::Error> {
+    let version: VersionObject = serde_json::from_slice(version)?;
+    let info: InfoObject = serde_json::from_slice(info)?;
+    let server = version.server;
+    let parts = server.components.unwrap_or_default().into_iter();
+    let options = info.security_options.unwrap_or_default();
+    Ok(About {
+        version: server.version,
+        cgroup_driver: info.cgroup_driver.and_then(|name| match name.as_str() {
+            "cgroupfs" => Some(CgroupDriver::Cgroupfs),
+            "systemd" => Some(CgroupDriver::Systemd),
+            _ => None,
+        }),
+        default_runtime: info.default_runtime,
+        parts: parts.map(|part| (part.name, part.version)).collect(),
+        seccomp_profile: options.iter().find_map(|option| seccomp_profile(option)),
+    })
+}
+
+/// The profile in `name=seccomp,profile=…`. Old engines leave the profile out.
+fn seccomp_profile(option: &str) -> Option<String> {
+    let rest = option.strip_prefix("name=seccomp")?;
+    let profile = rest.strip_prefix(",profile=").unwrap_or("default");
+    Some(profile.to_owned())
+}
+
+/// Whether the text is a full container id.
+fn is_id(text: &str) -> bool {
+    let is_digit = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+    text.len() == 64 && text.bytes().all(is_digit)
+}
+
+/// The container's id from the name of the cgroup that the engine makes for it.
+#[must_use]
+pub fn id_in_cgroup_name(name: &str) -> Option<&str> {
+    let scope = name.strip_prefix("docker-");
+    let inner = scope.and_then(|name| name.strip_suffix(".scope"));
+    Some(inner.unwrap_or(name)).filter(|id| is_id(id))
+}
+
+impl Inspected {
+    /// The container's first process, to be watched.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError::NotRunning`], or [`EngineError::OwnKernel`] if watching would see nothing.
+    pub fn first_process(&self) -> Result<Pid, EngineError> {
+        if let Some(runtime) = self.own_kernel() {
+            return Err(EngineError::OwnKernel {
+                name: self.name.clone(),
+                runtime: runtime.to_owned(),
+            });
+        }
+        self.first.ok_or_else(|| EngineError::NotRunning {
+            name: self.name.clone(),
+            status: self.status.clone(),
+        })
+    }
+
+    /// The runtime, if it gives containers a kernel of their own.
+    fn own_kernel(&self) -> Option<&str> {
+        let runtime = self.runtime.as_deref()?;
+        let own = OWN_KERNEL.iter().any(|part| runtime.contains(part));
+        own.then_some(runtime)
+    }
+
+    /// What a recording says about the container.
+    #[must_use]
+    pub fn container(&self, about: Option<&About>) -> Container {
+        let default = about.and_then(|about| about.default_runtime.as_deref());
+        let runtime = self.runtime.as_deref().or(default).map(plain_runtime);
+        let version = about
+            .zip(runtime)
+            .and_then(|(about, runtime)| about.parts.get(runtime));
+        Container {
+            id: self.id.clone(),
+            name: Some(self.name.clone()).filter(|name| !name.is_empty()),
+            image: self.image.clone(),
+            image_id: self.image_id.clone(),
+            engine: Some("docker".into()),
+            engine_version: about.map(|about| about.version.clone()),
+            runtime: runtime.map(str::to_owned),
+            runtime_version: version.cloned(),
+        }
+    }
+
+    /// Which profile the container runs under. The kernel's word on whether there is a filter at all, if it
+    /// could be asked, is stronger than what was configured.
+    #[must_use]
+    pub fn seccomp(&self, about: Option<&About>, mode: Option<SeccompMode>) -> SeccompState {
+        let configured = self.configured(about);
+        match (mode, configured) {
+            (Some(SeccompMode::Disabled), _) => SeccompState::Unconfined,
+            (Some(_), SeccompState::Unconfined) => SeccompState::Filtered,
+            _ => configured,
+        }
+    }
+
+    fn configured(&self, about: Option<&About>) -> SeccompState {
+        // Of several options the engine takes the last one. Old clients write a colon.
+        let given = self.security_options.iter().rev().find_map(|option| {
+            let rest = option.strip_prefix("seccomp")?;
+            rest.strip_prefix(['=', ':'])
+        });
+        match given {
+            Some("unconfined") => SeccompState::Unconfined,
+            Some("builtin") => SeccompState::EngineDefault,
+            Some(_) => SeccompState::Custom,
+            None if self.is_privileged => SeccompState::Unconfined,
+            None => match about.map(|about| about.seccomp_profile.as_deref()) {
+                None => SeccompState::Filtered,
+                Some(None | Some("unconfined")) => SeccompState::Unconfined,
+                Some(Some("default" | "builtin")) => SeccompState::EngineDefault,
+                Some(Some(_)) => SeccompState::Custom,
+            },
+        }
+    }
+}
+
+/// The runtime's own name behind the name of containerd's shim for it.
+fn plain_runtime(name: &str) -> &str {
+    match name {
+        "io.containerd.runc.v2" | "io.containerd.runc.v1" | "io.containerd.runtime.v1.linux" => {
+            "runc"
+        }
+        name => name,
+    }
+}
+
+#[cfg(test)]
+mod tests;

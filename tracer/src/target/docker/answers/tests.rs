@@ -1,0 +1,206 @@
+use super::*;
+
+const ID: &str = "42b6cc6a2fab30c20ca9f8bf52e7c46b987ab8f829e796abc6ad761abd568542";
+
+/// As Docker 20.10 describes a running container, shortened.
+fn running() -> serde_json::Value {
+    serde_json::json!({
+        "Id": ID, "Created": "2026-11-24T02:19:19.002112895Z", "Path": "sleep", "Args": ["1000"],
+        "State": {"Status": "running", "Running": true, "Paused": false, "Dead": false, "Pid": 557,
+                  "ExitCode": 0, "Error": "", "FinishedAt": "0001-01-01T00:00:00Z"},
+        "Image": "sha256:bdd4d98bc6ae3e1986a8b1e5d96ada775bd6df2bea5fde714e7eb46352e07f3e",
+        "Name": "/web1", "RestartCount": 0, "AppArmorProfile": "", "ExecIDs": null,
+        "HostConfig": {"Binds": null, "CapAdd": null, "CapDrop": null, "CgroupnsMode": "host",
+                       "PidMode": "", "Privileged": false, "SecurityOpt": null, "Runtime": "runc",
+                       "CgroupParent": "", "MemorySwappiness": null},
+        "Mounts": [], "Config": {"Hostname": "42b6cc6a2fab", "Cmd": ["sleep", "1000"], "Image": "bb"}
+    })
+}
+
+fn read(value: &serde_json::Value) -> Result<Inspected, serde_json::Error> {
+    inspected(value.to_string().as_bytes())
+}
+
+const VERSION: &str = r#"{"Client": {"Version": "28.2.2", "Context": "default"},
+    "Server": {"Platform": {"Name": ""}, "Components": [
+        {"Name": "Engine", "Version": "20.10.24+dfsg1", "Details": {"ApiVersion": "1.41"}},
+        {"Name": "containerd", "Version": "1.6.20~ds1"},
+        {"Name": "runc", "Version": "1.1.5+ds1", "Details": {"GitCommit": "1.1.5+ds1-1+deb12u1"}}],
+    "Version": "20.10.24+dfsg1", "ApiVersion": "1.41"}}"#;
+
+const INFO: &str = r#"{"ID": "UZPV", "CgroupDriver": "cgroupfs", "CgroupVersion": "1", "Warnings": null,
+    "Runtimes": {"runc": {"path": "runc"}}, "DefaultRuntime": "runc",
+    "SecurityOptions": ["name=apparmor", "name=seccomp,profile=default"]}"#;
+
+fn engine() -> About {
+    about(VERSION.as_bytes(), INFO.as_bytes()).unwrap()
+}
+
+#[test]
+fn a_container_is_described() {
+    let inspected = read(&running()).unwrap();
+    assert_eq!(
+        inspected,
+        Inspected {
+            id: ID.into(),
+            name: "web1".into(),
+            image: Some("bb".into()),
+            image_id: Some(
+                "sha256:bdd4d98bc6ae3e1986a8b1e5d96ada775bd6df2bea5fde714e7eb46352e07f3e".into()
+            ),
+            status: "running".into(),
+            first: Pid::from_raw(557),
+            runtime: Some("runc".into()),
+            ..Inspected::default()
+        }
+    );
+    assert_eq!(
+        inspected.container(Some(&engine())),
+        Container {
+            id: ID.into(),
+            name: Some("web1".into()),
+            image: Some("bb".into()),
+            image_id: inspected.image_id.clone(),
+            engine: Some("docker".into()),
+            engine_version: Some("20.10.24+dfsg1".into()),
+            runtime: Some("runc".into()),
+            runtime_version: Some("1.1.5+ds1".into()),
+        }
+    );
+}
+
+#[test]
+fn an_engine_is_described() {
+    let parts = [
+        ("Engine", "20.10.24+dfsg1"),
+        ("containerd", "1.6.20~ds1"),
+        ("runc", "1.1.5+ds1"),
+    ];
+    assert_eq!(
+        engine(),
+        About {
+            version: "20.10.24+dfsg1".into(),
+            cgroup_driver: Some(CgroupDriver::Cgroupfs),
+            default_runtime: Some("runc".into()),
+            parts: parts
+                .map(|(name, version)| (name.into(), version.into()))
+                .into(),
+            seccomp_profile: Some("default".into()),
+        }
+    );
+}
+
+#[test]
+fn what_is_no_answer_is_refused() {
+    let mut short = running();
+    short["Id"] = "42b6".into();
+    let mut path = running();
+    path["Id"] = format!("../{}", &ID[3..]).into();
+    let mut shapeless = running();
+    shapeless["HostConfig"]["SecurityOpt"] = "seccomp=unconfined".into();
+    for bad in [
+        short,
+        path,
+        shapeless,
+        serde_json::json!([]),
+        serde_json::Value::Null,
+    ] {
+        assert!(read(&bad).is_err(), "{bad}");
+    }
+    assert!(inspected(b"").is_err());
+    assert!(about(b"{\"Server\": null}", INFO.as_bytes()).is_err());
+}
+
+#[test]
+fn only_a_running_container_on_our_kernel_has_a_process_to_watch() {
+    let case = |change: &dyn Fn(&mut serde_json::Value)| {
+        let mut value = running();
+        change(&mut value);
+        let process = read(&value).unwrap().first_process();
+        process
+            .map(|pid| pid.as_raw_nonzero().get())
+            .map_err(|error| error.to_string())
+    };
+    let stopped = Err("container `web1` is not running".to_owned());
+    assert_eq!(case(&|_| {}), Ok(557));
+    assert_eq!(
+        case(&|value| value["State"]["Running"] = false.into()),
+        stopped
+    );
+    assert_eq!(case(&|value| value["State"]["Pid"] = 0.into()), stopped);
+    assert_eq!(case(&|value| value["State"]["Pid"] = (-1).into()), stopped);
+    let own = |runtime: &str| case(&|value| value["HostConfig"]["Runtime"] = runtime.into());
+    for runtime in ["runsc", "io.containerd.kata.v2", "kata-qemu"] {
+        assert_eq!(
+            own(runtime),
+            Err(format!(
+                "container `web1` runs under `{runtime}`, which has a kernel of its own"
+            ))
+        );
+    }
+    assert_eq!(own("crun"), Ok(557));
+}
+
+#[test]
+fn the_active_profile_follows_from_options_engine_and_kernel() {
+    use SeccompState::{Custom, EngineDefault, Filtered, Unconfined};
+    let state = |options: &[&str], privileged: bool, profile: Option<&str>, mode| {
+        let inspected = Inspected {
+            security_options: options.iter().map(|&option| option.to_owned()).collect(),
+            is_privileged: privileged,
+            ..Inspected::default()
+        };
+        let about = About {
+            seccomp_profile: profile.map(str::to_owned),
+            ..About::default()
+        };
+        inspected.seccomp(Some(&about), mode)
+    };
+    let default = Some("default");
+    let filter = Some(SeccompMode::Filter);
+    let table: [(&[&str], bool, Option<&str>, _, _); 14] = [
+        (&[], false, default, None, EngineDefault),
+        (&[], false, Some("builtin"), filter, EngineDefault),
+        (&[], false, Some("/etc/p.json"), filter, Custom),
+        (&[], false, Some("unconfined"), None, Unconfined),
+        (&[], false, None, None, Unconfined),
+        (&[], true, default, None, Unconfined),
+        (&["label=disable"], false, default, None, EngineDefault),
+        (&["seccomp=unconfined"], false, default, None, Unconfined),
+        (&["seccomp:unconfined"], false, default, None, Unconfined),
+        (&["seccomp=builtin"], false, Some("/p"), None, EngineDefault),
+        (&["seccomp={}"], true, default, None, Custom),
+        (
+            &["seccomp={}", "seccomp=builtin"],
+            false,
+            default,
+            None,
+            EngineDefault,
+        ),
+        // The kernel knows better.
+        (&[], false, default, Some(SeccompMode::Disabled), Unconfined),
+        (&["seccomp=unconfined"], false, default, filter, Filtered),
+    ];
+    for (options, privileged, profile, mode, expected) in table {
+        assert_eq!(
+            state(options, privileged, profile, mode),
+            expected,
+            "{options:?} {privileged} {profile:?} {mode:?}"
+        );
+    }
+    assert_eq!(Inspected::default().seccomp(None, None), Filtered);
+}
+
+#[test]
+fn a_container_is_known_by_its_cgroups_name() {
+    let scope = format!("docker-{ID}.scope");
+    for (name, expected) in [
+        (ID, Some(ID)),
+        (scope.as_str(), Some(ID)),
+        (&ID[1..], None),
+        ("init.scope", None),
+        ("", None),
+    ] {
+        assert_eq!(id_in_cgroup_name(name), expected, "{name}");
+    }
+}

@@ -1,0 +1,218 @@
+//! What can go wrong with an engine, read from what its client says.
+//!
+//! The client has no error codes: everything is exit code 1 and a sentence. The sentences here are those of
+//! versions 20.10 to 29; one that is not known is passed on as it is.
+
+use crate::report::escape;
+use crate::target::tool::ToolError;
+
+/// Why an engine did not help.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// The client could not be run.
+    #[error(transparent)]
+    Tool(#[from] ToolError),
+    /// No engine answers.
+    #[error("cannot reach the container engine")]
+    Unreachable(#[source] Said),
+    /// The engine is there but not for us.
+    #[error("not allowed to talk to the container engine")]
+    Denied(#[source] Said),
+    /// No such container.
+    #[error("no container `{}`", escape::text(.name))]
+    NotFound {
+        /// As the user named it.
+        name: String,
+        /// Running containers with the most similar names. Hostile.
+        similar: Vec<String>,
+    },
+    /// Several containers have ids that begin like that.
+    #[error("several containers have an id that begins with `{}`", escape::text(.name))]
+    Ambiguous {
+        /// As the user gave it.
+        name: String,
+    },
+    /// There, but no process of it.
+    #[error("container `{}` is not running", escape::text(.name))]
+    NotRunning {
+        /// Its name.
+        name: String,
+        /// The engine's word for its state. Hostile.
+        status: String,
+    },
+    /// The runtime gives the container a kernel of its own, so that its calls never reach ours.
+    #[error(
+        "container `{}` runs under `{}`, which has a kernel of its own",
+        escape::text(.name),
+        escape::text(.runtime)
+    )]
+    OwnKernel {
+        /// Its name.
+        name: String,
+        /// The runtime. Hostile.
+        runtime: String,
+    },
+    /// The engine refused for another reason.
+    #[error("the container engine refused")]
+    Refused(#[source] Said),
+    /// The engine answered something that is no answer.
+    #[error("the container engine's description of {subject} is not understood")]
+    BadAnswer {
+        /// What was asked about.
+        subject: &'static str,
+        /// Why.
+        source: serde_json::Error,
+    },
+}
+
+/// What another program said. Hostile.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Said(pub String);
+
+impl EngineError {
+    /// What the user can do.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::Tool(ToolError::NotInstalled { .. }) => {
+                "install Docker's client, or record without an engine: `--pid`, `--cgroup` or `-- CMD`"
+                    .into()
+            }
+            Self::Unreachable(_) => {
+                "is it running? `systemctl start docker` starts it; `DOCKER_HOST` or `docker context use` \
+                 choose another"
+                    .into()
+            }
+            Self::Denied(_) => "run as root, or join the group `docker`".into(),
+            Self::NotFound { similar, .. } if similar.is_empty() => {
+                "`docker ps` lists the running containers".into()
+            }
+            Self::NotFound { similar, .. } => {
+                let names = similar.iter().map(|name| format!("`{}`", escape::text(name)));
+                let names: Vec<String> = names.collect();
+                format!("running containers with similar names: {}", names.join(", "))
+            }
+            Self::Ambiguous { .. } => "give more of the id, or the name; `docker ps` lists both".into(),
+            Self::NotRunning { name, status } => format!(
+                "its state is `{}`; to record it from its first call, start it with \
+                 `seccomp-tracer record -- docker run …`, else `docker start {}` first",
+                escape::text(status),
+                escape::text(name)
+            ),
+            Self::OwnKernel { .. } => "record the same image under `--runtime runc`".into(),
+            Self::Tool(_) | Self::Refused(_) | Self::BadAnswer { .. } => return None,
+        })
+    }
+}
+
+/// What a question was about.
+#[derive(Clone, Copy)]
+pub(super) enum Subject<'a> {
+    Engine,
+    Container(&'a str),
+}
+
+/// Sorts what the client said.
+pub(super) fn classify(talk: &str, subject: Subject<'_>) -> EngineError {
+    let has = |part: &str| talk.contains(part);
+    let said = || Said(talk.lines().next_back().unwrap_or_default().to_owned());
+    // The longer text of a refused connection contains parts of the others.
+    if has("permission denied while trying to connect") {
+        return EngineError::Denied(said());
+    }
+    if has("Cannot connect to the Docker daemon")
+        || has("failed to connect to the docker API")
+        || has("error during connect")
+        || has("connection refused")
+        || has("no such host")
+    {
+        return EngineError::Unreachable(said());
+    }
+    if let Subject::Container(name) = subject {
+        let name = name.to_owned();
+        if has("Multiple IDs found") {
+            return EngineError::Ambiguous { name };
+        }
+        if has("No such container") || has("No such object") || has("value is empty") {
+            let similar = Vec::new();
+            return EngineError::NotFound { name, similar };
+        }
+    }
+    EngineError::Refused(said())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_client_says_is_sorted() {
+        let container = Subject::Container("x");
+        for (talk, subject, expected) in [
+            (
+                "Error response from daemon: No such container: x",
+                container,
+                "no container `x`",
+            ),
+            ("Error: No such container: x", container, "no container `x`"),
+            ("Error: No such object: x", container, "no container `x`"),
+            (
+                "invalid container name or ID: value is empty",
+                container,
+                "no container `x`",
+            ),
+            (
+                "Error response from daemon: Multiple IDs found with provided prefix: x",
+                container,
+                "several containers have an id that begins with `x`",
+            ),
+            (
+                "Cannot connect to the Docker daemon at unix:///var/run/docker.sock. \
+                 Is the docker daemon running?",
+                Subject::Engine,
+                "cannot reach the container engine",
+            ),
+            (
+                "failed to connect to the docker API at unix:///var/run/docker.sock; check if the path \
+                 is correct and if the daemon is running: dial unix /var/run/docker.sock: connect: \
+                 no such file or directory",
+                container,
+                "cannot reach the container engine",
+            ),
+            (
+                "error during connect: Get \"http://h:1/_ping\": dial tcp: lookup h: no such host",
+                Subject::Engine,
+                "cannot reach the container engine",
+            ),
+            (
+                "permission denied while trying to connect to the Docker daemon socket at \
+                 unix:///d.sock: Get \"http://d.sock/v1.50/x\": dial unix /d.sock: connect: \
+                 permission denied",
+                container,
+                "not allowed to talk to the container engine",
+            ),
+            (
+                "Error response from daemon: No such container: x",
+                Subject::Engine,
+                "the container engine refused",
+            ),
+            ("", container, "the container engine refused"),
+        ] {
+            assert_eq!(classify(talk, subject).to_string(), expected, "{talk}");
+        }
+    }
+
+    #[test]
+    fn names_from_outside_are_escaped_in_hints() {
+        let error = EngineError::NotFound {
+            name: "\u{1b}x".into(),
+            similar: vec!["a\u{7}".into(), "b".into()],
+        };
+        assert_eq!(error.to_string(), "no container `\\u{1b}x`");
+        assert_eq!(
+            error.hint().as_deref(),
+            Some("running containers with similar names: `a\\u{7}`, `b`")
+        );
+    }
+}

@@ -1,0 +1,130 @@
+//! The Docker engine, asked through its own client, so that contexts, `DOCKER_HOST` and TLS are as the user
+//! has set them up.
+//!
+//! The engine is taken at its word only where nothing follows from a lie: process ids are checked against
+//! the container's id in the process's cgroup by [`super::cgroup::Hierarchy::of_container`].
+
+mod answers;
+mod error;
+mod nearest;
+mod run;
+
+pub use answers::{About, Inspected, id_in_cgroup_name};
+pub use error::{EngineError, Said};
+pub use run::{PrepareError, Prepared};
+
+use super::tool::{self, Answer, Bounds};
+use error::Subject;
+use std::ffi::{OsStr, OsString};
+use std::time::Duration;
+
+/// The most that one answer may be long. The profile of a container is part of its description, and a
+/// long one is some 100 kB.
+const ANSWER_MAX_BYTES: u64 = 4 << 20;
+
+/// How long the engine may take.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// How many similar names are named.
+const SIMILAR_MAX: usize = 3;
+
+/// An engine, as it is reached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Engine {
+    program: OsString,
+    flags: Vec<OsString>,
+}
+
+impl Default for Engine {
+    /// The one that `docker` reaches.
+    fn default() -> Self {
+        Self {
+            program: "docker".into(),
+            flags: Vec::new(),
+        }
+    }
+}
+
+impl Engine {
+    /// The engine that a user's `docker run` reaches: the same program, with the same flags before the verb.
+    #[must_use]
+    pub fn of_run(run: &super::docker_run::DockerRun) -> Self {
+        Self {
+            program: run.program().to_owned(),
+            flags: run.client_flags.clone(),
+        }
+    }
+
+    /// Describes a container, whatever its state.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError`] if the engine cannot be asked, or does not know exactly one such container.
+    pub fn inspect(&self, name_or_id: &str) -> Result<Inspected, EngineError> {
+        // After `--` a name cannot be taken for a flag.
+        let answer = self.ask(&[
+            "inspect",
+            "--type",
+            "container",
+            "--format",
+            "{{json .}}",
+            "--",
+            name_or_id,
+        ])?;
+        if !answer.status.success() {
+            let error = error::classify(&answer.talk, Subject::Container(name_or_id));
+            return Err(match error {
+                EngineError::NotFound { name, .. } => {
+                    let similar = self.similar(&name);
+                    EngineError::NotFound { name, similar }
+                }
+                error => error,
+            });
+        }
+        answers::inspected(&answer.stdout).map_err(|source| EngineError::BadAnswer {
+            subject: "a container",
+            source,
+        })
+    }
+
+    /// Describes the engine itself.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError`] if the engine cannot be asked.
+    pub fn about(&self) -> Result<About, EngineError> {
+        let bad = |source| EngineError::BadAnswer {
+            subject: "itself",
+            source,
+        };
+        let version = self.ask_engine(&["version", "--format", "{{json .}}"])?;
+        let info = self.ask_engine(&["info", "--format", "{{json .}}"])?;
+        answers::about(&version.stdout, &info.stdout).map_err(bad)
+    }
+
+    fn ask_engine(&self, arguments: &[&str]) -> Result<Answer, EngineError> {
+        let answer = self.ask(arguments)?;
+        if answer.status.success() {
+            Ok(answer)
+        } else {
+            Err(error::classify(&answer.talk, Subject::Engine))
+        }
+    }
+
+    fn ask(&self, arguments: &[&str]) -> Result<Answer, EngineError> {
+        let flags = self.flags.iter().cloned();
+        let arguments: Vec<OsString> = flags.chain(arguments.iter().map(OsString::from)).collect();
+        let bounds = Bounds {
+            bytes: ANSWER_MAX_BYTES,
+            time: PATIENCE,
+        };
+        Ok(tool::ask(OsStr::new(&self.program), &arguments, bounds)?)
+    }
+
+    /// Names of running containers, the most similar first. No answer is as good as none: it is for a hint.
+    fn similar(&self, name: &str) -> Vec<String> {
+        let answer = self.ask(&["ps", "--format", "{{.Names}}"]);
+        let text = answer.map(|answer| String::from_utf8_lossy(&answer.stdout).into_owned());
+        nearest::nearest(name, text.unwrap_or_default().lines(), SIMILAR_MAX)
+    }
+}

@@ -1,0 +1,62 @@
+//! Which names are most like one that was mistyped.
+
+/// How much of a name counts. The work grows with the square of it, and names come from outside.
+const LENGTH_MAX: usize = 128;
+
+/// The names nearest to `wanted`: those that contain it first, then by distance, then by name.
+pub(super) fn nearest<'a>(
+    wanted: &str,
+    names: impl Iterator<Item = &'a str>,
+    count: usize,
+) -> Vec<String> {
+    let names = names.filter(|name| !name.is_empty());
+    let rank = |name: &'a str| (!name.contains(wanted), distance(wanted, name), name);
+    let mut ranked: Vec<(bool, usize, &str)> = names.map(rank).collect();
+    ranked.sort_unstable();
+    let nearest = ranked.into_iter().take(count);
+    nearest.map(|(_, _, name)| name.to_owned()).collect()
+}
+
+/// How many letters have to be put in, taken out or changed to make one word of the other.
+fn distance(one: &str, other: &str) -> usize {
+    let other: Vec<char> = other.chars().take(LENGTH_MAX).collect();
+    let mut row: Vec<usize> = (0..=other.len()).collect();
+    for (line, letter) in one.chars().take(LENGTH_MAX).enumerate() {
+        let mut diagonal = row[0];
+        row[0] = line + 1;
+        for (column, &opposite) in other.iter().enumerate() {
+            let changed = diagonal + usize::from(letter != opposite);
+            diagonal = row[column + 1];
+            row[column + 1] = changed.min(row[column] + 1).min(diagonal + 1);
+        }
+    }
+    row[other.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn distances_are_those_of_levenshtein() {
+        for (one, other, expected) in [
+            ("", "", 0),
+            ("web", "", 3),
+            ("", "web", 3),
+            ("kitten", "sitting", 3),
+            ("web1", "web2", 1),
+            ("wbe", "web", 2),
+        ] {
+            assert_eq!(distance(one, other), expected, "{one} {other}");
+        }
+    }
+
+    #[test]
+    fn what_contains_it_comes_first_then_the_nearest() {
+        let names = ["redis", "prod-web-frontend", "wbe", "db", "web-1", ""];
+        assert_eq!(
+            nearest("web", names.into_iter(), 3),
+            ["web-1", "prod-web-frontend", "db"]
+        );
+    }
+}

@@ -1,0 +1,91 @@
+//! `record -- docker run …`: a cgroup to watch, and the command line that puts the container below it.
+
+use super::error::EngineError;
+use super::{Engine, Inspected, id_in_cgroup_name};
+use crate::target::cgroup::{Cgroup, CgroupError, Hierarchy};
+use crate::target::docker_run::{BadParent, CgroupDriver, DockerRun};
+use crate::target::own_cgroup::{OwnCgroup, fresh_name};
+use std::ffi::OsString;
+
+/// Why a `docker run` cannot be recorded.
+#[derive(Debug, thiserror::Error)]
+pub enum PrepareError {
+    /// The engine cannot be asked.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// The user's own parent stands in the way.
+    #[error(transparent)]
+    Parent(#[from] BadParent),
+    /// The cgroup cannot be made.
+    #[error(transparent)]
+    Cgroup(#[from] CgroupError),
+    /// The engine makes cgroups in a way that we do not know, or none.
+    #[error("the container engine makes cgroups in an unknown way")]
+    Driver,
+}
+
+impl PrepareError {
+    /// What the user can do.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Engine(error) => error.hint(),
+            Self::Parent(error) => error.hint(),
+            Self::Cgroup(error) => error.hint(),
+            Self::Driver => Some(
+                "`docker info --format '{{.CgroupDriver}}'` must say `cgroupfs` or `systemd`; \
+                 rootless engines need delegated cgroups"
+                    .into(),
+            ),
+        }
+    }
+}
+
+/// A `docker run` that is ready to be watched: every cgroup directly below `parent` is a container of it.
+#[derive(Debug)]
+pub struct Prepared {
+    /// The engine.
+    pub engine: Engine,
+    /// What the engine says about itself.
+    pub about: super::About,
+    /// The cgroup below which the container will be.
+    pub parent: OwnCgroup,
+    /// What to start instead of the user's command line.
+    pub command: Vec<OsString>,
+}
+
+impl Prepared {
+    /// Asks the engine and makes the parent cgroup.
+    ///
+    /// # Errors
+    ///
+    /// [`PrepareError`] if that is not possible. Nothing is left behind.
+    pub fn new(hierarchy: &Hierarchy, run: &DockerRun) -> Result<Self, PrepareError> {
+        let engine = Engine::of_run(run);
+        let about = engine.about()?;
+        let driver: CgroupDriver = about.cgroup_driver.ok_or(PrepareError::Driver)?;
+        let parent = run.parent(driver, &fresh_name())?;
+        let command = run.with_parent(&parent);
+        let parent = OwnCgroup::create_at(hierarchy, &parent.directory)?;
+        Ok(Self {
+            engine,
+            about,
+            parent,
+            command,
+        })
+    }
+
+    /// The container that appeared below the parent, described while the engine still knows it (a container
+    /// of `--rm` is forgotten when it ends). `None` if none has appeared yet.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError`] if the engine does not describe it.
+    pub fn container(&self) -> Result<Option<Inspected>, EngineError> {
+        let children = self.parent.cgroup().children();
+        let names = children.iter().map(Cgroup::name);
+        let mut ids = names.filter_map(|name| id_in_cgroup_name(&name).map(str::to_owned));
+        let id = ids.next();
+        id.map(|id| self.engine.inspect(&id)).transpose()
+    }
+}
