@@ -12,6 +12,7 @@ mod man;
 mod output;
 mod progress;
 mod record;
+mod run;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -29,6 +30,7 @@ struct CommandLine {
 enum Verb {
     Record(record::Arguments),
     Generate(generate::Arguments),
+    Run(run::Arguments),
     Completions(completions::Arguments),
     Man(man::Arguments),
 }
@@ -40,6 +42,7 @@ pub fn main() -> ExitCode {
     let result = match command_line.verb {
         Verb::Record(arguments) => record::run(&arguments),
         Verb::Generate(arguments) => generate::run(&arguments),
+        Verb::Run(arguments) => run::run(&arguments),
         Verb::Completions(arguments) => completions::run(&arguments),
         Verb::Man(arguments) => man::run(&arguments),
     };

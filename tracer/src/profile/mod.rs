@@ -13,6 +13,7 @@ mod source;
 pub mod base;
 pub mod blocked;
 pub mod compare;
+pub mod compiled;
 pub mod read;
 pub mod write;
 

@@ -17,20 +17,17 @@ pub enum Loss {
     Recursion,
     /// A first sighting that did not fit into the ring buffer. The fact itself was kept.
     Sighting,
-    /// A message of the kernel side that did not fit into its ring buffer. No fact is concerned.
-    Message,
 }
 
 impl Loss {
     /// Every way, in order.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 6] = [
         Self::UnknownAbi,
         Self::OddNumberMapFull,
         Self::MapError,
         Self::ScopesFull,
         Self::Recursion,
         Self::Sighting,
-        Self::Message,
     ];
 
     /// The name in a recording file.
@@ -43,14 +40,13 @@ impl Loss {
             Self::ScopesFull => "scopesFull",
             Self::Recursion => "recursion",
             Self::Sighting => "sighting",
-            Self::Message => "message",
         }
     }
 
     /// Whether a fact may be missing because of it. A lost sighting only loses provenance.
     #[must_use]
     pub const fn loses_facts(self) -> bool {
-        !matches!(self, Self::Sighting | Self::Message)
+        !matches!(self, Self::Sighting)
     }
 }
 
