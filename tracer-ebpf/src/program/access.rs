@@ -47,13 +47,9 @@ impl Access for Typed {
 
     #[inline(always)]
     fn task_u32(task: *const c_void, offset: u32) -> Option<u32> {
+        let member: *const u32 = task.wrapping_byte_add(offset as usize).cast();
         // SAFETY: the verifier checks that the offset is inside the task; a fault reads as zero.
-        Some(unsafe {
-            task.cast::<u8>()
-                .add(offset as usize)
-                .cast::<u32>()
-                .read_volatile()
-        })
+        Some(unsafe { member.read_volatile() })
     }
 
     #[inline(always)]
@@ -90,8 +86,9 @@ impl Access for Copied {
 /// Copies a value from kernel memory; `None` if there is none to read.
 #[inline(always)]
 pub(crate) fn read<T>(base: *const c_void, offset: u32) -> Option<T> {
+    let place: *const T = base.wrapping_byte_add(offset as usize).cast();
     // SAFETY: the helper checks the address.
-    unsafe { bpf_probe_read_kernel(base.cast::<u8>().add(offset as usize).cast::<T>()) }.ok()
+    unsafe { bpf_probe_read_kernel(place) }.ok()
 }
 
 /// <https://github.com/torvalds/linux/blob/v6.12/arch/x86/include/asm/syscall.h#L90>

@@ -66,6 +66,10 @@ pub(crate) fn entry<A: Access>(ctx: &impl EbpfContext, registers: *const c_void,
 
 /// Gives a number its ABI. A negative number has bit 30 set too, but is no x32 call.
 #[inline(always)]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "the kernel looks at 32 bits of the number"
+)]
 fn identify(slot: u32, id: i64, compat: bool, filtered: bool) -> Call {
     let number = id as i32;
     if compat {
@@ -99,13 +103,7 @@ fn table_call(ctx: &impl EbpfContext, call: &Call, index: u32) {
         map_error(ctx, call);
         return;
     };
-    // SAFETY: a per-CPU value; nothing else runs on this CPU meanwhile.
-    let before = unsafe {
-        let before = *count;
-        *count = before + 1;
-        before
-    };
-    if before == 0 {
+    if report::increment(count) == 0 {
         report::first_call(call);
     }
 }
@@ -119,12 +117,11 @@ fn odd_call(ctx: &impl EbpfContext, call: &Call) {
         filtered: call.filtered as u32,
         number: call.number,
     };
-    if let Some(count) = ODD_CALLS.get_ptr_mut(&key) {
-        // SAFETY: a per-CPU value; nothing else runs on this CPU meanwhile.
-        unsafe { *count += 1 };
+    if let Some(count) = ODD_CALLS.get_ptr_mut(key) {
+        report::increment(count);
         return;
     }
-    match ODD_CALLS.insert(&key, 1, NOT_THERE) {
+    match ODD_CALLS.insert(key, 1, NOT_THERE) {
         Ok(()) => report::first_call(call),
         Err(MAP_FULL) => {
             if report::count(counter::ODD_FULL) {
@@ -134,10 +131,11 @@ fn odd_call(ctx: &impl EbpfContext, call: &Call) {
                 );
             }
         }
-        Err(_) => match ODD_CALLS.get_ptr_mut(&key) {
+        Err(_) => match ODD_CALLS.get_ptr_mut(key) {
             // Another CPU was faster.
-            // SAFETY: as above.
-            Some(count) => unsafe { *count += 1 },
+            Some(count) => {
+                report::increment(count);
+            }
             None => map_error(ctx, call),
         },
     }

@@ -20,11 +20,17 @@ pub(crate) fn count(which: u32) -> bool {
     let Some(value) = COUNTERS.get_ptr_mut(which) else {
         return false;
     };
-    // SAFETY: a per-CPU value; nothing else runs on this CPU meanwhile.
-    unsafe {
-        *value += 1;
-        *value == 1
-    }
+    increment(value) == 0
+}
+
+/// Adds one to a value of a per-CPU map, and gives what it was.
+#[inline(always)]
+pub(crate) fn increment(value: *mut u64) -> u64 {
+    // SAFETY: maps give valid pointers, and nothing else runs on this CPU meanwhile.
+    let before = unsafe { value.read() };
+    // SAFETY: as above.
+    unsafe { value.write(before.wrapping_add(1)) };
+    before
 }
 
 /// Tells user space about something that happened for the first time.

@@ -20,7 +20,7 @@ pub(crate) fn record<A: Access>(
     index: u32,
     registers: *const c_void,
 ) {
-    let Some(tracked) = TRACKED.get(call.abi * TABLE_LEN + call.number as u32) else {
+    let Some(tracked) = TRACKED.get(call.abi * TABLE_LEN + call.number.cast_unsigned()) else {
         return;
     };
     if tracked.len == 0 {
@@ -36,9 +36,10 @@ pub(crate) fn record<A: Access>(
         index,
         values: cut(&arguments, tracked),
     };
-    match TUPLES.get_ptr_mut(&key) {
-        // SAFETY: a per-CPU value; nothing else runs on this CPU meanwhile.
-        Some(count) => unsafe { *count += 1 },
+    match TUPLES.get_ptr_mut(key) {
+        Some(count) => {
+            report::increment(count);
+        }
         None => new_tuple(ctx, call, &key),
     }
 }
@@ -87,14 +88,15 @@ fn new_tuple(ctx: &impl EbpfContext, call: &Call, key: &TupleKey) {
         Ok(()) => {
             // SAFETY: as above. Not atomic: CPUs that add at the same time may count one for two, and
             // the call then keeps a few tuples more than it should.
-            unsafe { (&raw mut (*count).kept).write_volatile(kept + 1) };
+            let place = unsafe { &raw mut (*count).kept };
+            // SAFETY: as above.
+            unsafe { place.write_volatile(kept + 1) };
             report::event(event::TUPLE, call, &key.values);
         }
         Err(error) => {
             if let Some(count) = TUPLES.get_ptr_mut(key) {
                 // Another CPU was faster.
-                // SAFETY: a per-CPU value.
-                unsafe { *count += 1 };
+                report::increment(count);
                 return;
             }
             give_up(count);
@@ -120,5 +122,7 @@ fn unbounded(call: &Call, index: u32) {
 #[inline(always)]
 fn give_up(count: *mut TupleCount) {
     // SAFETY: a pointer into a map; the word only ever goes from 0 to 1.
-    unsafe { (&raw mut (*count).unbounded).write_volatile(1) };
+    let place = unsafe { &raw mut (*count).unbounded };
+    // SAFETY: as above.
+    unsafe { place.write_volatile(1) };
 }

@@ -245,12 +245,12 @@ fn seccomp(host: &Value) -> SeccompState {
         .into_iter()
         .flatten()
         .filter_map(Value::as_str);
-    let profiles = options.filter_map(|option| {
+    let mut profiles = options.filter_map(|option| {
         option
             .strip_prefix("seccomp=")
             .or(option.strip_prefix("seccomp:"))
     });
-    match profiles.last() {
+    match profiles.next_back() {
         Some("unconfined") => SeccompState::Unconfined,
         Some("builtin") => SeccompState::EngineDefault,
         Some(_) => SeccompState::Custom,
