@@ -15,7 +15,7 @@ pub mod process;
 
 pub mod docker;
 pub mod docker_run;
-pub mod engine;
 pub mod executable;
+pub mod namespace;
 
 pub use tool::ToolError;

@@ -119,7 +119,7 @@ fn record(arguments: &Arguments) -> Result<Exit, Failure> {
     let ended = watched.map_err(no_session)?;
     let losses = probe.losses().map_err(no_probe)?;
     if let Some(thread) = details {
-        plan.learn(thread.join().ok().flatten());
+        plan.learn(thread.join().ok().flatten().as_ref());
     }
     let recording = session::recording(&ended, losses, context(&plan, &clock)?);
     sink.write(&recording::to_json(&recording))?;

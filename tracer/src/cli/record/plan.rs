@@ -8,11 +8,14 @@ use crate::recording::{SeccompState, Target, TargetKind};
 use crate::report::escape;
 use crate::session::{self, Spawn, Stop};
 use crate::target::cgroup::{Cgroup, CgroupError, Hierarchy};
+use crate::target::docker::{
+    About, Engine, EngineError, Inspected, PrepareError, Prepared, id_in_cgroup_name,
+};
 use crate::target::docker_run::{self, DockerRun, Recognised};
-use crate::target::engine::{self, Engine, EngineError, Inspected};
 use crate::target::executable::{self, ExecutableError};
-use crate::target::own_cgroup::{OwnCgroup, fresh_name};
-use crate::target::process;
+use crate::target::namespace;
+use crate::target::own_cgroup::OwnCgroup;
+use crate::target::process::{self, SeccompMode};
 use rustix::process::Pid;
 use std::ffi::OsString;
 use std::sync::mpsc::Receiver;
@@ -33,7 +36,7 @@ pub(super) struct Plan {
     pub(super) command: Option<Spawn>,
     pub(super) place: Place,
     pub(super) warnings: Vec<String>,
-    engine: Option<Engine>,
+    engine: Option<(Engine, About)>,
 }
 
 /// The cgroup that is watched.
@@ -74,6 +77,11 @@ fn no_cgroup(error: CgroupError) -> Failure {
 }
 
 fn no_engine(error: EngineError) -> Failure {
+    let hint = error.hint();
+    with_hint(Failure::environment(error), hint)
+}
+
+fn not_prepared(error: PrepareError) -> Failure {
     let hint = error.hint();
     with_hint(Failure::environment(error), hint)
 }
@@ -143,56 +151,53 @@ impl Plan {
     /// The container is made below a parent of ours, which is watched before there is a container: nothing
     /// is missed, and nothing of the engine is in it.
     fn docker_run(hierarchy: &Hierarchy, docker: &DockerRun) -> Result<Self, Failure> {
-        let engine = Engine {
-            flags: docker.client_flags.clone(),
-        };
-        let driver = engine.cgroup_driver().map_err(no_engine)?;
-        let parent = docker.parent(driver, &fresh_name()).map_err(|error| {
-            let hint = error.hint();
-            with_hint(Failure::invalid(error), hint)
-        })?;
-        let own = OwnCgroup::create_at(hierarchy, &parent.directory).map_err(no_cgroup)?;
-        let words = docker.with_parent(&parent);
+        let Prepared {
+            engine,
+            about,
+            parent,
+            command,
+        } = Prepared::new(hierarchy, docker).map_err(not_prepared)?;
         let image = docker
             .image
             .as_ref()
             .map(|image| image.to_string_lossy().into_owned());
-        let namespaces = [engine::own_mount_namespace(), engine.mount_namespace()];
+        let namespaces = [namespace::own(), namespace::docker()];
         Ok(Self {
             label: image.unwrap_or_else(|| "container".to_owned()),
             target: Target {
                 kind: TargetKind::Container,
-                command: words
+                command: command
                     .iter()
                     .map(|word| word.to_string_lossy().into_owned())
                     .collect(),
                 ..Target::default()
             },
-            scope: scope(own.cgroup(), CHILDREN_MAX),
+            scope: scope(parent.cgroup(), CHILDREN_MAX),
             start: Start::ContainerExec(namespaces.map(Option::unwrap_or_default)),
             from_start: true,
             stop: Stop::WhenEmpty,
-            command: Some(spawn(&words)?),
-            place: Place::Own(own),
+            command: Some(spawn(&command)?),
+            place: Place::Own(parent),
             warnings: Vec::new(),
-            engine: Some(engine),
+            engine: Some((engine, about)),
         })
     }
 
     fn container(hierarchy: &Hierarchy, name: &str) -> Result<Self, Failure> {
-        let inspected = Engine::default().inspect(name).map_err(no_engine)?;
-        let pid = inspected.pid.and_then(Pid::from_raw);
-        let pid = pid.ok_or_else(|| no_engine(EngineError::NotRunning(name.to_owned())))?;
+        let engine = Engine::default();
+        let inspected = engine.inspect(name).map_err(no_engine)?;
+        let pid = inspected.first_process().map_err(no_engine)?;
+        let about = engine.about().ok();
         let cgroup = hierarchy
-            .of_container(pid, &inspected.container.id)
+            .of_container(pid, &inspected.id)
             .map_err(no_cgroup)?;
         let mut target = Target {
             kind: TargetKind::Container,
             ..Target::default()
         };
-        add_process_facts(&mut target, pid)?;
-        target.seccomp = Some(inspected.seccomp);
-        target.container = Some(inspected.container);
+        let mode = add_process_facts(&mut target, pid)?;
+        target.seccomp = Some(inspected.seccomp(about.as_ref(), mode));
+        target.container = Some(inspected.container(about.as_ref()));
         Ok(Self::running(name.to_owned(), target, cgroup))
     }
 
@@ -243,29 +248,29 @@ impl Plan {
     /// Asks the engine about the container as soon as there is one, while it still is. The thread ends when
     /// the session does.
     pub(super) fn details(&self, found: Receiver<u64>) -> Option<JoinHandle<Option<Inspected>>> {
-        let engine = self.engine.clone()?;
+        let (engine, _) = self.engine.clone()?;
         let parent = self.place.cgroup().clone();
         Some(std::thread::spawn(move || {
-            let id = found.recv().ok()?;
-            let child = parent.children().into_iter().find(|child| child.id == id)?;
-            let name = child.name();
-            let name = name.strip_prefix("docker-").unwrap_or(&name);
-            engine
-                .inspect(name.strip_suffix(".scope").unwrap_or(name))
-                .ok()
+            let cgroup_id = found.recv().ok()?;
+            let child = parent
+                .children()
+                .into_iter()
+                .find(|child| child.id == cgroup_id)?;
+            engine.inspect(id_in_cgroup_name(&child.name())?).ok()
         }))
     }
 
     /// Takes in what the engine said. The kernel's word on rights, from the first exec, goes before it.
-    pub(super) fn learn(&mut self, inspected: Option<Inspected>) {
-        if let Some(inspected) = inspected {
-            self.target.seccomp = Some(inspected.seccomp);
-            self.target.container = Some(inspected.container);
+    pub(super) fn learn(&mut self, inspected: Option<&Inspected>) {
+        if let (Some(inspected), Some((_, about))) = (inspected, &self.engine) {
+            self.target.seccomp = Some(inspected.seccomp(Some(about), None));
+            self.target.container = Some(inspected.container(Some(about)));
         }
     }
 }
 
-fn add_process_facts(target: &mut Target, pid: Pid) -> Result<(), Failure> {
+/// Gives the seccomp mode as well.
+fn add_process_facts(target: &mut Target, pid: Pid) -> Result<Option<SeccompMode>, Failure> {
     let facts = process::facts(pid).map_err(|error| {
         let hint = error.hint();
         with_hint(Failure::environment(error), hint)
@@ -273,7 +278,7 @@ fn add_process_facts(target: &mut Target, pid: Pid) -> Result<(), Failure> {
     target.capabilities = facts.capabilities;
     target.no_new_privs = facts.no_new_privs;
     target.seccomp = facts.seccomp.map(SeccompState::from);
-    Ok(())
+    Ok(facts.seccomp)
 }
 
 fn scope(cgroup: &Cgroup, children_max: u32) -> Scope {
