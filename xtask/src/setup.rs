@@ -232,6 +232,8 @@ fn apt_get(root: Root, packages: &BTreeSet<&str>) -> Result<()> {
     command::run(&mut update)?;
     let mut install = root.command("apt-get", &variables);
     install.args(["install", "--yes", "--quiet=2", "--no-install-recommends"]);
+    // Without a terminal of its own, dpkg counts no percentages.
+    install.args(["--option", "Dpkg::Use-Pty=0"]);
     install.args(packages);
     talk::step(&command::typed(&install));
     command::run(&mut install)
