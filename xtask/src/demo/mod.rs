@@ -40,14 +40,17 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
             "recording needs root: commands below run through `sudo`, which may ask for your password",
         );
     }
-    let engine = Engine::ready();
+    // A plain command needs no engine.
+    let contained =
+        arguments.command.is_empty() || confined_container(&arguments.command).is_some();
+    let engine = contained.then(Engine::ready).transpose();
     if let Err(error) = &engine {
         talk::error(error);
         talk::say(
             "no Docker engine: the workload runs in a cgroup of its own instead of a container",
         );
     }
-    show(&arguments.command, engine.ok().as_ref())
+    show(&arguments.command, engine.ok().flatten().as_ref())
 }
 
 /// The demonstration itself, on an engine if there is one.

@@ -7,7 +7,7 @@ folder=$(mktemp -d)
 cd "$folder"
 
 echo "files and pipes:"
-seq 1 500 | sort -r -n | tee numbers | head -n 3 | tr '\n' ' '
+seq 1 500 | sort -r -n | tee numbers | tail -n 3 | tr '\n' ' '
 echo
 ln numbers copy
 rm numbers
