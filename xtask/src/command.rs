@@ -167,12 +167,23 @@ pub(crate) fn attend(mut child: Child) -> Result<ExitStatus> {
 
 /// Runs a command to its end, shows what it writes to standard output, and gives that.
 pub(crate) fn echo(command: &mut Command) -> Result<(ExitStatus, String)> {
+    gather(command, |line| talk::print(line))
+}
+
+/// Runs a command to its end and gives what it writes to standard output, whatever becomes of it.
+pub(crate) fn hear(command: &mut Command) -> Result<(ExitStatus, String)> {
+    gather(command, |_| ())
+}
+
+/// Runs a command to its end, hands over each line that it writes to standard output, and gives them all.
+fn gather(command: &mut Command, each: fn(&str)) -> Result<(ExitStatus, String)> {
     let mut child = command
         .stdout(Stdio::piped())
         .spawn()
         .with_context(|| format!("cannot execute `{}`", typed(command)))?;
     let output = child.stdout.take();
-    let reader = std::thread::spawn(move || output.map(show).unwrap_or_default());
+    let reader =
+        std::thread::spawn(move || output.map(|output| lines(output, each)).unwrap_or_default());
     let status = attend(child)?;
     // A child that lives on may keep the pipe; whoever stops it is not us.
     let text = reader.join().unwrap_or_default();
@@ -182,12 +193,12 @@ pub(crate) fn echo(command: &mut Command) -> Result<(ExitStatus, String)> {
     Ok((status, text))
 }
 
-/// Shows lines as they come, and gives them all.
-fn show(output: impl std::io::Read) -> String {
+/// Hands over lines as they come, and gives them all.
+fn lines(output: impl std::io::Read, each: fn(&str)) -> String {
     let mut text = String::new();
     for line in BufReader::new(output).split(b'\n').map_while(Result::ok) {
         let line = String::from_utf8_lossy(&line).into_owned();
-        talk::print(&line);
+        each(&line);
         text.push_str(&line);
         text.push('\n');
     }

@@ -157,7 +157,7 @@ fn play(steps: &[Step<'_>], engine: &Engine) -> Result<Vec<String>> {
         .args(["-c", "exec sh session.sh 2>&1"])
         .current_dir(&folder)
         .stdin(Stdio::null());
-    let (_, text) = command::echo(&mut shell)?;
+    let (_, text) = command::hear(&mut shell)?;
     let mut parts: Vec<String> = text
         .split(&format!("{MARK}\n"))
         .map(str::to_owned)
