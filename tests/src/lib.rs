@@ -3,7 +3,11 @@
 //! The tests know the product from outside: its program, its files, its exit codes. They use the product's
 //! library only to read recordings, because a second reader would test itself.
 
+pub mod docker;
 pub mod facts;
+pub mod filter;
+pub mod image;
+pub mod judge;
 pub mod load;
 pub mod run;
 pub mod strace;

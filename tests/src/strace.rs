@@ -5,11 +5,11 @@
 //! that is not understood is an error, because a call might hide in it.
 
 use crate::facts::Counts;
-use crate::run::Program;
+use crate::run::{Program, Run};
 use seccomp_tracer::syscall::{Abi, Call, X32_BIT};
 use std::collections::HashMap;
 use std::ffi::OsStr;
-use std::fs;
+use std::{fs, iter};
 
 /// What strace saw.
 pub struct Seen {
@@ -31,6 +31,47 @@ pub struct Seen {
 /// If strace says something that is not understood.
 #[must_use]
 pub fn watch(command: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Seen {
+    let (run, text) = strace(command);
+    let (counts, restarts) = parse(&text, |_, _| true);
+    Seen {
+        counts,
+        restarts,
+        code: run.code(),
+        stdout: run.stdout_text(),
+    }
+}
+
+/// Runs a command that starts a program, and sees that program and its descendants, from its first exec of
+/// that path on, as they are: entries that only the tracing causes are counted as well, because another
+/// observer of the same run sees them, too.
+///
+/// # Panics
+///
+/// If strace says something that is not understood, or the program was never started.
+#[must_use]
+pub fn watch_within(
+    command: impl IntoIterator<Item = impl AsRef<OsStr>>,
+    program: &str,
+) -> (Run, Counts) {
+    let (run, text) = strace(command);
+    let parents = parents(&text);
+    let exec = format!("execve(\"{program}\"");
+    let mut root: Option<&str> = None;
+    let (mut counts, restarts) = parse(&text, |pid, rest| {
+        if root.is_none() && rest.starts_with(&exec) {
+            root = Some(pid);
+        }
+        let line = iter::successors(Some(pid), |pid| parents.get(pid).copied());
+        root.is_some_and(|root| line.into_iter().any(|pid| pid == root))
+    });
+    assert!(root.is_some(), "`{program}` was not started: {run}");
+    for (call, times) in restarts {
+        *counts.entry(call).or_default() += times;
+    }
+    (run, counts)
+}
+
+fn strace(command: impl IntoIterator<Item = impl AsRef<OsStr>>) -> (Run, String) {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let output = directory.path().join("strace");
     let run = Program::new("strace")
@@ -40,31 +81,47 @@ pub fn watch(command: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Seen {
         .args(command)
         .run();
     let bytes = fs::read(&output).unwrap_or_else(|error| panic!("{error}: {run}"));
-    let (counts, restarts) = parse(&String::from_utf8_lossy(&bytes));
-    Seen {
-        counts,
-        restarts,
-        code: run.code(),
-        stdout: run.stdout_text(),
-    }
+    (run, String::from_utf8_lossy(&bytes).into_owned())
 }
 
-/// Reads strace's output: calls, and calls that the kernel restarted.
-fn parse(text: &str) -> (Counts, Counts) {
+/// Who started whom, from what the calls that make processes and threads returned.
+fn parents(text: &str) -> HashMap<&str, &str> {
+    let numbers = ["56", "57", "58", "435", "120", "2", "190"];
+    let mut parents = HashMap::new();
+    for line in text.lines() {
+        let makes = |number: &str| numbers.contains(&number);
+        let Some((pid, number, rest)) = fields(line).filter(|&(_, number, _)| makes(number)) else {
+            continue;
+        };
+        let child = rest.rsplit_once(" = ").map(|(_, result)| result.trim());
+        let is_pid = |child: &&str| child.bytes().all(|byte| byte.is_ascii_digit());
+        if let Some(child) = child.filter(is_pid) {
+            parents.insert(child, pid);
+        }
+    }
+    parents
+}
+
+/// A line's process, number and rest.
+fn fields(line: &str) -> Option<(&str, &str, &str)> {
+    let (pid, rest) = split(line, ' ')?;
+    let (number, rest) = split(rest.strip_prefix('[')?, ']')?;
+    Some((pid, number, rest))
+}
+
+/// Reads strace's output: calls, and calls that the kernel restarted, in the lines that are chosen by
+/// process and rest.
+fn parse<'a>(text: &'a str, mut choose: impl FnMut(&'a str, &'a str) -> bool) -> (Counts, Counts) {
     let mut modes: HashMap<&str, Abi> = HashMap::new();
     let (mut counts, mut restarts) = (Counts::new(), Counts::new());
     for line in text.lines() {
-        let (pid, rest) = split(line, ' ').unwrap_or_else(|| panic!("not understood: {line}"));
-        let (number, rest) = rest
-            .strip_prefix('[')
-            .and_then(|rest| split(rest, ']'))
-            .unwrap_or_else(|| panic!("no number: {line}"));
+        let (pid, number, rest) = fields(line).unwrap_or_else(|| panic!("not understood: {line}"));
         if let Some(mode) = rest.strip_prefix("[ Process PID=") {
             modes.insert(pid, abi(mode));
             continue;
         }
         let mode = modes.get(pid).copied().unwrap_or(Abi::X86_64);
-        if rest.starts_with("+++ ") || rest.starts_with("--- ") {
+        if rest.starts_with("+++ ") || rest.starts_with("--- ") || !choose(pid, rest) {
             continue;
         }
         let call = call(mode, number, rest).unwrap_or_else(|| panic!("not understood: {line}"));
@@ -173,7 +230,7 @@ mod tests {
             (call(Abi::X86_64, 61), 1),
         ]
         .into();
-        let (counts, restarts) = parse(text);
+        let (counts, restarts) = parse(text, |_, _| true);
         assert_eq!(counts, expected);
         let restarted = [(call(Abi::X86_64, 61), 1), (call(Abi::X86_64, 219), 1)];
         assert_eq!(restarts, restarted.into());
@@ -182,6 +239,6 @@ mod tests {
     #[test]
     #[should_panic(expected = "not understood")]
     fn a_line_that_is_not_understood_is_not_skipped() {
-        let _ = parse("10 [???] something else\n");
+        let _ = parse("10 [???] something else\n", |_, _| true);
     }
 }

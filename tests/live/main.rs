@@ -1,0 +1,52 @@
+//! Witnesses on the real kernel: what is recorded is what was done, no more and no fewer.
+
+mod arguments;
+mod command;
+mod witnesses;
+
+use house_tests::facts;
+use house_tests::run::{Program, Run};
+use house_tests::suite::{Needs, Suite};
+use seccomp_tracer::recording::Recording;
+use std::ffi::OsStr;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    Suite::from_command_line()
+        .one_at_a_time()
+        .tests(Needs::Nothing, witnesses::WITHOUT_THE_PRODUCT)
+        .tests(Needs::Recording, witnesses::TESTS)
+        .tests(Needs::Recording, arguments::TESTS)
+        .tests(Needs::Recording, command::TESTS)
+        .run()
+}
+
+/// The product.
+fn product() -> Program {
+    Program::product(house_tests::product!())
+}
+
+/// Records a command with these flags; the recording is read where there is one.
+fn record_with(flags: &[&str], command: &[impl AsRef<OsStr>]) -> (Run, Option<Recording>) {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let output = directory.path().join("recording.json");
+    let run = product()
+        .args(["record", "-o"])
+        .args([&output])
+        .args(flags)
+        .args(["--"])
+        .args(command)
+        .run();
+    let recording = output.exists().then(|| facts::read(&output));
+    (run, recording)
+}
+
+/// Records a command that ends with 0; the recording must be complete.
+#[track_caller]
+fn record(command: &[impl AsRef<OsStr>]) -> Recording {
+    let (run, recording) = record_with(&[], command);
+    run.exits(0);
+    let recording = recording.expect("a recording");
+    assert!(recording.losses.is_complete(), "{:?}", recording.losses);
+    recording
+}
