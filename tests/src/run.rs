@@ -2,6 +2,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fmt;
+use std::fs::File;
 use std::io::{Read, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
@@ -16,6 +17,7 @@ const HANGS_AFTER: Duration = Duration::from_secs(300);
 pub struct Program {
     command: Command,
     stdin: Vec<u8>,
+    stdout: Option<File>,
 }
 
 impl Program {
@@ -26,6 +28,7 @@ impl Program {
         Self {
             command,
             stdin: Vec::new(),
+            stdout: None,
         }
     }
 
@@ -70,6 +73,14 @@ impl Program {
         self
     }
 
+    /// Standard output goes there instead of to us.
+    #[must_use]
+    pub fn stdout_to(mut self, path: &str) -> Self {
+        let file = File::options().write(true).open(path);
+        self.stdout = Some(file.unwrap_or_else(|error| panic!("cannot open {path}: {error}")));
+        self
+    }
+
     /// Runs it as `nobody`, without any capability.
     #[must_use]
     pub fn as_nobody(mut self) -> Self {
@@ -78,12 +89,37 @@ impl Program {
         self
     }
 
+    /// Runs it in a mount namespace of its own, after a shell has prepared that, as in
+    /// `mount -t tmpfs none /mnt`. Nobody else sees those mounts.
+    #[must_use]
+    pub fn after(self, preparation: &str) -> Self {
+        let script = format!("set -e\n{preparation}\nexec \"$@\"");
+        let mut outer = Self::new("unshare").args(["--mount", "--propagation", "private"]);
+        outer = outer.args(["bash", "-c", &script, "bash"]);
+        // `exec -a` is no option with "$@" first, so the name is lost; usage lines are not tested here.
+        outer = outer.args([self.command.get_program()]);
+        outer = outer.args(self.command.get_args());
+        for (name, value) in self.command.get_envs() {
+            match value {
+                Some(value) => outer.command.env(name, value),
+                None => outer.command.env_remove(name),
+            };
+        }
+        if let Some(directory) = self.command.get_current_dir() {
+            outer.command.current_dir(directory);
+        }
+        outer.stdin = self.stdin;
+        outer.stdout = self.stdout;
+        outer
+    }
+
     /// Starts it.
     #[must_use]
     pub fn start(mut self) -> Running {
         let label = format!("{:?}", self.command);
         self.command.stdin(Stdio::piped());
-        self.command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let stdout = self.stdout.take().map_or_else(Stdio::piped, Stdio::from);
+        self.command.stdout(stdout).stderr(Stdio::piped());
         let mut child = self
             .command
             .spawn()
@@ -92,7 +128,7 @@ impl Program {
         let text = self.stdin;
         // A program need not read what it is given.
         thread::spawn(move || stdin.write_all(&text));
-        let stdout = collect(child.stdout.take().expect("piped"));
+        let stdout = child.stdout.take().map(collect);
         let stderr = collect(child.stderr.take().expect("piped"));
         Running {
             label,
@@ -121,7 +157,7 @@ fn collect(mut pipe: impl Read + Send + 'static) -> JoinHandle<Vec<u8>> {
 pub struct Running {
     label: String,
     child: Child,
-    stdout: JoinHandle<Vec<u8>>,
+    stdout: Option<JoinHandle<Vec<u8>>>,
     stderr: JoinHandle<Vec<u8>>,
 }
 
@@ -163,7 +199,10 @@ impl Running {
         let run = Run {
             label: self.label,
             status,
-            stdout: self.stdout.join().expect("a reader"),
+            stdout: self
+                .stdout
+                .map(|reader| reader.join().expect("a reader"))
+                .unwrap_or_default(),
             stderr: self.stderr.join().expect("a reader"),
         };
         assert!(!hung, "hangs: {run}");

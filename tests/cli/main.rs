@@ -1,0 +1,31 @@
+//! The command line from outside: exit codes and messages of everything that can go wrong for a user.
+
+mod files;
+mod help;
+mod surroundings;
+
+use house_tests::run::Program;
+use house_tests::suite::{Needs, Suite};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    Suite::from_command_line()
+        .tests(Needs::Nothing, help::TESTS)
+        .tests(Needs::Nothing, files::TESTS)
+        .tests(Needs::Root, files::TESTS_AS_ROOT)
+        .tests(Needs::Root, surroundings::TESTS)
+        .run()
+}
+
+/// The product.
+fn product() -> Program {
+    Program::product(house_tests::product!())
+}
+
+/// A stored file.
+fn data(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("data")
+        .join(name)
+}
