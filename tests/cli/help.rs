@@ -11,18 +11,8 @@ pub(crate) const TESTS: [(&str, fn()); 4] = tests![
     words_that_mean_nothing_are_refused,
 ];
 
-/// The verbs, in the order in which help lists them.
-const VERBS: [&str; 9] = [
-    "record",
-    "generate",
-    "audit",
-    "check",
-    "diff",
-    "run",
-    "doctor",
-    "completions",
-    "man",
-];
+/// The verbs, all of them.
+const VERBS: [&str; 5] = ["record", "generate", "run", "completions", "man"];
 
 fn every_verb_explains_itself() {
     let general = product().args(["--help"]).run();

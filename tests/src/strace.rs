@@ -90,7 +90,7 @@ fn parents(text: &str) -> HashMap<&str, &str> {
     let mut parents = HashMap::new();
     for line in text.lines() {
         let makes = |number: &str| numbers.contains(&number);
-        let Some((pid, number, rest)) = fields(line).filter(|&(_, number, _)| makes(number)) else {
+        let Some((pid, _, rest)) = fields(line).filter(|fields| makes(fields.1)) else {
             continue;
         };
         let child = rest.rsplit_once(" = ").map(|(_, result)| result.trim());
@@ -124,11 +124,16 @@ fn parse<'a>(text: &'a str, mut choose: impl FnMut(&'a str, &'a str) -> bool) ->
         if rest.starts_with("+++ ") || rest.starts_with("--- ") || !choose(pid, rest) {
             continue;
         }
+        let is_entry = !rest.starts_with("<... ");
+        let is_restart = rest.contains(" = ? ERESTART");
+        if !is_entry && !is_restart {
+            continue;
+        }
         let call = call(mode, number, rest).unwrap_or_else(|| panic!("not understood: {line}"));
-        if rest.contains(" = ? ERESTART") {
+        if is_restart {
             *restarts.entry(call).or_default() += 1;
         }
-        if !rest.starts_with("<... ") {
+        if is_entry {
             *counts.entry(call).or_default() += 1;
         }
     }
@@ -209,6 +214,8 @@ mod tests {
 11 [1073741934] getppid()            = -1 ENOSYS (Function not implemented)
 11 [1073741934] [ Process PID=11 runs in 64 bit mode. ]
 11 [???] syscall_0xffffffffffffffff(0, 0, 0, 0, 0, 0) = -1 ENOSYS (Function not implemented)
+11 [???] syscall_0xffffffffffffffff(0, 0, 0, 0, 0, 0 <unfinished ...>
+11 [???] <... syscall_0xffffffffffffffff resumed>) = -1 ENOSYS (Function not implemented)
 11 [100000] syscall_0x186a0(0, 0, 0, 0, 0, 0) = -1 ENOSYS (Function not implemented)
 11 [ 231] exit_group(0)              = ?
 11 [ 231] +++ exited with 0 +++
@@ -224,7 +231,7 @@ mod tests {
             (call(Abi::X86_64, 56), 1),
             (call(Abi::X86_64, 110), 1),
             (call(Abi::X32, 110), 1),
-            (call(Abi::X86_64, -1), 1),
+            (call(Abi::X86_64, -1), 2),
             (call(Abi::X86_64, 100_000), 1),
             (call(Abi::X86_64, 231), 1),
             (call(Abi::X86_64, 61), 1),

@@ -71,7 +71,7 @@ impl Sink {
         let problem = |source| {
             Failure::invalid(FileProblem::Write {
                 path: path.to_owned(),
-                source,
+                source: without_path(source),
             })
         };
         if path.is_dir() {
@@ -109,9 +109,21 @@ impl Sink {
                             .map_err(|error| error.error)
                             .map(drop)
                     });
-                written.map_err(|source| Failure::invalid(FileProblem::Write { path, source }))
+                written.map_err(|source| {
+                    let source = without_path(source);
+                    Failure::invalid(FileProblem::Write { path, source })
+                })
             }
         }
+    }
+}
+
+/// The error without the name of the temporary file, which means nothing to the user and which no
+/// field gives apart.
+fn without_path(error: io::Error) -> io::Error {
+    match error.to_string().rsplit_once(" at path ") {
+        Some((cause, _)) => io::Error::new(error.kind(), cause),
+        None => error,
     }
 }
 
