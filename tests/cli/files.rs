@@ -4,10 +4,12 @@ use crate::{data, product};
 use house_tests::run::Run;
 use house_tests::{arguments, tests};
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::io::Read;
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::Path;
 
-pub(crate) const TESTS: [(&str, fn()); 6] = tests![
+pub(crate) const TESTS: [(&str, fn()); 7] = tests![
+    pipes_and_links_stay_what_they_are,
     recordings_that_cannot_be_used,
     incomplete_recordings_need_consent,
     bases_that_cannot_be_used,
@@ -231,6 +233,40 @@ fn products_go_to_stdout_or_to_a_file() {
         .stdout(&to_stdout.stdout_text());
 }
 
+/// What is no regular file is written into and stays what it is; a link stays a link.
+fn pipes_and_links_stay_what_they_are() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let folder = directory.path();
+    let profile = product()
+        .args(arguments!["generate", data("small.rec.json")])
+        .run()
+        .stdout;
+
+    let pipe = folder.join("pipe");
+    let made = house_tests::run::Program::new("mkfifo").args([&pipe]).run();
+    made.exits(0);
+    // Both ends are open, so nobody waits for anybody.
+    let mut ends = fs::File::options()
+        .read(true)
+        .write(true)
+        .open(&pipe)
+        .expect("a pipe");
+    generate_to(&pipe).run().exits(0);
+    let kind = fs::symlink_metadata(&pipe).expect("a pipe").file_type();
+    assert!(kind.is_fifo(), "{kind:?}");
+    let mut read = vec![0; profile.len()];
+    ends.read_exact(&mut read).expect("a pipe");
+    assert_eq!(read, profile);
+
+    let (target, link) = (folder.join("target"), folder.join("link"));
+    fs::write(&target, "old").expect("a file");
+    std::os::unix::fs::symlink("target", &link).expect("a link");
+    generate_to(&link).run().exits(0);
+    let kind = fs::symlink_metadata(&link).expect("a link").file_type();
+    assert!(kind.is_symlink(), "{kind:?}");
+    assert_eq!(fs::read(&target).expect("a profile"), profile);
+}
+
 /// On a file system of one page, the product has no room: the old file stays, and nothing lies around.
 fn a_full_disk_leaves_no_half_file() {
     let directory = tempfile::tempdir().expect("a temporary directory");
@@ -250,8 +286,7 @@ fn a_full_disk_leaves_no_half_file() {
     // The same, and then a look at what is left.
     let inner = generate_to(&output);
     let look = format!(
-        "{prepare}\n\"$@\" 2> /dev/null || true\nset -- sh -c 'cat {0}/profile.json; ls -A {0}'",
-        folder
+        "{prepare}\n\"$@\" 2> /dev/null || true\nset -- sh -c 'cat {folder}/profile.json; ls -A {folder}'"
     );
     inner
         .after(&look)

@@ -72,14 +72,29 @@ fn a_time_limit_ends_the_recording() {
     assert!((1..300).contains(&ticks), "{ticks}");
 }
 
-/// Cgroups of our own go away with us, however the recording ends.
+/// Cgroups of our own go away with us, however the recording ends. Others may record at the same time;
+/// ours carry our process id.
 fn nothing_is_left_behind() {
-    let before = cgroups();
-    let _ = record(&witness::static_program().command);
-    let _ = record(&witness::daemon().command);
-    let (_, _) = record_with(&[], &[witness::PATH, "die", "9"]);
-    let (_, _) = record_with(&[], &["/nonexistent"]);
-    assert_eq!(&cgroups() - &before, BTreeSet::new());
+    for command in [
+        &[witness::PATH, "static"][..],
+        &[witness::PATH, "daemon"],
+        &[witness::PATH, "die", "9"],
+        &[witness::PATH, "nested"],
+        &["/etc/passwd"],
+        &["/nonexistent"],
+    ] {
+        let running = product()
+            .args(["record", "-q", "-o", "/dev/null", "--"])
+            .args(command)
+            .start();
+        let ours = format!("-{}-", running.pid());
+        let _ = running.finish();
+        let left: Vec<PathBuf> = cgroups()
+            .into_iter()
+            .filter(|path| path.to_string_lossy().contains(&ours))
+            .collect();
+        assert_eq!(left, Vec::<PathBuf>::new(), "{command:?}");
+    }
 }
 
 fn cgroups() -> BTreeSet<PathBuf> {

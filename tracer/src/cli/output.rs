@@ -2,7 +2,7 @@
 
 use super::failure::Failure;
 use crate::report::escape;
-use std::fs::Permissions;
+use std::fs::{File, Metadata, Permissions};
 use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -35,7 +35,7 @@ pub(super) fn read(path: &Path) -> Result<String, Failure> {
     let source: Box<dyn Read> = if path == Path::new("-") {
         Box::new(io::stdin())
     } else {
-        Box::new(std::fs::File::open(path).map_err(problem)?)
+        Box::new(File::open(path).map_err(problem)?)
     };
     let mut bytes = Vec::new();
     let mut source = source.take(INPUT_MAX_BYTES + 1);
@@ -55,9 +55,12 @@ pub(super) fn read(path: &Path) -> Result<String, Failure> {
 pub(super) enum Sink {
     /// Standard output.
     Stdout,
+    /// Something that is no regular file, like `/dev/null` or a pipe: written into, never replaced.
+    Stream { path: PathBuf, stream: File },
     /// A temporary file beside the target, renamed over it when complete.
     File {
         path: PathBuf,
+        target: PathBuf,
         temporary: tempfile::NamedTempFile,
     },
 }
@@ -74,10 +77,21 @@ impl Sink {
                 source: without_path(source),
             })
         };
-        if path.is_dir() {
+        let existing = std::fs::metadata(path).ok();
+        if existing.as_ref().is_some_and(Metadata::is_dir) {
             return Err(problem(io::Error::from(io::ErrorKind::IsADirectory)));
         }
-        let directory = match path.parent() {
+        if existing.as_ref().is_some_and(|there| !there.is_file()) {
+            let stream = File::options().write(true).open(path).map_err(problem)?;
+            let path = path.to_owned();
+            return Ok(Self::Stream { path, stream });
+        }
+        // A link stays a link; what it points to is replaced.
+        let target = match existing {
+            Some(_) => path.canonicalize().map_err(problem)?,
+            None => path.to_owned(),
+        };
+        let directory = match target.parent() {
             Some(parent) if parent != Path::new("") => parent,
             _ => Path::new("."),
         };
@@ -88,16 +102,21 @@ impl Sink {
         let temporary = builder.tempfile_in(directory).map_err(problem)?;
         Ok(Self::File {
             path: path.to_owned(),
+            target,
             temporary,
         })
     }
 
-    /// Writes the whole product; a file appears complete or not at all.
+    /// Writes the whole product; a regular file appears complete or not at all.
     pub(super) fn write(self, text: &str) -> Result<(), Failure> {
         match self {
             Self::Stdout => stdout(text),
+            Self::Stream { path, mut stream } => stream
+                .write_all(text.as_bytes())
+                .map_err(|source| Failure::invalid(FileProblem::Write { path, source })),
             Self::File {
                 path,
+                target,
                 mut temporary,
             } => {
                 let written = temporary
@@ -105,7 +124,7 @@ impl Sink {
                     .and_then(|()| temporary.as_file().sync_all())
                     .and_then(|()| {
                         temporary
-                            .persist(&path)
+                            .persist(&target)
                             .map_err(|error| error.error)
                             .map(drop)
                     });
