@@ -1,11 +1,12 @@
 //! How two profiles, or two recordings, differ in meaning.
 
 use super::observed::{Observation, observe};
+use super::surface::abis;
 use super::value::Values;
-use crate::profile::Action;
+use crate::profile::{Action, ArgumentSet, Meaning};
 use crate::recording::Recording;
-use crate::syscall::{Abi, Call};
-use std::collections::BTreeSet;
+use crate::syscall::{self, Abi, Call};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// How two profiles differ in what they mean to a runtime. Empty when they mean the same.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -104,6 +105,72 @@ impl RecordingDiff {
     }
 }
 
+/// Compares what two profiles mean.
+#[must_use]
+pub fn profiles(native: Abi, a: &Meaning, b: &Meaning) -> ProfileDiff {
+    let mut diff = ProfileDiff::default();
+    for abi in abis(native, a, b) {
+        let side = match (a.abis().contains(&abi), b.abis().contains(&abi)) {
+            (true, false) => Some((Side::A, a)),
+            (false, true) => Some((Side::B, b)),
+            _ => None,
+        };
+        if let Some((side, meaning)) = side {
+            let allowed = syscall::calls(abi).filter(|&call| !meaning.permitted(call).is_none());
+            diff.abis.push(AbiDifference {
+                abi,
+                side,
+                allowed: allowed.count(),
+            });
+            continue;
+        }
+        // One number that no kernel has stands for all of them.
+        let last = syscall::calls(abi).last().map_or(0, |call| call.number);
+        let nameless = Call::new(abi, last.saturating_add(1));
+        for call in syscall::calls(abi).chain([nameless]) {
+            diff.calls.extend(call_differences(call, a, b));
+        }
+    }
+    diff.calls.sort_by_key(|one| (one.call, one.kind));
+    diff
+}
+
+/// The differences of one call, one for each pair of answers.
+fn call_differences(call: Call, a: &Meaning, b: &Meaning) -> Vec<CallDifference> {
+    let mut pairs: BTreeMap<(Action, Action), ArgumentSet> = BTreeMap::new();
+    let verdicts_b = b.verdicts(call);
+    for (set_a, action_a) in a.verdicts(call) {
+        for (set_b, action_b) in &verdicts_b {
+            let both = set_a.intersection(set_b);
+            if action_a == *action_b || both.is_none() {
+                continue;
+            }
+            let known = pairs
+                .entry((action_a, *action_b))
+                .or_insert_with(ArgumentSet::none);
+            *known = known.union(&both);
+        }
+    }
+    pairs
+        .into_iter()
+        .filter_map(|((a, b), set)| {
+            let kind = match (a.permits(), b.permits()) {
+                (true, false) => DifferenceKind::Permits(Side::A),
+                (false, true) => DifferenceKind::Permits(Side::B),
+                _ => DifferenceKind::Answer,
+            };
+            Some(CallDifference {
+                call,
+                kind,
+                witness: set.witness()?,
+                whole: set.is_all(),
+                a,
+                b,
+            })
+        })
+        .collect()
+}
+
 /// Compares the counting facts of two recordings.
 #[must_use]
 pub fn recordings(a: &Recording, b: &Recording) -> RecordingDiff {
@@ -147,6 +214,8 @@ fn values(call: Call, a: &Observation, b: &Observation) -> Option<ValueDifferenc
 mod tests {
     use super::*;
     use crate::audit::testing::{recording, tracked, unbounded, untracked};
+    use crate::profile::{Circumstances, KernelVersion, read};
+    use crate::syscall::capability;
 
     fn call(name: &str) -> Call {
         Call::named(Abi::X86_64, name).unwrap()
@@ -199,5 +268,92 @@ mod tests {
             }
         );
         assert!(recordings(&a, &a).is_empty());
+    }
+
+    fn profile(default: u16, architectures: &str, rules: &str) -> Meaning {
+        let text = format!(
+            r#"{{"defaultAction": "SCMP_ACT_ERRNO", "defaultErrnoRet": {default},
+                "architectures": [{architectures}], "syscalls": [{rules}]}}"#
+        );
+        let circumstances = Circumstances {
+            host: Abi::X86_64,
+            kernel: KernelVersion { major: 6, minor: 1 },
+            capabilities: capability::docker_default(),
+        };
+        let resolved = read::profile(&text).unwrap().resolve(&circumstances);
+        Meaning::of(&resolved, Abi::X86_64)
+    }
+
+    #[test]
+    fn profiles_differ_in_what_they_mean_with_a_witness_both_ways() {
+        let open = r#"{"names": ["open"], "action": "SCMP_ACT_ALLOW"}"#;
+        let family = |operator, value| {
+            format!(
+                r#"{{"names": ["socket"], "action": "SCMP_ACT_ALLOW",
+                    "args": [{{"index": 0, "value": {value}, "op": "SCMP_CMP_{operator}"}}]}}"#
+            )
+        };
+        let a = profile(1, "", &[open.to_owned(), family("LT", 3)].join(","));
+        let b = profile(
+            1,
+            r#""SCMP_ARCH_X86""#,
+            &[family("EQ", 2), family("EQ", 7)].join(","),
+        );
+        let (allow, eperm) = (Action::Allow, Action::Errno(1));
+        let whole = CallDifference {
+            call: call("open"),
+            kind: DifferenceKind::Permits(Side::A),
+            witness: [0; 6],
+            whole: true,
+            a: allow,
+            b: eperm,
+        };
+        let socket = CallDifference {
+            call: call("socket"),
+            whole: false,
+            ..whole.clone()
+        };
+        let only_b = CallDifference {
+            kind: DifferenceKind::Permits(Side::B),
+            witness: [7, 0, 0, 0, 0, 0],
+            a: eperm,
+            b: allow,
+            ..socket.clone()
+        };
+        assert_eq!(
+            profiles(Abi::X86_64, &a, &b),
+            ProfileDiff {
+                abis: vec![AbiDifference {
+                    abi: Abi::I386,
+                    side: Side::B,
+                    // `socket`, and `socketcall` with it.
+                    allowed: 2,
+                }],
+                calls: vec![whole, socket, only_b],
+            }
+        );
+        assert!(profiles(Abi::X86_64, &a, &a).is_empty());
+    }
+
+    #[test]
+    fn the_same_said_otherwise_is_no_difference() {
+        let two = r#"{"names": ["open", "read"], "action": "SCMP_ACT_ALLOW"}"#;
+        let one = r#"{"names": ["read"], "action": "SCMP_ACT_ALLOW"},
+            {"names": ["write"], "action": "SCMP_ACT_ERRNO", "errnoRet": 1},
+            {"names": ["open"], "action": "SCMP_ACT_ALLOW"}"#;
+        let same = profiles(Abi::X86_64, &profile(1, "", two), &profile(1, "", one));
+        assert_eq!(same, ProfileDiff::default());
+    }
+
+    #[test]
+    fn another_errno_is_a_difference_of_every_call_that_gets_it() {
+        let diff = profiles(Abi::X86_64, &profile(1, "", ""), &profile(38, "", ""));
+        // One more than there are names: a number that has none.
+        let named = syscall::calls(Abi::X86_64).count();
+        assert_eq!(diff.calls.len(), named + 1);
+        let answers = |one: &CallDifference| (one.kind, one.whole, one.a, one.b);
+        let (eperm, enosys) = (Action::Errno(1), Action::Errno(38));
+        let expected = (DifferenceKind::Answer, true, eperm, enosys);
+        assert!(diff.calls.iter().all(|one| answers(one) == expected));
     }
 }

@@ -13,19 +13,174 @@
 //!   of allowed calls.
 //! - A recorded value is compared as if the upper half of its register were zero, which is how compilers
 //!   pass an `unsigned int`; recordings keep no more than the width of the C type.
+//! - A gate *fails* when something recorded would be denied so that a program notices, or when something is
+//!   allowed beyond the base. It is *unclear* when neither is known, but the recordings do not suffice to
+//!   say so: facts were lost, or the outcome depends on values that were not kept.
 
 pub mod diff;
+
+mod evidence;
 mod observed;
+mod outcome;
+mod remarks;
+mod surface;
 mod types;
 mod value;
 
 #[cfg(test)]
 pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
 
 pub use observed::{Observation, Observed, Sightings, counted, observe, summary};
+pub use remarks::remarks;
 pub use types::{
     AbiCoverage, Alternative, Audit, BaseView, Check, Counted, Coverage, Denied, Documented,
     Evidence, Excess, Presence, RecordingSummary, Standing, Subject, Surface, Undecided, Unknown,
-    Unlock, Used, Verdict, View,
+    Used, Verdict, View, When,
 };
 pub use value::Values;
+
+use crate::profile::{Action, Circumstances, Meaning, Profile, Source, base, blocked, compare};
+use crate::recording::Recording;
+use crate::syscall::{Abi, Call};
+use evidence::Question;
+use surface::presence;
+
+/// What a profile is measured against.
+#[derive(Clone, Debug)]
+pub struct Base {
+    source: Source,
+    circumstances: Circumstances,
+    meaning: Meaning,
+}
+
+impl Base {
+    /// A base in these circumstances.
+    #[must_use]
+    pub fn new(source: Source, circumstances: Circumstances) -> Self {
+        let meaning = Meaning::of(&source.resolve(&circumstances), circumstances.host);
+        Self {
+            source,
+            circumstances,
+            meaning,
+        }
+    }
+
+    /// Why it refuses or restricts a call, if it does and we know.
+    fn reason(&self, call: Call) -> Option<String> {
+        if self.meaning.permitted(call).is_all() {
+            return None;
+        }
+        call.name().and_then(blocked::reason).map(ToOwned::to_owned)
+    }
+
+    fn unlocked_by(&self, call: Call) -> Vec<String> {
+        if self.meaning.permitted(call).is_all() {
+            return Vec::new();
+        }
+        // Only the rules of this call matter, and resolving all the others for every capability takes time.
+        let mut only = self.source.clone();
+        only.rules.retain(|rule| {
+            let mut names = rule.names.iter();
+            names.any(|name| Some(name.as_str()) == call.name())
+        });
+        for rule in &mut only.rules {
+            rule.names.retain(|name| Some(name.as_str()) == call.name());
+        }
+        base::unlocked_by(&only, call, &self.circumstances)
+    }
+}
+
+/// Audits a resolved profile against a base, if there is one, and against recordings, if there are any.
+#[must_use]
+pub fn audit(
+    subject: Subject,
+    profile: &Profile,
+    base: Option<&Base>,
+    recordings: &[(String, Recording)],
+) -> Audit {
+    let meaning = Meaning::of(profile, subject.native);
+    // Without a base, what is left is measured against everything on the ABIs that the profile lists.
+    let everything = Meaning::of(&everything(&meaning), subject.native);
+    let measure = base.map_or(&everything, |base| &base.meaning);
+    let surfaces = surface::surfaces(subject.native, &meaning, measure);
+    let question = Question {
+        profile,
+        meaning: &meaning,
+        base,
+    };
+    Audit {
+        surfaces,
+        documented: blocked::published()
+            .map(|name| documented(name, &meaning, base))
+            .collect(),
+        beyond: base.map_or_else(Vec::new, |base| beyond(&meaning, base)),
+        evidence: (!recordings.is_empty()).then(|| evidence::evidence(&question, recordings)),
+        subject,
+    }
+}
+
+/// A profile that permits everything on the ABIs of another.
+fn everything(meaning: &Meaning) -> Profile {
+    Profile {
+        default_action: Action::Allow,
+        abis: meaning.abis().clone(),
+        other_architectures: Vec::new(),
+        flags: None,
+        listener_path: None,
+        listener_metadata: None,
+        rules: Vec::new(),
+    }
+}
+
+/// Whether anything recorded would be denied by a resolved profile on a host with that native ABI.
+#[must_use]
+pub fn check(profile: &Profile, native: Abi, recordings: &[(String, Recording)]) -> Check {
+    let question = Question {
+        profile,
+        meaning: &Meaning::of(profile, native),
+        base: None,
+    };
+    let observed = observe(recordings.iter().map(|(_, recording)| recording));
+    evidence::check(&question, &observed)
+}
+
+fn documented(name: &str, meaning: &Meaning, base: Option<&Base>) -> Documented {
+    let in_base = base.map(|base| surface::presence_by_abi(&base.meaning, name));
+    let degrees = in_base.iter().flat_map(|by_abi| by_abi.values());
+    let presence = surface::presence_by_abi(meaning, name);
+    // Told for the ABI where the base is asked, the native one first.
+    let call = base.and_then(|base| {
+        let native = base.circumstances.host;
+        let others = base.meaning.abis().iter().copied();
+        let mut abis = std::iter::once(native).chain(others);
+        abis.find_map(|abi| Call::named(abi, name))
+    });
+    Documented {
+        name: name.to_owned(),
+        base_degree: degrees.map(Presence::degree).max(),
+        reason: blocked::reason(name).unwrap_or_default().to_owned(),
+        unlock: base
+            .zip(call)
+            .map_or_else(Vec::new, |(base, call)| base.unlocked_by(call)),
+        presence,
+    }
+}
+
+fn beyond(meaning: &Meaning, base: &Base) -> Vec<Excess> {
+    let all = compare::beyond(&base.meaning, meaning).into_iter();
+    all.map(|excess| Excess {
+        call: excess.call,
+        view: if excess.only_in_kernel_view {
+            View::Kernel
+        } else {
+            View::Filter
+        },
+        witness: excess.witness,
+        whole: matches!(presence(&base.meaning, excess.call), Presence::Blocked(_)),
+        reason: base.reason(excess.call),
+        unlock: base.unlocked_by(excess.call),
+    })
+    .collect()
+}

@@ -88,8 +88,8 @@ impl Surface {
 pub enum Presence {
     /// Never; this is what it gets.
     Blocked(Action),
-    /// Only when all conditions of one of these alternatives hold.
-    Conditional(Vec<Vec<Condition>>),
+    /// For some arguments.
+    Conditional(When),
     /// Always.
     Allowed,
 }
@@ -106,6 +106,15 @@ impl Presence {
     }
 }
 
+/// For which arguments a call can be made, said in the shorter of two ways.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum When {
+    /// When all conditions of one of these alternatives hold.
+    AnyOf(Vec<Vec<Condition>>),
+    /// When each of these alternatives has a condition that does not hold.
+    NoneOf(Vec<Vec<Condition>>),
+}
+
 /// A call that Docker's documentation lists as blocked, and what became of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Documented {
@@ -118,8 +127,8 @@ pub struct Documented {
     pub base_degree: Option<u8>,
     /// Why Docker blocks it.
     pub reason: String,
-    /// What makes the base allow it.
-    pub unlock: Option<Unlock>,
+    /// Capabilities each of which alone makes the base allow it, or more of it.
+    pub unlock: Vec<String>,
 }
 
 impl Documented {
@@ -134,22 +143,13 @@ impl Documented {
     }
 }
 
-/// What would make the base allow a call that it denies.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Unlock {
-    /// Any one of these sets of capabilities.
-    pub capabilities: Vec<Vec<String>>,
-    /// Or a kernel of at least this version, as `major.minor`.
-    pub kernel: Option<String>,
-}
-
 /// In which view something is allowed beyond the base.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum View {
     /// The filter itself lets through what the base's filter stops.
     Filter,
-    /// The filter lets through nothing more, but the kernel, which cuts arguments to their C types, is
-    /// reached with values that the base means to stop.
+    /// The filter lets through no more than the base's own, but both let through registers that the kernel,
+    /// which cuts them to their C types, takes for values that the base means to stop.
     Kernel,
 }
 
@@ -166,8 +166,8 @@ pub struct Excess {
     pub whole: bool,
     /// Why the base blocks it.
     pub reason: Option<String>,
-    /// What makes the base allow it.
-    pub unlock: Option<Unlock>,
+    /// Capabilities each of which alone makes the base allow it, or more of it.
+    pub unlock: Vec<String>,
 }
 
 /// What recordings say about a profile.
@@ -220,9 +220,9 @@ pub enum Counted {
 pub struct Coverage {
     /// Per ABI that the profile lists.
     pub abis: Vec<AbiCoverage>,
-    /// How many rules with conditions have a recorded value that meets them.
+    /// Of those, how many have a recorded value that meets them.
     pub alternatives_used: usize,
-    /// How many rules with conditions there are.
+    /// How many rules with conditions there are for calls that were made.
     pub alternatives: usize,
 }
 
@@ -331,7 +331,7 @@ pub enum Standing {
     Breaks,
     /// It is answered with `ENOSYS`, and its C library then takes this call, which is allowed.
     FallsBack(Call),
-    /// It is answered with `ENOSYS`, as any kernel answers a number that is no call.
+    /// No kernel that we know has this number, so the call fails in any case.
     NoSuchCall,
 }
 
@@ -348,8 +348,8 @@ pub enum BaseView {
     Denies {
         /// Why.
         reason: Option<String>,
-        /// What makes the base allow it.
-        unlock: Option<Unlock>,
+        /// Capabilities each of which alone makes the base allow it, or more of it.
+        unlock: Vec<String>,
     },
 }
 

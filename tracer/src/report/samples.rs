@@ -7,7 +7,7 @@ use crate::audit::diff::{
 use crate::audit::{
     AbiCoverage, Alternative, Audit, BaseView, Check, Counted, Coverage, Denied, Documented,
     Evidence, Excess, Presence, RecordingSummary, Standing, Subject, Surface, Undecided, Unknown,
-    Unlock, Used, Values, View,
+    Used, Values, View, When,
 };
 use crate::profile::{Action, Condition, Operator};
 use crate::syscall::capability;
@@ -38,11 +38,8 @@ fn equals(index: u8, value: u64) -> Condition {
     }
 }
 
-fn unlock(names: &[&str]) -> Option<Unlock> {
-    Some(Unlock {
-        capabilities: names.iter().map(|&name| vec![name.to_owned()]).collect(),
-        kernel: None,
-    })
+fn unlock(names: &[&str]) -> Vec<String> {
+    names.iter().map(|&name| name.to_owned()).collect()
 }
 
 /// A profile to which there is something to object in every section, with names that attack a terminal.
@@ -138,7 +135,10 @@ fn documented() -> Vec<Documented> {
         Documented {
             name: "clone".to_owned(),
             presence: [
-                (Abi::X86_64, Presence::Conditional(vec![vec![namespaces]])),
+                (
+                    Abi::X86_64,
+                    Presence::Conditional(When::AnyOf(vec![vec![namespaces]])),
+                ),
                 (Abi::I386, blocked),
             ]
             .into(),
@@ -151,14 +151,25 @@ fn documented() -> Vec<Documented> {
             presence: [(Abi::X86_64, Presence::Allowed)].into(),
             base_degree: Some(2),
             reason: "Lets a process control another.".to_owned(),
-            unlock: None,
+            unlock: Vec::new(),
+        },
+        Documented {
+            name: "socket".to_owned(),
+            presence: [(
+                Abi::X86_64,
+                Presence::Conditional(When::NoneOf(vec![vec![equals(0, 38)], vec![equals(0, 40)]])),
+            )]
+            .into(),
+            base_degree: Some(1),
+            reason: "Reaches host facilities.".to_owned(),
+            unlock: Vec::new(),
         },
         Documented {
             name: "vm86".to_owned(),
             presence: [].into(),
             base_degree: None,
             reason: "Real-mode virtual machine.".to_owned(),
-            unlock: None,
+            unlock: Vec::new(),
         },
     ]
 }
@@ -171,7 +182,7 @@ fn beyond() -> Vec<Excess> {
             witness: [0x1_0000_0028, 1, 0, 0, 0, 0],
             whole: false,
             reason: None,
-            unlock: None,
+            unlock: Vec::new(),
         },
         Excess {
             call: call("bpf"),

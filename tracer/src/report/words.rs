@@ -1,6 +1,6 @@
 //! Calls, values, conditions and actions as people read them; the same words in every report.
 
-use crate::audit::{Unlock, Values};
+use crate::audit::Values;
 use crate::profile::{Action, Condition, Operator};
 use crate::syscall::{Call, catalog};
 
@@ -135,20 +135,9 @@ pub(super) fn alternatives(call: Call, alternatives: &[Vec<Condition>]) -> Strin
     text
 }
 
-/// `CAP_BPF or CAP_SYS_ADMIN`, `CAP_SYS_PTRACE, or Linux 4.8`; `None` when nothing does.
-pub(super) fn unlock(unlock: &Unlock) -> Option<String> {
-    let mut ways: Vec<String> = unlock
-        .capabilities
-        .iter()
-        .map(|all| all.join(" with "))
-        .collect();
-    ways.extend(
-        unlock
-            .kernel
-            .iter()
-            .map(|version| format!("Linux {version}")),
-    );
-    (!ways.is_empty()).then(|| ways.join(" or "))
+/// `CAP_BPF or CAP_SYS_ADMIN`; `None` when nothing does.
+pub(super) fn unlock(capabilities: &[String]) -> Option<String> {
+    (!capabilities.is_empty()).then(|| capabilities.join(" or "))
 }
 
 #[cfg(test)]
@@ -214,31 +203,6 @@ mod tests {
         ];
         for (what, expected) in table {
             assert_eq!(action(what), expected);
-        }
-    }
-
-    #[test]
-    fn ways_to_unlock_are_alternatives() {
-        let one = |name: &str| vec![name.to_owned()];
-        let table = [
-            (Unlock::default(), None),
-            (
-                Unlock {
-                    capabilities: vec![one("CAP_BPF"), one("CAP_SYS_ADMIN")],
-                    kernel: None,
-                },
-                Some("CAP_BPF or CAP_SYS_ADMIN"),
-            ),
-            (
-                Unlock {
-                    capabilities: vec![one("CAP_SYS_PTRACE")],
-                    kernel: Some("4.8".to_owned()),
-                },
-                Some("CAP_SYS_PTRACE or Linux 4.8"),
-            ),
-        ];
-        for (ways, expected) in table {
-            assert_eq!(unlock(&ways).as_deref(), expected);
         }
     }
 }

@@ -1,13 +1,12 @@
 //! The audit and the check as JSON.
 
 use super::words::{
-    ActionObject, CallObject, ConditionObject, UnlockObject, VerdictName, by_abi, conditions,
-    names, values,
+    ActionObject, CallObject, ConditionObject, VerdictName, by_abi, conditions, names, values,
 };
 use super::{SCHEMA_VERSION, text};
 use crate::audit::{
     AbiCoverage, Audit, BaseView, Check, Counted, Denied, Documented, Evidence, Excess, Presence,
-    RecordingSummary, Standing, Subject, Surface, Undecided, Unknown, Used, View,
+    RecordingSummary, Standing, Subject, Surface, Undecided, Unknown, Used, View, When,
 };
 use crate::report::layout::permille;
 use serde::Serialize;
@@ -181,8 +180,9 @@ struct ExcessObject<'a> {
     whole_call: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    unlocked_by: Option<UnlockObject>,
+    /// Capabilities each of which alone makes the base allow it, or more of it.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    unlocked_by: &'a [String],
 }
 
 impl<'a> From<&'a Excess> for ExcessObject<'a> {
@@ -196,7 +196,7 @@ impl<'a> From<&'a Excess> for ExcessObject<'a> {
             witness: excess.witness,
             whole_call: excess.whole,
             reason: excess.reason.as_deref(),
-            unlocked_by: excess.unlock.as_ref().map(Into::into),
+            unlocked_by: &excess.unlock,
         }
     }
 }
@@ -212,8 +212,9 @@ struct DocumentedObject<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     in_base: Option<&'static str>,
     reason: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    unlocked_by: Option<UnlockObject>,
+    /// Capabilities each of which alone makes the base allow it, or more of it.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    unlocked_by: &'a [String],
     abis: BTreeMap<&'static str, PresenceObject>,
 }
 
@@ -227,6 +228,9 @@ struct PresenceObject {
     /// When conditional: one of these must hold, with all its conditions.
     #[serde(skip_serializing_if = "Option::is_none")]
     any_of: Option<Vec<Vec<ConditionObject>>>,
+    /// Or: each of these must have a condition that does not hold.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    none_of: Option<Vec<Vec<ConditionObject>>>,
 }
 
 const fn state(degree: u8) -> &'static str {
@@ -239,18 +243,20 @@ const fn state(degree: u8) -> &'static str {
 
 impl From<&Presence> for PresenceObject {
     fn from(presence: &Presence) -> Self {
-        let (answer, any_of) = match presence {
-            Presence::Blocked(action) => (Some((*action).into()), None),
-            Presence::Conditional(alternatives) => {
-                let all = alternatives.iter().map(|one| conditions(one)).collect();
-                (None, Some(all))
-            }
-            Presence::Allowed => (None, None),
+        let list = |alternatives: &[Vec<_>]| {
+            Some(alternatives.iter().map(|one| conditions(one)).collect())
+        };
+        let (answer, any_of, none_of) = match presence {
+            Presence::Blocked(action) => (Some((*action).into()), None, None),
+            Presence::Conditional(When::AnyOf(all)) => (None, list(all), None),
+            Presence::Conditional(When::NoneOf(all)) => (None, None, list(all)),
+            Presence::Allowed => (None, None, None),
         };
         Self {
             state: state(presence.degree()),
             answer,
             any_of,
+            none_of,
         }
     }
 }
@@ -267,7 +273,7 @@ impl<'a> From<&'a Documented> for DocumentedObject<'a> {
             },
             in_base: one.base_degree.map(state),
             reason: &one.reason,
-            unlocked_by: one.unlock.as_ref().map(Into::into),
+            unlocked_by: &one.unlock,
             abis: abis.map(|(abi, p)| (abi.name(), p.into())).collect(),
         }
     }
@@ -293,7 +299,7 @@ struct CoverageObject {
     /// Allowed calls that were recorded, of all allowed calls.
     calls: PartObject,
     abis: BTreeMap<&'static str, PartObject>,
-    /// Rules with conditions that a recorded value meets, of all rules with conditions.
+    /// Rules with conditions that a recorded value meets, of those for calls that were recorded.
     argument_rules: PartObject,
 }
 
@@ -428,8 +434,9 @@ struct DeniedObject<'a> {
     base: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    unlocked_by: Option<UnlockObject>,
+    /// Capabilities each of which alone makes the base allow it, or more of it.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    unlocked_by: &'a [String],
 }
 
 impl<'a> From<&'a Denied> for DeniedObject<'a> {
@@ -440,14 +447,12 @@ impl<'a> From<&'a Denied> for DeniedObject<'a> {
             Standing::NoSuchCall => ("noSuchCall", None),
         };
         let (base, reason, unlock) = match &denied.base {
-            BaseView::NoBase => (None, None, None),
-            BaseView::Allows => (Some("allows"), None, None),
-            BaseView::Depends => (Some("depends"), None, None),
-            BaseView::Denies { reason, unlock } => (
-                Some("denies"),
-                reason.as_deref(),
-                unlock.as_ref().map(Into::into),
-            ),
+            BaseView::NoBase => (None, None, &[][..]),
+            BaseView::Allows => (Some("allows"), None, &[][..]),
+            BaseView::Depends => (Some("depends"), None, &[][..]),
+            BaseView::Denies { reason, unlock } => {
+                (Some("denies"), reason.as_deref(), unlock.as_slice())
+            }
         };
         Self {
             call: denied.call.into(),

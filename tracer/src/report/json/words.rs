@@ -1,6 +1,6 @@
 //! The small objects of which documents are made.
 
-use crate::audit::{Unlock, Values, Verdict};
+use crate::audit::{Values, Verdict};
 use crate::profile::{Action, Condition};
 use crate::syscall::Call;
 use serde::Serialize;
@@ -110,24 +110,4 @@ impl From<&Condition> for ConditionObject {
 /// Conditions that must all hold.
 pub(super) fn conditions(all: &[Condition]) -> Vec<ConditionObject> {
     all.iter().map(Into::into).collect()
-}
-
-/// What would make the base allow something.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct UnlockObject {
-    /// Any one of these sets.
-    capabilities: Vec<Vec<String>>,
-    /// Or a kernel of at least this version.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    min_kernel: Option<String>,
-}
-
-impl From<&Unlock> for UnlockObject {
-    fn from(unlock: &Unlock) -> Self {
-        Self {
-            capabilities: unlock.capabilities.clone(),
-            min_kernel: unlock.kernel.clone(),
-        }
-    }
 }

@@ -1,7 +1,7 @@
 //! The audit as text.
 
 use super::{evidence, quoted, verdict};
-use crate::audit::{Audit, Documented, Excess, Presence, Subject, Surface, View};
+use crate::audit::{Audit, Documented, Excess, Presence, Subject, Surface, View, When};
 use crate::report::escape;
 use crate::report::layout::{self, Align, count, hanging, names, percent};
 use crate::report::words;
@@ -34,7 +34,7 @@ fn base(subject: &Subject) -> String {
     subject
         .base
         .as_deref()
-        .map_or_else(|| "what there is".to_owned(), quoted)
+        .map_or_else(|| "all there is".to_owned(), quoted)
 }
 
 fn head(audit: &Audit) -> String {
@@ -42,17 +42,20 @@ fn head(audit: &Audit) -> String {
     let mut clauses = Vec::new();
     if let Some(surface) = audit.surfaces.first() {
         clauses.push(format!(
-            "keeps {} of the {} that {} allows ({})",
+            "allows {} of the {} {} ({})",
             surface.left(),
             count(surface.in_base(), "call"),
-            base(subject),
+            match &subject.base {
+                Some(base) => format!("that {} allows", quoted(base)),
+                None => "that there are".to_owned(),
+            },
             percent(surface.left(), surface.in_base()),
         ));
     }
     if subject.base.is_some() {
         let calls: BTreeSet<Call> = audit.beyond.iter().map(|excess| excess.call).collect();
         clauses.push(if calls.is_empty() {
-            "allows nothing beyond it".to_owned()
+            "nothing beyond it".to_owned()
         } else {
             format!("goes beyond it in {}", count(calls.len(), "call"))
         });
@@ -205,7 +208,7 @@ fn excess(excess: &Excess) -> Vec<String> {
     if let Some(reason) = &excess.reason {
         text.push_str(&format!(": {}", sentence(reason)));
     }
-    if let Some(ways) = excess.unlock.as_ref().and_then(words::unlock) {
+    if let Some(ways) = words::unlock(&excess.unlock) {
         text.push_str(&format!(" (allowed with {})", escape::text(&ways)));
     }
     vec![excess.call.to_string(), example, text]
@@ -260,13 +263,17 @@ fn documented_row(one: &Documented) -> Vec<String> {
     let mut text = sentence(&one.reason);
     let degree = one.degree();
     let most = one.presence.iter().find(|(_, p)| p.degree() == degree);
-    if let Some((&abi, Presence::Conditional(alternatives))) = most
+    if let Some((&abi, Presence::Conditional(when))) = most
         && let Some(call) = Call::named(abi, &one.name)
     {
-        let when = words::alternatives(call, alternatives);
-        text.push_str(&format!("; allowed when {when}"));
+        let (word, alternatives) = match when {
+            When::AnyOf(alternatives) => ("when", alternatives),
+            When::NoneOf(alternatives) => ("unless", alternatives),
+        };
+        let alternatives = words::alternatives(call, alternatives);
+        text.push_str(&format!("; allowed {word} {alternatives}"));
     }
-    if let Some(ways) = one.unlock.as_ref().and_then(words::unlock) {
+    if let Some(ways) = words::unlock(&one.unlock) {
         text.push_str(&format!(
             "; the base allows it with {}",
             escape::text(&ways)

@@ -164,7 +164,7 @@ fn denied(denied: &Denied) -> Vec<String> {
     match denied.standing {
         Standing::Breaks => {}
         Standing::FallsBack(to) => text.push(format!("the C library falls back to {to}")),
-        Standing::NoSuchCall => text.push("no kernel has this call".to_owned()),
+        Standing::NoSuchCall => text.push("no kernel has this call anyway".to_owned()),
     }
     match &denied.base {
         BaseView::NoBase => {}
@@ -176,7 +176,7 @@ fn denied(denied: &Denied) -> Vec<String> {
                 let reason = escape::text(reason.trim().trim_end_matches('.'));
                 base.push_str(&format!(": {reason}"));
             }
-            if let Some(ways) = unlock.as_ref().and_then(words::unlock) {
+            if let Some(ways) = words::unlock(unlock) {
                 base.push_str(&format!(" (allowed with {})", escape::text(&ways)));
             }
             text.push(base);

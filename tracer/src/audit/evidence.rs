@@ -1,0 +1,232 @@
+//! What recordings say about a profile: what was used, what was not, what would be denied.
+
+use super::Base;
+use super::observed::{Observation, Observed, observe, summary};
+use super::outcome::{Outcome, outcome};
+use super::types::{
+    AbiCoverage, Alternative, BaseView, Check, Coverage, Denied, Evidence, Standing, Undecided,
+    Unknown, Used,
+};
+use super::value::Values;
+use crate::profile::{Action, ArgumentSet, Meaning, Profile, Rule};
+use crate::recording::{Recording, Sighting};
+use crate::syscall::{self, Call};
+use std::collections::BTreeSet;
+
+/// `ENOSYS`.
+const ENOSYS: u16 = 38;
+
+/// Calls from which every C library falls back when they are answered with `ENOSYS`, because kernels and
+/// filters that do so are everywhere; with the call that it takes instead. Of other calls that older kernels
+/// lack, this cannot be said of every program.
+const FALLBACKS: &[(&str, &str)] = &[("clone3", "clone")];
+
+/// What is asked about.
+pub(super) struct Question<'a> {
+    pub(super) profile: &'a Profile,
+    pub(super) meaning: &'a Meaning,
+    pub(super) base: Option<&'a Base>,
+}
+
+/// Everything that recordings say.
+pub(super) fn evidence(question: &Question<'_>, recordings: &[(String, Recording)]) -> Evidence {
+    let observed = observe(recordings.iter().map(|(_, recording)| recording));
+    let allowed = allowed(question.meaning);
+    let used: BTreeSet<Call> = observed.calls.keys().copied().collect();
+    let used: BTreeSet<Call> = used.intersection(&allowed).copied().collect();
+    let (alternatives, unused_alternatives) = alternatives(question, &observed);
+    let of = |set: &BTreeSet<Call>, abi| set.iter().filter(|call| call.abi == abi).count();
+    let abis = question.meaning.abis().iter().map(|&abi| AbiCoverage {
+        abi,
+        used: of(&used, abi),
+        allowed: of(&allowed, abi),
+    });
+    Evidence {
+        recordings: recordings
+            .iter()
+            .map(|(name, recording)| summary(name, recording))
+            .collect(),
+        coverage: Coverage {
+            abis: abis.collect(),
+            alternatives_used: alternatives - unused_alternatives.len(),
+            alternatives,
+        },
+        used: used
+            .iter()
+            .map(|&call| used_values(question.meaning, call, &observed.calls[&call]))
+            .collect(),
+        unused: allowed.difference(&used).copied().collect(),
+        unused_alternatives,
+        check: check(question, &observed),
+    }
+}
+
+/// The named calls that are allowed, for some arguments at least.
+fn allowed(meaning: &Meaning) -> BTreeSet<Call> {
+    let abis = meaning.abis().iter();
+    abis.flat_map(|&abi| syscall::calls(abi))
+        .filter(|&call| !meaning.permitted(call).is_none())
+        .collect()
+}
+
+fn used_values(meaning: &Meaning, call: Call, observation: &Observation) -> Used {
+    let values = observation.values.iter().filter(|(values, _)| {
+        !values.is_unknown() && !matches!(outcome(meaning, call, values), Outcome::Denied(_))
+    });
+    Used {
+        call,
+        count: observation.count,
+        values: values
+            .map(|(values, seen)| (values.clone(), seen.count))
+            .collect(),
+    }
+}
+
+/// How many rules with conditions there are for calls that were made, and those that nothing recorded meets.
+/// Where there were more values than were kept, any rule may have been met.
+fn alternatives(question: &Question<'_>, observed: &Observed) -> (usize, Vec<Alternative>) {
+    let mut all = BTreeSet::new();
+    let permitting = question
+        .profile
+        .rules
+        .iter()
+        .filter(|rule| rule.action.permits());
+    for rule in permitting {
+        for &abi in question.meaning.abis() {
+            for call in rule.names.iter().filter_map(|name| Call::named(abi, name)) {
+                if observed.calls.contains_key(&call) {
+                    all.extend(alternatives_of(rule, call));
+                }
+            }
+        }
+    }
+    let unused = all.iter().filter(|one| {
+        let observation = &observed.calls[&one.call];
+        let meets = ArgumentSet::matching(&one.conditions, one.call.abi.argument_bits());
+        !observation.unbounded
+            && observation
+                .values
+                .keys()
+                .all(|values| values.tuples().intersection(&meets).is_none())
+    });
+    let unused = unused.cloned().collect();
+    (all.len(), unused)
+}
+
+/// The alternatives of one rule: its conditions, unless an argument is tested twice, which runtimes read as
+/// one alternative for each condition.
+fn alternatives_of(rule: &Rule, call: Call) -> Vec<Alternative> {
+    let indexes: BTreeSet<u8> = rule.conditions.iter().map(|one| one.index).collect();
+    let of = |conditions: &[_]| Alternative {
+        call,
+        conditions: conditions.to_vec(),
+    };
+    if rule.conditions.is_empty() {
+        Vec::new()
+    } else if indexes.len() < rule.conditions.len() {
+        rule.conditions.chunks(1).map(of).collect()
+    } else {
+        vec![of(&rule.conditions)]
+    }
+}
+
+/// Whether anything recorded would be denied.
+pub(super) fn check(question: &Question<'_>, observed: &Observed) -> Check {
+    let mut check = Check {
+        missing: observed.missing,
+        ..Check::default()
+    };
+    for (&call, observation) in &observed.calls {
+        let permitted = question.meaning.permitted(call);
+        if permitted.is_all() {
+            continue;
+        }
+        let verdicts = question.meaning.verdicts(call);
+        if let [(_, action)] = verdicts[..] {
+            // Denied whatever the arguments, and always in the same way: said once.
+            let all = Values::unknown();
+            let first = observation.first.as_ref();
+            let denied = denied(question, call, &all, action, observation.count, first);
+            check.denied.push(denied);
+            continue;
+        }
+        for (values, seen) in &observation.values {
+            match outcome(question.meaning, call, values) {
+                Outcome::Permitted => {}
+                Outcome::Denied(action) => {
+                    let first = seen.first.as_ref();
+                    let denied = denied(question, call, values, action, seen.count, first);
+                    check.denied.push(denied);
+                }
+                Outcome::Depends { action, on } => check.undecided.push(Undecided {
+                    call,
+                    values: values.clone(),
+                    why: Unknown::NotRecorded(on),
+                    action,
+                }),
+            }
+        }
+        if observation.unbounded {
+            let refused = permitted.complement().witness().unwrap_or_default();
+            check.undecided.push(Undecided {
+                call,
+                values: Values::unknown(),
+                why: Unknown::TooManyValues,
+                action: question.meaning.action(call, &refused),
+            });
+        }
+    }
+    check
+}
+
+fn denied(
+    question: &Question<'_>,
+    call: Call,
+    values: &Values,
+    action: Action,
+    count: u64,
+    first: Option<&Sighting>,
+) -> Denied {
+    Denied {
+        call,
+        values: values.clone(),
+        action,
+        count,
+        program: first.map(|sighting| sighting.program.clone()),
+        standing: standing(question, call, action),
+        base: base_view(question.base, call, values),
+    }
+}
+
+fn standing(question: &Question<'_>, call: Call, action: Action) -> Standing {
+    let (Some(name), Action::Errno(errno)) = (call.name(), action) else {
+        let fails = matches!(action, Action::Errno(errno) if errno != 0);
+        let harmless = call.name().is_none() && fails;
+        return if harmless {
+            Standing::NoSuchCall
+        } else {
+            Standing::Breaks
+        };
+    };
+    let mut fallbacks = FALLBACKS
+        .iter()
+        .filter(|(from, _)| *from == name && errno == ENOSYS);
+    fallbacks
+        .find_map(|(_, to)| Call::named(call.abi, to))
+        .filter(|&to| !question.meaning.permitted(to).is_none())
+        .map_or(Standing::Breaks, Standing::FallsBack)
+}
+
+fn base_view(base: Option<&Base>, call: Call, values: &Values) -> BaseView {
+    let Some(base) = base else {
+        return BaseView::NoBase;
+    };
+    match outcome(&base.meaning, call, values) {
+        Outcome::Permitted => BaseView::Allows,
+        Outcome::Depends { .. } => BaseView::Depends,
+        Outcome::Denied(_) => BaseView::Denies {
+            reason: base.reason(call),
+            unlock: base.unlocked_by(call),
+        },
+    }
+}

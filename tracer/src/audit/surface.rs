@@ -1,0 +1,82 @@
+//! How much of a base a profile leaves, and what it makes of the calls that Docker's documentation names.
+
+use super::types::{Presence, Surface, When};
+use crate::profile::{ArgumentSet, Meaning};
+use crate::syscall::{self, Abi, Call};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The ABIs of both, the native one first.
+pub(super) fn abis(native: Abi, a: &Meaning, b: &Meaning) -> Vec<Abi> {
+    let all: BTreeSet<Abi> = a.abis().iter().chain(b.abis()).copied().collect();
+    let mut abis = vec![native];
+    abis.extend(all.into_iter().filter(|&abi| abi != native));
+    abis
+}
+
+/// How much of the base is left, per ABI.
+pub(super) fn surfaces(native: Abi, profile: &Meaning, base: &Meaning) -> Vec<Surface> {
+    abis(native, profile, base)
+        .into_iter()
+        .map(|abi| surface(abi, profile, base))
+        .collect()
+}
+
+fn surface(abi: Abi, profile: &Meaning, base: &Meaning) -> Surface {
+    let mut surface = Surface {
+        abi,
+        listed: profile.abis().contains(&abi),
+        always: BTreeSet::new(),
+        conditional: BTreeSet::new(),
+        narrowed: BTreeSet::new(),
+        dropped: BTreeSet::new(),
+    };
+    for call in syscall::calls(abi) {
+        let in_base = base.permitted(call);
+        if in_base.is_none() {
+            continue;
+        }
+        let permitted = profile.permitted(call);
+        let left = permitted.intersection(&in_base);
+        let part = if permitted.is_all() {
+            &mut surface.always
+        } else if left.is_none() {
+            &mut surface.dropped
+        } else if left == in_base {
+            &mut surface.conditional
+        } else {
+            &mut surface.narrowed
+        };
+        part.insert(call);
+    }
+    surface
+}
+
+/// What a profile makes of a name, on each ABI that it lists and that has the call.
+pub(super) fn presence_by_abi(profile: &Meaning, name: &str) -> BTreeMap<Abi, Presence> {
+    let abis = profile.abis().iter().copied();
+    abis.filter_map(|abi| Some((abi, presence(profile, Call::named(abi, name)?))))
+        .collect()
+}
+
+/// Whether a call can be made.
+pub(super) fn presence(profile: &Meaning, call: Call) -> Presence {
+    let permitted = profile.permitted(call);
+    if permitted.is_none() {
+        Presence::Blocked(profile.action(call, &[0; 6]))
+    } else if permitted.is_all() {
+        Presence::Allowed
+    } else {
+        Presence::Conditional(when(&permitted))
+    }
+}
+
+/// The shorter of the set and its complement; the set itself if they are equally short.
+fn when(permitted: &ArgumentSet) -> When {
+    let any = permitted.cubes();
+    let none = permitted.complement().cubes();
+    if none.len() < any.len() {
+        When::NoneOf(none)
+    } else {
+        When::AnyOf(any)
+    }
+}
