@@ -134,13 +134,19 @@ fn everything(meaning: &Meaning) -> Profile {
     }
 }
 
-/// Whether anything recorded would be denied by a resolved profile on a host with that native ABI.
+/// Whether anything recorded would be denied by a resolved profile on a host with that native ABI. The base,
+/// if there is one, says why; it does not change the answer.
 #[must_use]
-pub fn check(profile: &Profile, native: Abi, recordings: &[(String, Recording)]) -> Check {
+pub fn check(
+    profile: &Profile,
+    native: Abi,
+    base: Option<&Base>,
+    recordings: &[(String, Recording)],
+) -> Check {
     let question = Question {
         profile,
         meaning: &Meaning::of(profile, native),
-        base: None,
+        base,
     };
     let observed = observe(recordings.iter().map(|(_, recording)| recording));
     evidence::check(&question, &observed)

@@ -287,7 +287,7 @@ fn whether_anything_recorded_would_be_denied() {
     ];
     for (what, (name, facts), rules, expected) in table {
         let recording = recording("r", vec![(name, true, facts)]);
-        let check = check(&profile(&rules), Abi::X86_64, &named(vec![recording]));
+        let check = check(&profile(&rules), Abi::X86_64, None, &named(vec![recording]));
         assert_eq!(check.verdict(), expected, "{what}: {check:?}");
     }
 }
@@ -305,6 +305,7 @@ fn lost_facts_leave_a_pass_unclear_and_a_failure_as_it_is() {
         let check = check(
             &profile(&allow("read")),
             Abi::X86_64,
+            None,
             &named(vec![recording]),
         );
         assert_eq!(check.verdict(), expected, "{loss:?}, {name}");

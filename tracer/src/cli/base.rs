@@ -15,7 +15,14 @@ use std::path::{Path, PathBuf};
 pub(super) struct BaseArguments {
     /// The profile that must not be exceeded: docker, podman, none, or a file.
     #[arg(long, value_name = "BASE", default_value = "docker")]
-    base: String,
+    pub(super) base: String,
+    #[command(flatten)]
+    pub(super) circumstances: CircumstanceArguments,
+}
+
+/// For whom a profile with conditions is resolved.
+#[derive(clap::Args)]
+pub(super) struct CircumstanceArguments {
     /// Capabilities of the container, separated by commas: names with or without CAP_, ALL, NONE, or
     /// docker for Docker's default 14 [default: the recording's].
     #[arg(long, value_name = "LIST")]
@@ -33,6 +40,8 @@ pub(super) struct Resolved {
     pub(super) profile: Option<Profile>,
     /// Where it came from.
     pub(super) conditions: Option<(Source, Circumstances)>,
+    /// What it was resolved for; there without a base too.
+    pub(super) circumstances: Circumstances,
     /// What the user should know.
     pub(super) notes: Vec<String>,
 }
@@ -93,12 +102,7 @@ impl BaseArguments {
         recordings: &[Recording],
         native: Abi,
     ) -> Result<Resolved, Failure> {
-        let mut notes = Vec::new();
-        let circumstances = Circumstances {
-            host: native,
-            kernel: self.kernel_version(recordings)?,
-            capabilities: self.capabilities(recordings, &mut notes)?,
-        };
+        let (circumstances, notes) = self.circumstances.of(recordings, native)?;
         let (name, source) = match self.base.as_str() {
             "none" => ("none".to_owned(), None),
             "docker" => ("Docker's default".to_owned(), Some(base::docker().clone())),
@@ -109,13 +113,31 @@ impl BaseArguments {
             ),
         };
         let profile = source.as_ref().map(|source| source.resolve(&circumstances));
-        let conditions = source.map(|source| (source, circumstances));
+        let conditions = source.map(|source| (source, circumstances.clone()));
         Ok(Resolved {
             name,
             profile,
             conditions,
+            circumstances,
             notes,
         })
+    }
+}
+
+impl CircumstanceArguments {
+    /// What was asked for, else what the recordings say; and what the user should know about it.
+    pub(super) fn of(
+        &self,
+        recordings: &[Recording],
+        native: Abi,
+    ) -> Result<(Circumstances, Vec<String>), Failure> {
+        let mut notes = Vec::new();
+        let circumstances = Circumstances {
+            host: native,
+            kernel: self.kernel_version(recordings)?,
+            capabilities: self.capabilities(recordings, &mut notes)?,
+        };
+        Ok((circumstances, notes))
     }
 
     fn kernel_version(&self, recordings: &[Recording]) -> Result<KernelVersion, Failure> {

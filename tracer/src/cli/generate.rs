@@ -109,7 +109,7 @@ struct NoRecording {
     source: recording::FileError,
 }
 
-fn read_one(path: &Path) -> Result<Recording, Failure> {
+pub(super) fn read_one(path: &Path) -> Result<Recording, Failure> {
     let text = output::read(path)?;
     recording::from_json(&text).map_err(|source| {
         Failure::invalid(NoRecording {

@@ -3,10 +3,14 @@
 //! Parsing touches nothing, so `--help` always works. One file per verb, each with its arguments and its
 //! action.
 
+mod audit;
 mod base;
+mod check;
 mod completions;
+mod diff;
 mod exit;
 mod failure;
+mod format;
 mod generate;
 mod man;
 mod output;
@@ -30,6 +34,9 @@ struct CommandLine {
 enum Verb {
     Record(record::Arguments),
     Generate(generate::Arguments),
+    Audit(audit::Arguments),
+    Check(check::Arguments),
+    Diff(diff::Arguments),
     Run(run::Arguments),
     Completions(completions::Arguments),
     Man(man::Arguments),
@@ -42,6 +49,9 @@ pub fn main() -> ExitCode {
     let result = match command_line.verb {
         Verb::Record(arguments) => record::run(&arguments),
         Verb::Generate(arguments) => generate::run(&arguments),
+        Verb::Audit(arguments) => audit::run(&arguments),
+        Verb::Check(arguments) => check::run(&arguments),
+        Verb::Diff(arguments) => diff::run(&arguments),
         Verb::Run(arguments) => run::run(&arguments),
         Verb::Completions(arguments) => completions::run(&arguments),
         Verb::Man(arguments) => man::run(&arguments),

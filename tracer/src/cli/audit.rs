@@ -1,0 +1,81 @@
+//! `audit`: what a profile allows, against a base and against recordings.
+
+use super::base::{self, BaseArguments};
+use super::exit::Exit;
+use super::failure::Failure;
+use super::format::{Format, ReportArguments, gate};
+use super::generate::read_one;
+use super::output::{self, Sink};
+use crate::audit::{self, Base, Subject};
+use crate::recording::Recording;
+use crate::report::{json, text};
+use std::path::{Path, PathBuf};
+
+/// Say what a profile allows: how much of the base is left, what is beyond it, and what recordings show in
+/// use, unused and denied.
+///
+/// Recorded calls count when the target had a seccomp filter; if it never had one, all of them do. Coverage is
+/// the number of allowed calls that were recorded, divided by the number of allowed calls.
+#[derive(clap::Args)]
+#[command(after_help = "\
+Exit code: 0 if nothing recorded would be denied and nothing is allowed beyond the base; 1 if something is;
+4 if the recordings do not suffice to say so, because calls are missing from them or because the profile
+tests argument values that they do not have.")]
+pub(super) struct Arguments {
+    /// The profile; `-` is standard input.
+    profile: PathBuf,
+    /// A recording to measure the profile by; may be given several times.
+    #[arg(long = "recording", value_name = "REC")]
+    recordings: Vec<PathBuf>,
+    #[command(flatten)]
+    base: BaseArguments,
+    #[command(flatten)]
+    report: ReportArguments,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
+    let sink = Sink::open(Some(&arguments.report.output))?;
+    let recordings = read_named(&arguments.recordings)?;
+    let alone: Vec<Recording> = recordings.iter().map(|(_, one)| one.clone()).collect();
+    let native = base::native(&alone)?;
+    let resolved = arguments.base.resolve(&alone, native)?;
+    for note in &resolved.notes {
+        output::say(&format!("note: {note}"));
+    }
+    let source = base::read_profile(&arguments.profile)?;
+    let circumstances = &resolved.circumstances;
+    let profile = source.resolve(circumstances);
+    let kernel = circumstances.kernel;
+    let subject = Subject {
+        profile: name(&arguments.profile),
+        base: resolved
+            .profile
+            .is_some()
+            .then(|| arguments.base.base.clone()),
+        native,
+        kernel: format!("{}.{}", kernel.major, kernel.minor),
+        capabilities: circumstances.capabilities.clone(),
+        default_action: profile.default_action,
+        remarks: audit::remarks(&source),
+    };
+    let base = resolved
+        .conditions
+        .map(|(source, circumstances)| Base::new(source, circumstances));
+    let audit = audit::audit(subject, &profile, base.as_ref(), &recordings);
+    sink.write(&match arguments.report.format {
+        Format::Text => text::audit(&audit),
+        Format::Json => json::audit(&audit),
+    })?;
+    Ok(gate(audit.verdict()))
+}
+
+/// Reads recordings, each with the name that the user gave it.
+pub(super) fn read_named(paths: &[PathBuf]) -> Result<Vec<(String, Recording)>, Failure> {
+    let read = |path: &PathBuf| Ok((name(path), read_one(path)?));
+    paths.iter().map(read).collect()
+}
+
+/// How reports name a file.
+pub(super) fn name(path: &Path) -> String {
+    path.to_string_lossy().into_owned()
+}
