@@ -8,6 +8,7 @@ mod base;
 mod check;
 mod completions;
 mod diff;
+mod doctor;
 mod exit;
 mod failure;
 mod format;
@@ -38,6 +39,7 @@ enum Verb {
     Check(check::Arguments),
     Diff(diff::Arguments),
     Run(run::Arguments),
+    Doctor(doctor::Arguments),
     Completions(completions::Arguments),
     Man(man::Arguments),
 }
@@ -53,6 +55,7 @@ pub fn main() -> ExitCode {
         Verb::Check(arguments) => check::run(&arguments),
         Verb::Diff(arguments) => diff::run(&arguments),
         Verb::Run(arguments) => run::run(&arguments),
+        Verb::Doctor(arguments) => doctor::run(&arguments),
         Verb::Completions(arguments) => completions::run(&arguments),
         Verb::Man(arguments) => man::run(&arguments),
     };

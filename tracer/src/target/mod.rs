@@ -17,5 +17,9 @@ pub mod docker;
 pub mod docker_run;
 pub mod executable;
 pub mod namespace;
+pub mod podman;
+pub mod runtime;
+
+pub mod requirements;
 
 pub use tool::ToolError;

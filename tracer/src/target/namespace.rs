@@ -1,11 +1,9 @@
 //! Mount namespaces, by inode number: by them a container's own exec is told from its runtime's.
 
+use super::docker::Engine;
 use rustix::net::sockopt::socket_peercred;
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixStream;
-
-/// Where Docker's engine listens unless `DOCKER_HOST` says otherwise.
-const DOCKER_SOCKET: &str = "/var/run/docker.sock";
 
 /// Our own mount namespace.
 #[must_use]
@@ -16,11 +14,9 @@ pub fn own() -> Option<u32> {
 /// The mount namespace in which Docker's engine lives; `None` if it cannot be found out, as when the engine
 /// is reached over the network.
 #[must_use]
-pub fn docker() -> Option<u32> {
-    let host = std::env::var("DOCKER_HOST").ok();
-    let path = host
-        .as_deref()
-        .map_or(Some(DOCKER_SOCKET), |host| host.strip_prefix("unix://"))?;
+pub fn docker(engine: &Engine) -> Option<u32> {
+    let endpoint = engine.endpoint()?;
+    let path = endpoint.strip_prefix("unix://")?;
     let stream = UnixStream::connect(path).ok()?;
     let peer = socket_peercred(&stream).ok()?;
     inode(&format!("/proc/{}/ns/mnt", peer.pid.as_raw_nonzero()))

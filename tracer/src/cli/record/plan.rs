@@ -161,7 +161,7 @@ impl Plan {
             .image
             .as_ref()
             .map(|image| image.to_string_lossy().into_owned());
-        let namespaces = [namespace::own(), namespace::docker()];
+        let namespaces = [namespace::own(), namespace::docker(&engine)];
         Ok(Self {
             label: image.unwrap_or_else(|| "container".to_owned()),
             target: Target {

@@ -186,6 +186,15 @@ fn is_id(text: &str) -> bool {
     text.len() == 64 && text.bytes().all(is_digit)
 }
 
+impl About {
+    /// The runtime of containers that name none, with its version if that is known.
+    #[must_use]
+    pub fn runtime(&self) -> Option<(&str, Option<&str>)> {
+        let name = plain_runtime(self.default_runtime.as_deref()?);
+        Some((name, self.parts.get(name).map(String::as_str)))
+    }
+}
+
 /// The container's id from the name of the cgroup that the engine makes for it.
 #[must_use]
 pub fn id_in_cgroup_name(name: &str) -> Option<&str> {

@@ -102,6 +102,17 @@ impl Engine {
         answers::about(&version.stdout, &info.stdout).map_err(bad)
     }
 
+    /// Where the engine listens, like `unix:///var/run/docker.sock`, after contexts and environment have had
+    /// their say. `None` if the client does not tell.
+    #[must_use]
+    pub fn endpoint(&self) -> Option<String> {
+        let format = "{{.Endpoints.docker.Host}}";
+        let answer = self.ask(&["context", "inspect", "--format", format]).ok()?;
+        let text = String::from_utf8(answer.stdout).ok()?;
+        let is_answer = answer.status.success() && !text.trim().is_empty();
+        is_answer.then(|| text.trim().to_owned())
+    }
+
     fn ask_engine(&self, arguments: &[&str]) -> Result<Answer, EngineError> {
         let answer = self.ask(arguments)?;
         if answer.status.success() {

@@ -1,8 +1,8 @@
 //! `record -- docker run …`: a cgroup to watch, and the command line that puts the container below it.
 
+use super::Engine;
 use super::error::EngineError;
-use super::{Engine, Inspected, id_in_cgroup_name};
-use crate::target::cgroup::{Cgroup, CgroupError, Hierarchy};
+use crate::target::cgroup::{CgroupError, Hierarchy};
 use crate::target::docker_run::{BadParent, CgroupDriver, DockerRun};
 use crate::target::own_cgroup::{OwnCgroup, fresh_name};
 use std::ffi::OsString;
@@ -73,19 +73,5 @@ impl Prepared {
             parent,
             command,
         })
-    }
-
-    /// The container that appeared below the parent, described while the engine still knows it (a container
-    /// of `--rm` is forgotten when it ends). `None` if none has appeared yet.
-    ///
-    /// # Errors
-    ///
-    /// [`EngineError`] if the engine does not describe it.
-    pub fn container(&self) -> Result<Option<Inspected>, EngineError> {
-        let children = self.parent.cgroup().children();
-        let names = children.iter().map(Cgroup::name);
-        let mut ids = names.filter_map(|name| id_in_cgroup_name(&name).map(str::to_owned));
-        let id = ids.next();
-        id.map(|id| self.engine.inspect(&id)).transpose()
     }
 }

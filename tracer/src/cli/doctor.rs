@@ -1,0 +1,40 @@
+//! `doctor`: what this machine lacks for recording, and what to do about it.
+
+use super::exit::Exit;
+use super::failure::Failure;
+use super::output::Sink;
+use crate::report::doctor;
+use crate::target::requirements::{self, Engines, Roots, Surroundings};
+
+/// Look whether this machine can record, and say what to do where it cannot.
+///
+/// Exit code 3 says that recording is impossible.
+#[derive(clap::Args)]
+pub(super) struct Arguments {
+    /// How the findings are shown.
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    format: Format,
+}
+
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum Format {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
+    let mut checks = requirements::checks(&Surroundings::look(&Roots::default()));
+    checks.extend(requirements::engines(&Engines::look()));
+    let text = match arguments.format {
+        Format::Text => doctor::text(&checks),
+        Format::Json => doctor::json(&checks),
+    };
+    Sink::open(None)?.write(&text)?;
+    Ok(if doctor::can_record(&checks) {
+        Exit::Done
+    } else {
+        Exit::Environment
+    })
+}
