@@ -2,6 +2,7 @@
 
 use super::exit::Exit;
 use super::failure::Failure;
+use super::format::{Format, ReportArguments};
 use super::output::Sink;
 use crate::report::doctor;
 use crate::target::requirements::{self, Engines, Roots, Surroundings};
@@ -11,27 +12,19 @@ use crate::target::requirements::{self, Engines, Roots, Surroundings};
 /// Exit code 3 says that recording is impossible.
 #[derive(clap::Args)]
 pub(super) struct Arguments {
-    /// How the findings are shown.
-    #[arg(long, value_name = "FORMAT", default_value = "text")]
-    format: Format,
-}
-
-#[derive(Clone, Copy, clap::ValueEnum)]
-enum Format {
-    /// For people.
-    Text,
-    /// For programs.
-    Json,
+    #[command(flatten)]
+    report: ReportArguments,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
+    let sink = Sink::open(Some(&arguments.report.output))?;
     let mut checks = requirements::checks(&Surroundings::look(&Roots::default()));
     checks.extend(requirements::engines(&Engines::look()));
-    let text = match arguments.format {
+    let text = match arguments.report.format {
         Format::Text => doctor::text(&checks),
         Format::Json => doctor::json(&checks),
     };
-    Sink::open(None)?.write(&text)?;
+    sink.write(&text)?;
     Ok(if doctor::can_record(&checks) {
         Exit::Done
     } else {
