@@ -167,7 +167,7 @@ pub(crate) fn attend(mut child: Child) -> Result<ExitStatus> {
 
 /// Runs a command to its end, shows what it writes to standard output, and gives that.
 pub(crate) fn echo(command: &mut Command) -> Result<(ExitStatus, String)> {
-    gather(command, |line| talk::print(line))
+    gather(command, talk::print)
 }
 
 /// Runs a command to its end and gives what it writes to standard output, whatever becomes of it.

@@ -1,10 +1,10 @@
 //! `doctor`: what this machine lacks for recording, and what to do about it.
 
+use super::doctor_report as doctor;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::format::{Format, ReportArguments};
 use super::output::Sink;
-use crate::report::doctor;
 use crate::target::requirements::{self, Engines, Roots, Surroundings};
 
 /// Look whether this machine can record, and say what to do where it cannot.

@@ -9,6 +9,7 @@ mod check;
 mod completions;
 mod diff;
 mod doctor;
+mod doctor_report;
 mod exit;
 mod failure;
 mod format;

@@ -2,7 +2,7 @@
 //! out, and takes text that is already escaped.
 
 /// Columns of a page.
-pub(super) const WIDTH: usize = 100;
+pub(crate) const WIDTH: usize = 100;
 
 /// The most names that a list shows in full; a longer one shows its beginning and how many follow.
 const LIST_MAX: usize = 120;
@@ -14,18 +14,18 @@ const LIST_SHOWN: usize = 24;
 const LEAD_MAX: usize = 70;
 
 /// How many columns a text takes, one per character.
-pub(super) fn width(text: &str) -> usize {
+pub(crate) fn width(text: &str) -> usize {
     text.chars().count()
 }
 
 /// The text, filled up to a width.
-pub(super) fn padded(text: &str, to: usize) -> String {
+pub(crate) fn padded(text: &str, to: usize) -> String {
     format!("{text}{:gap$}", "", gap = to.saturating_sub(width(text)))
 }
 
 /// A lead, then words beside it, wrapped and aligned under the first. A lead that is wider than `column`
 /// stands on a line of its own.
-pub(super) fn hanging(lead: &str, column: usize, words: &str) -> String {
+pub(crate) fn hanging(lead: &str, column: usize, words: &str) -> String {
     flow(lead, column, words.split_whitespace())
 }
 
@@ -60,7 +60,7 @@ fn flow<'a>(lead: &str, column: usize, words: impl IntoIterator<Item = &'a str>)
 }
 
 /// A lead with a count, then names, wrapped; a long list is cut, and says so.
-pub(super) fn names<I>(lead: &str, column: usize, names: I) -> String
+pub(crate) fn names<I>(lead: &str, column: usize, names: I) -> String
 where
     I: IntoIterator,
     I::Item: AsRef<str>,
@@ -80,7 +80,7 @@ where
 
 /// How one column of a table is aligned.
 #[derive(Clone, Copy)]
-pub(super) enum Align {
+pub(crate) enum Align {
     /// Words.
     Left,
     /// Numbers.
@@ -89,7 +89,7 @@ pub(super) enum Align {
 
 /// Rows as aligned columns, two blanks between them, each line indented. The last column may be empty and
 /// may be long: it is wrapped beside the others.
-pub(super) fn table(indent: usize, align: &[Align], rows: &[Vec<String>]) -> String {
+pub(crate) fn table(indent: usize, align: &[Align], rows: &[Vec<String>]) -> String {
     let last = align.len().saturating_sub(1);
     let widths: Vec<usize> = (0..last)
         .map(|at| {
@@ -124,18 +124,18 @@ pub(super) fn table(indent: usize, align: &[Align], rows: &[Vec<String>]) -> Str
 }
 
 /// A number with its noun, in the plural unless it is one.
-pub(super) fn count(number: usize, noun: &str) -> String {
+pub(crate) fn count(number: usize, noun: &str) -> String {
     let plural = if number == 1 { "" } else { "s" };
     format!("{number} {noun}{plural}")
 }
 
 /// A part of a whole in tenths of a per cent, rounded half up; `None` of nothing.
-pub(super) fn permille(part: usize, whole: usize) -> Option<usize> {
+pub(crate) fn permille(part: usize, whole: usize) -> Option<usize> {
     (whole > 0).then(|| (part * 2000 + whole) / (2 * whole))
 }
 
 /// The same as text, as in `96.7 %`; `-` of nothing.
-pub(super) fn percent(part: usize, whole: usize) -> String {
+pub(crate) fn percent(part: usize, whole: usize) -> String {
     permille(part, whole).map_or_else(
         || "-".to_owned(),
         |tenths| format!("{}.{} %", tenths / 10, tenths % 10),

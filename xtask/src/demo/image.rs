@@ -11,13 +11,13 @@ use std::process::{Command, Stdio};
 pub(super) const NAME: &str = "seccomp-tracer-demo";
 
 /// Where its files are.
-pub(super) const ROOT: &str = "target/demo/root";
+pub(super) const ROOT: &str = "target/demo/rootfs";
 
 /// The shell in it, from the workspace.
-pub(super) const SHELL: &str = "target/demo/root/bin/sh";
+pub(super) const SHELL: &str = "target/demo/rootfs/bin/sh";
 
 /// The script in it, from the workspace.
-pub(super) const SCRIPT: &str = "target/demo/root/workload.sh";
+pub(super) const SCRIPT: &str = "target/demo/rootfs/workload.sh";
 
 /// Lays the files out.
 pub(super) fn unpack() -> Result<()> {

@@ -112,7 +112,7 @@ impl Plan {
             return Ok(Self::running(cgroup.relative.clone(), target, cgroup));
         }
         match docker_run::recognise(&arguments.command) {
-            Recognised::Run(docker) => Self::docker_run(&hierarchy, &docker),
+            Recognised::Run(docker) => Self::docker_run(&hierarchy, &docker, &arguments.command),
             Recognised::Program => Self::command(&hierarchy, &arguments.command),
             Recognised::ClientOnly { verb } => {
                 let mut plan = Self::command(&hierarchy, &arguments.command)?;
@@ -150,7 +150,11 @@ impl Plan {
 
     /// The container is made below a parent of ours, which is watched before there is a container: nothing
     /// is missed, and nothing of the engine is in it.
-    fn docker_run(hierarchy: &Hierarchy, docker: &DockerRun) -> Result<Self, Failure> {
+    fn docker_run(
+        hierarchy: &Hierarchy,
+        docker: &DockerRun,
+        words: &[OsString],
+    ) -> Result<Self, Failure> {
         let Prepared {
             engine,
             about,
@@ -166,7 +170,7 @@ impl Plan {
             label: image.unwrap_or_else(|| "container".to_owned()),
             target: Target {
                 kind: TargetKind::Container,
-                command: command
+                command: words
                     .iter()
                     .map(|word| word.to_string_lossy().into_owned())
                     .collect(),

@@ -1,6 +1,6 @@
 //! What recording needs of the machine, and whether it is there: facts in, checks out.
 //!
-//! Deciding is pure; the facts come from [`surroundings`]. A failure means that recording is impossible, a
+//! Deciding is pure; the facts come from `surroundings`. A failure means that recording is impossible, a
 //! warning that something else is or that something will be worse.
 
 mod engines;

@@ -1,6 +1,6 @@
 //! What `doctor` found, as text and as JSON.
 
-use super::layout::{self, Align};
+use crate::report::layout::{self, Align};
 use crate::target::requirements::{Check, Verdict};
 use serde::Serialize;
 
