@@ -5,11 +5,11 @@ use crate::target::requirements::{Check, Verdict};
 use serde::Serialize;
 
 /// The version of the JSON document.
-pub const SCHEMA_VERSION: u64 = 1;
+pub(super) const SCHEMA_VERSION: u64 = 1;
 
 /// Whether recording is possible according to the checks.
 #[must_use]
-pub fn can_record(checks: &[Check]) -> bool {
+pub(super) fn can_record(checks: &[Check]) -> bool {
     checks.iter().all(|check| check.verdict != Verdict::Failure)
 }
 
@@ -23,7 +23,7 @@ const fn word(verdict: Verdict) -> &'static str {
 
 /// For people: a verdict, then one line for each check, each objection with its hint.
 #[must_use]
-pub fn text(checks: &[Check]) -> String {
+pub(super) fn text(checks: &[Check]) -> String {
     let objections = |verdict| {
         checks
             .iter()
@@ -68,7 +68,7 @@ struct CheckObject<'a> {
 
 /// For programs.
 #[must_use]
-pub fn json(checks: &[Check]) -> String {
+pub(super) fn json(checks: &[Check]) -> String {
     let objects = checks.iter().map(|check| CheckObject {
         id: check.id,
         verdict: word(check.verdict),
