@@ -6,6 +6,7 @@ use house_tests::image::{Image, Rootfs};
 /// An image and what is run in it.
 pub(crate) struct Workload {
     /// Its name, for messages.
+    #[expect(dead_code, reason = "names the workload for readers of its definition")]
     pub(crate) name: &'static str,
     /// The image.
     pub(crate) image: Image,
