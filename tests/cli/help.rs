@@ -12,7 +12,17 @@ pub(crate) const TESTS: [(&str, fn()); 4] = tests![
 ];
 
 /// The verbs, all of them.
-const VERBS: [&str; 5] = ["record", "generate", "run", "completions", "man"];
+const VERBS: [&str; 9] = [
+    "record",
+    "generate",
+    "audit",
+    "check",
+    "diff",
+    "run",
+    "doctor",
+    "completions",
+    "man",
+];
 
 fn every_verb_explains_itself() {
     let general = product().args(["--help"]).run();
