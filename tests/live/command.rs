@@ -7,12 +7,14 @@ use seccomp_tracer::recording::{TargetKind, WindowEnd, WindowStart};
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-pub(crate) const TESTS: [(&str, fn()); 6] = tests![
+pub(crate) const TESTS: [(&str, fn()); 7] = tests![
     the_exit_code_is_the_commands,
     output_of_the_command_is_its_own,
     a_daemon_is_waited_for,
     an_interrupt_ends_the_recording_cleanly,
+    an_interrupt_at_any_moment_leaves_nothing_behind,
     a_time_limit_ends_the_recording,
     nothing_is_left_behind,
 ];
@@ -58,10 +60,42 @@ fn an_interrupt_ends_the_recording_cleanly() {
         .start();
     await_process(witness::PATH);
     running.signal(libc::SIGINT);
-    let _ = running.finish();
+    running.finish().exits(128 + libc::SIGINT);
     let recording = facts::read(&output);
     assert_eq!(recording.window.until, WindowEnd::Interrupted);
-    assert!(counts(&recording).contains_key(&named("getppid")));
+    // It may have been interrupted before its first tick, but not before its start.
+    assert_eq!(counts(&recording)[&named("execve")], 1);
+}
+
+/// Whenever it comes: before there is anything to interrupt, between attaching and starting the command, or
+/// while the command runs. Either the program ends before it has made anything, or there is a recording.
+fn an_interrupt_at_any_moment_leaves_nothing_behind() {
+    for delay_ms in (0..300).step_by(12) {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let output = directory.path().join("recording.json");
+        let running = product()
+            .args(["record", "-q", "-o"])
+            .args([&output])
+            .args(["--", witness::PATH, "ticks", "200"])
+            .start();
+        std::thread::sleep(Duration::from_millis(delay_ms));
+        running.signal(libc::SIGINT);
+        let ours = format!("-{}-", running.pid());
+        let run = running.finish();
+        if run.code() == 128 + libc::SIGINT && output.exists() {
+            let recording = facts::read(&output);
+            assert_eq!(recording.window.until, WindowEnd::Interrupted, "{run}");
+        } else {
+            run.dies_of(libc::SIGINT);
+        }
+        let files = fs::read_dir(directory.path()).expect("a folder").flatten();
+        let names: Vec<_> = files.map(|file| file.file_name()).collect();
+        assert!(
+            names.is_empty() || names == ["recording.json"],
+            "{names:?}: {run}"
+        );
+        assert_eq!(left_behind(&ours), Vec::<PathBuf>::new(), "{run}");
+    }
 }
 
 fn a_time_limit_ends_the_recording() {
@@ -89,12 +123,15 @@ fn nothing_is_left_behind() {
             .start();
         let ours = format!("-{}-", running.pid());
         let _ = running.finish();
-        let left: Vec<PathBuf> = cgroups()
-            .into_iter()
-            .filter(|path| path.to_string_lossy().contains(&ours))
-            .collect();
-        assert_eq!(left, Vec::<PathBuf>::new(), "{command:?}");
+        assert_eq!(left_behind(&ours), Vec::<PathBuf>::new(), "{command:?}");
     }
+}
+
+/// The cgroups with that in their path.
+fn left_behind(ours: &str) -> Vec<PathBuf> {
+    let mut left = cgroups();
+    left.retain(|path| path.to_string_lossy().contains(ours));
+    left.into_iter().collect()
 }
 
 fn cgroups() -> BTreeSet<PathBuf> {
@@ -122,6 +159,6 @@ fn await_process(path: &str) {
         programs.any(|exe| exe.is_ok_and(|exe| exe == Path::new(path)))
     };
     while !runs() {
-        std::thread::sleep(std::time::Duration::from_millis(5));
+        std::thread::sleep(Duration::from_millis(5));
     }
 }

@@ -2,6 +2,7 @@
 
 use super::child::{Spawn, SpawnError};
 use super::ledger::Ledger;
+use super::listening::{Listening, Signals};
 use crate::probe::{Probe, ProbeError, Snapshot};
 use crate::recording::WindowEnd;
 use rustix::process::{Pid, Signal, kill_process};
@@ -12,7 +13,6 @@ use std::time::Duration;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::process::Child;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 /// How often the scope is asked whether it is empty.
@@ -103,12 +103,13 @@ pub enum SessionError {
     Wait(#[source] io::Error),
 }
 
-/// Watches until the end and reads everything.
+/// Watches until the end and reads everything. Signals that came since `listening` began count.
 ///
 /// # Errors
 ///
 /// [`SessionError`] if the command cannot be started or the kernel side cannot be read.
 pub fn watch(
+    listening: Listening,
     probe: &mut Probe,
     command: Option<Spawn>,
     target: &dyn Target,
@@ -116,10 +117,7 @@ pub fn watch(
     limits: Limits,
     observer: &mut dyn Observer,
 ) -> Result<Ended, SessionError> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build();
-    let runtime = runtime.map_err(SessionError::Wait)?;
+    let Listening { runtime, signals } = listening;
     runtime.block_on(async {
         let child = command.map(Spawn::start).transpose()?;
         let session = Session {
@@ -131,7 +129,7 @@ pub fn watch(
             stop,
             limits,
         };
-        session.run(probe, target, observer).await
+        session.run(signals, probe, target, observer).await
     })
 }
 
@@ -149,6 +147,7 @@ struct Session {
 impl Session {
     async fn run(
         mut self,
+        mut signals: Signals,
         probe: &mut Probe,
         target: &dyn Target,
         observer: &mut dyn Observer,
@@ -160,8 +159,6 @@ impl Session {
         // SAFETY: an owned descriptor, moved in: it stays open, and the same, until `events` is dropped.
         let events = unsafe { AsyncFd::register_with_interest(fd, Interest::READABLE) };
         let events = events.map_err(|error| SessionError::Wait(error.into()))?;
-        let mut interrupt = signal(SignalKind::interrupt()).map_err(SessionError::Wait)?;
-        let mut terminate = signal(SignalKind::terminate()).map_err(SessionError::Wait)?;
         let mut tick = interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut ticks = 0;
@@ -171,8 +168,7 @@ impl Session {
                     ready.map_err(SessionError::Wait)?.clear_ready();
                     self.drain(probe, observer);
                 }
-                _ = interrupt.recv() => self.interrupted(Signal::INT, target),
-                _ = terminate.recv() => self.interrupted(Signal::TERM, target),
+                which = signals.next() => self.interrupted(which, target),
                 status = wait(self.child.as_mut()), if self.status.is_none() => {
                     self.status = Some(status.map_err(SessionError::Wait)?);
                 }

@@ -9,7 +9,8 @@ use super::progress::Display;
 use crate::probe::{Probe, ProbeError, Watch};
 use crate::recording::{self, Host, Recording, WindowStart};
 use crate::report::escape;
-use crate::session::{self, Context, Ended, Limits, SessionError};
+use crate::session::{self, Context, Ended, Limits, Listening, SessionError};
+use crate::target::requirements;
 use clap::builder::TypedValueParser;
 use plan::Plan;
 use rustix::time::{ClockId, clock_gettime};
@@ -82,7 +83,10 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
 }
 
 fn record(arguments: &Arguments) -> Result<Exit, Failure> {
+    // Before anything is made that a signal would leave behind.
+    let listening = Listening::start().map_err(no_session)?;
     let sink = Sink::open(Some(&arguments.output))?;
+    requirements::met().map_err(unmet)?;
     let mut plan = Plan::of(arguments)?;
     for warning in &plan.warnings {
         output::say(&format!("warning: {warning}"));
@@ -107,6 +111,7 @@ fn record(arguments: &Arguments) -> Result<Exit, Failure> {
     };
     let command = plan.command.take();
     let watched = session::watch(
+        listening,
         &mut probe,
         command,
         &plan.place,
@@ -167,6 +172,11 @@ fn context(plan: &Plan, clock: &Clock) -> Result<Context, Failure> {
             WindowStart::Attach
         },
     })
+}
+
+fn unmet(unmet: requirements::Unmet) -> Failure {
+    let hint = unmet.hint();
+    plan::with_hint(Failure::environment(unmet), hint)
 }
 
 fn no_probe(error: ProbeError) -> Failure {

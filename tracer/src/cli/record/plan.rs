@@ -86,7 +86,7 @@ fn not_prepared(error: PrepareError) -> Failure {
     with_hint(Failure::environment(error), hint)
 }
 
-fn with_hint(failure: Failure, hint: Option<String>) -> Failure {
+pub(super) fn with_hint(failure: Failure, hint: Option<String>) -> Failure {
     match hint {
         Some(hint) => failure.hint(hint),
         None => failure,
