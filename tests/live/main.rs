@@ -2,6 +2,7 @@
 
 mod arguments;
 mod command;
+mod surroundings;
 mod witnesses;
 
 use house_tests::facts;
@@ -18,6 +19,7 @@ fn main() -> ExitCode {
         .tests(Needs::Recording, witnesses::TESTS)
         .tests(Needs::Recording, arguments::TESTS)
         .tests(Needs::Recording, command::TESTS)
+        .tests(Needs::Recording, surroundings::TESTS)
         .run()
 }
 

@@ -39,6 +39,20 @@ impl Program {
         program
     }
 
+    /// A copy of the product in that folder, for users who cannot reach where it was built.
+    ///
+    /// Another program makes the copy: had we it open for writing, a child that another thread forks
+    /// meanwhile would keep it open, and it could not be executed.
+    #[must_use]
+    pub fn copied_product(path: &str, folder: &Path) -> Self {
+        let copy = folder.join("product");
+        Self::new("cp")
+            .args([path.as_ref(), copy.as_os_str()])
+            .run()
+            .exits(0);
+        Self::product(&copy.to_string_lossy()).in_directory(folder)
+    }
+
     /// Adds arguments.
     #[must_use]
     pub fn args(mut self, arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Self {
@@ -89,14 +103,26 @@ impl Program {
         self
     }
 
+    /// Runs it as `nobody` with these capabilities, as in `+bpf,+perfmon`, and no others.
+    #[must_use]
+    pub fn as_nobody_with(self, capabilities: &str) -> Self {
+        let mut outer = Self::new("setpriv").words("--reuid 65534 --regid 65534 --clear-groups");
+        outer = outer.args(["--inh-caps", capabilities, "--ambient-caps", capabilities]);
+        self.inside(outer)
+    }
+
     /// Runs it in a mount namespace of its own, after a shell has prepared that, as in
     /// `mount -t tmpfs none /mnt`. Nobody else sees those mounts.
     #[must_use]
     pub fn after(self, preparation: &str) -> Self {
         let script = format!("set -e\n{preparation}\nexec \"$@\"");
-        let mut outer = Self::new("unshare").args(["--mount", "--propagation", "private"]);
-        outer = outer.args(["bash", "-c", &script, "bash"]);
-        // `exec -a` is no option with "$@" first, so the name is lost; usage lines are not tested here.
+        let outer = Self::new("unshare").args(["--mount", "--propagation", "private"]);
+        self.inside(outer.args(["bash", "-c", &script, "bash"]))
+    }
+
+    /// Runs it by way of another program, whose last arguments it becomes. The name by which it is called is
+    /// lost, so usage lines are not tested like this.
+    fn inside(self, mut outer: Self) -> Self {
         outer = outer.args([self.command.get_program()]);
         outer = outer.args(self.command.get_args());
         for (name, value) in self.command.get_envs() {
