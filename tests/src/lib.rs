@@ -3,6 +3,7 @@
 //! The tests know the product from outside: its program, its files, its exit codes. They use the product's
 //! library only to read recordings, because a second reader would test itself.
 
+pub mod cgroup;
 pub mod docker;
 pub mod facts;
 pub mod filter;

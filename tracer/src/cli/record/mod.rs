@@ -119,7 +119,7 @@ fn record(arguments: &Arguments) -> Result<Exit, Failure> {
         limits,
         &mut display,
     );
-    display.clear();
+    output::clear_line();
     drop(display);
     let ended = watched.map_err(no_session)?;
     let losses = probe.losses().map_err(no_probe)?;
@@ -212,6 +212,11 @@ fn summarise(recording: &Recording, arguments: &Arguments) {
         calls.len(),
         recording.total_count(),
     ));
+    if missing > 0 {
+        output::say(
+            "warning: the recording is incomplete; `generate` takes it with --allow-incomplete only",
+        );
+    }
     if calls
         .iter()
         .any(|call| call.name() == Some("io_uring_setup"))

@@ -224,11 +224,12 @@ impl Plan {
                 .take(3)
                 .map(|one| escape::text(&one.program));
             let names: Vec<_> = names.collect();
-            plan.warnings.push(format!(
-                "{} other processes share its cgroup and are recorded too: {}",
-                watched.strangers.len(),
-                names.join(", ")
-            ));
+            let shared = match watched.strangers.len() {
+                1 => "1 other process shares its cgroup and is".to_owned(),
+                many => format!("{many} other processes share its cgroup and are"),
+            };
+            plan.warnings
+                .push(format!("{shared} recorded too: {}", names.join(", ")));
         }
         Ok(plan)
     }
