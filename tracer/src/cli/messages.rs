@@ -1,6 +1,6 @@
 //! The program's own log: warnings of every part, the kernel side's included, as lines on stderr.
 //!
-//! Words of other libraries are for developers, so they are only shown on demand.
+//! Words of other libraries are for their developers and are left out.
 
 use super::output;
 use crate::report::escape;
@@ -21,13 +21,11 @@ struct Messages;
 
 impl Log for Messages {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        metadata.level() <= log::max_level()
+        metadata.level() <= log::max_level() && is_ours(metadata.target())
     }
 
     fn log(&self, record: &Record<'_>) {
-        if self.enabled(record.metadata())
-            && (is_ours(record.target()) || log::max_level() > Level::Warn)
-        {
+        if self.enabled(record.metadata()) {
             output::say(&line(record));
         }
     }

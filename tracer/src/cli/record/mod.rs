@@ -10,6 +10,7 @@ use crate::probe::{Probe, ProbeError, Watch};
 use crate::recording::{self, Host, Recording, WindowStart};
 use crate::report::escape;
 use crate::session::{self, Context, Ended, Limits, Listening, SessionError};
+use crate::target::engine_run::EngineKind;
 use crate::target::requirements;
 use clap::builder::TypedValueParser;
 use plan::Plan;
@@ -30,6 +31,9 @@ pub(super) struct Arguments {
     /// A running container, by name or id.
     #[arg(long, value_name = "NAME|ID")]
     container: Option<String>,
+    /// Engine that the container belongs to [default: the one that knows it].
+    #[arg(long, value_name = "NAME", requires = "container", value_parser = engine_parser())]
+    engine: Option<EngineKind>,
     /// A running process, with all others in its cgroup.
     #[arg(long, value_name = "PID", value_parser = clap::value_parser!(i32).range(1..))]
     pid: Option<i32>,
@@ -51,11 +55,22 @@ pub(super) struct Arguments {
     /// Use the raw tracepoint even where the kernel has the typed one.
     #[arg(long, hide = true)]
     raw_tracepoint: bool,
-    /// A command, watched from its start to the end of all its children; `docker run …` watches the
-    /// container.
+    /// A command, watched from its start to the end of all its children; `docker run …` and `podman run …`
+    /// watch the container.
     #[arg(last = true, value_name = "CMD")]
     command: Vec<OsString>,
 }
+
+/// The engines by name.
+fn engine_parser() -> impl TypedValueParser<Value = EngineKind> {
+    clap::builder::PossibleValuesParser::new(EngineKind::ALL.map(EngineKind::name))
+        .try_map(|name| EngineKind::of_program(name.as_ref()).ok_or(NoEngine))
+}
+
+/// A name that no engine has.
+#[derive(Debug, thiserror::Error)]
+#[error("not an engine")]
+struct NoEngine;
 
 /// A time that is none.
 #[derive(Debug, thiserror::Error)]

@@ -8,10 +8,10 @@ use crate::recording::{SeccompState, Target, TargetKind};
 use crate::report::escape;
 use crate::session::{self, Spawn, Stop};
 use crate::target::cgroup::{Cgroup, CgroupError, Hierarchy};
-use crate::target::docker::{
+use crate::target::engine::{
     About, Engine, EngineError, Inspected, PrepareError, Prepared, id_in_cgroup_name,
 };
-use crate::target::docker_run::{self, DockerRun, Recognised};
+use crate::target::engine_run::{self, EngineKind, EngineRun, Recognised};
 use crate::target::executable::{self, ExecutableError};
 use crate::target::namespace;
 use crate::target::own_cgroup::OwnCgroup;
@@ -98,7 +98,7 @@ impl Plan {
     pub(super) fn of(arguments: &Arguments) -> Result<Self, Failure> {
         let hierarchy = Hierarchy::detect().map_err(no_cgroup)?;
         if let Some(name) = &arguments.container {
-            return Self::container(&hierarchy, name);
+            return Self::container(&hierarchy, name, arguments.engine);
         }
         if let Some(pid) = arguments.pid.and_then(Pid::from_raw) {
             return Self::process(&hierarchy, pid);
@@ -111,13 +111,14 @@ impl Plan {
             };
             return Ok(Self::running(cgroup.relative.clone(), target, cgroup));
         }
-        match docker_run::recognise(&arguments.command) {
-            Recognised::Run(docker) => Self::docker_run(&hierarchy, &docker, &arguments.command),
+        match engine_run::recognise(&arguments.command) {
+            Recognised::Run(run) => Self::engine_run(&hierarchy, &run, &arguments.command),
             Recognised::Program => Self::command(&hierarchy, &arguments.command),
-            Recognised::ClientOnly { verb } => {
+            Recognised::ClientOnly { kind, verb } => {
                 let mut plan = Self::command(&hierarchy, &arguments.command)?;
                 plan.warnings.push(format!(
-                    "`docker {}` is recorded as a client; of containers, only `docker run` is followed",
+                    "`{0} {1}` is recorded as a client; of containers, only `{0} run` is followed",
+                    kind.name(),
                     escape::text(&verb)
                 ));
                 Ok(plan)
@@ -150,9 +151,9 @@ impl Plan {
 
     /// The container is made below a parent of ours, which is watched before there is a container: nothing
     /// is missed, and nothing of the engine is in it.
-    fn docker_run(
+    fn engine_run(
         hierarchy: &Hierarchy,
-        docker: &DockerRun,
+        run: &EngineRun,
         words: &[OsString],
     ) -> Result<Self, Failure> {
         let Prepared {
@@ -160,12 +161,12 @@ impl Plan {
             about,
             parent,
             command,
-        } = Prepared::new(hierarchy, docker).map_err(not_prepared)?;
-        let image = docker
+        } = Prepared::new(hierarchy, run).map_err(not_prepared)?;
+        let image = run
             .image
             .as_ref()
             .map(|image| image.to_string_lossy().into_owned());
-        let namespaces = [namespace::own(), namespace::docker(&engine)];
+        let namespaces = [namespace::own(), namespace::engine(&engine)];
         Ok(Self {
             label: image.unwrap_or_else(|| "container".to_owned()),
             target: Target {
@@ -187,9 +188,12 @@ impl Plan {
         })
     }
 
-    fn container(hierarchy: &Hierarchy, name: &str) -> Result<Self, Failure> {
-        let engine = Engine::default();
-        let inspected = engine.inspect(name).map_err(no_engine)?;
+    fn container(
+        hierarchy: &Hierarchy,
+        name: &str,
+        meant: Option<EngineKind>,
+    ) -> Result<Self, Failure> {
+        let (engine, inspected) = Engine::find(name, meant).map_err(no_engine)?;
         let pid = inspected.first_process().map_err(no_engine)?;
         let about = engine.about().ok();
         let cgroup = hierarchy
@@ -201,8 +205,9 @@ impl Plan {
         };
         let mode = add_process_facts(&mut target, pid)?;
         target.seccomp = Some(inspected.seccomp(about.as_ref(), mode));
-        target.container = Some(inspected.container(about.as_ref()));
-        Ok(Self::running(name.to_owned(), target, cgroup))
+        target.container = Some(inspected.container(engine.kind(), about.as_ref()));
+        let label = format!("{name} of {}", engine.kind().name());
+        Ok(Self::running(label, target, cgroup))
     }
 
     fn process(hierarchy: &Hierarchy, pid: Pid) -> Result<Self, Failure> {
@@ -256,20 +261,20 @@ impl Plan {
         let (engine, _) = self.engine.clone()?;
         let parent = self.place.cgroup().clone();
         Some(std::thread::spawn(move || {
-            let cgroup_id = found.recv().ok()?;
-            let child = parent
-                .children()
-                .into_iter()
-                .find(|child| child.id == cgroup_id)?;
-            engine.inspect(id_in_cgroup_name(&child.name())?).ok()
+            // Helpers of an engine may be there as well.
+            found.into_iter().find_map(|cgroup_id| {
+                let mut children = parent.children().into_iter();
+                let child = children.find(|child| child.id == cgroup_id)?;
+                engine.inspect(id_in_cgroup_name(&child.name())?).ok()
+            })
         }))
     }
 
     /// Takes in what the engine said. The kernel's word on rights, from the first exec, goes before it.
     pub(super) fn learn(&mut self, inspected: Option<&Inspected>) {
-        if let (Some(inspected), Some((_, about))) = (inspected, &self.engine) {
+        if let (Some(inspected), Some((engine, about))) = (inspected, &self.engine) {
             self.target.seccomp = Some(inspected.seccomp(Some(about), None));
-            self.target.container = Some(inspected.container(Some(about)));
+            self.target.container = Some(inspected.container(engine.kind(), Some(about)));
         }
     }
 }
