@@ -193,6 +193,19 @@ impl About {
         let name = plain_runtime(self.default_runtime.as_deref()?);
         Some((name, self.parts.get(name).map(String::as_str)))
     }
+
+    /// What a recording says about a container that was gone before the engine could be asked about it. The
+    /// runtime stays open: the user may have chosen another than the default.
+    #[must_use]
+    pub fn container_of_run(&self, id: String, image: Option<String>) -> Container {
+        Container {
+            id,
+            image,
+            engine: Some("docker".into()),
+            engine_version: Some(self.version.clone()),
+            ..Container::default()
+        }
+    }
 }
 
 /// The container's id from the name of the cgroup that the engine makes for it.
