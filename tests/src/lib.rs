@@ -13,6 +13,7 @@ pub mod load;
 pub mod run;
 pub mod strace;
 pub mod suite;
+pub mod verdict;
 pub mod witness;
 
 /// Path of the product, built with the tests.

@@ -7,6 +7,7 @@ use std::io::{Read, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -154,8 +155,8 @@ impl Program {
         let text = self.stdin;
         // A program need not read what it is given.
         thread::spawn(move || stdin.write_all(&text));
-        let stdout = child.stdout.take().map(collect);
-        let stderr = collect(child.stderr.take().expect("piped"));
+        let stdout = child.stdout.take().map(Collected::of);
+        let stderr = Collected::of(child.stderr.take().expect("piped"));
         Running {
             label,
             child,
@@ -171,20 +172,41 @@ impl Program {
     }
 }
 
-fn collect(mut pipe: impl Read + Send + 'static) -> JoinHandle<Vec<u8>> {
-    thread::spawn(move || {
-        let mut bytes = Vec::new();
-        let _ = pipe.read_to_end(&mut bytes);
-        bytes
-    })
+/// What comes out of a pipe, while it comes.
+struct Collected {
+    bytes: Arc<Mutex<Vec<u8>>>,
+    reader: JoinHandle<()>,
+}
+
+impl Collected {
+    fn of(mut pipe: impl Read + Send + 'static) -> Self {
+        let bytes = Arc::new(Mutex::new(Vec::new()));
+        let sink = Arc::clone(&bytes);
+        let reader = thread::spawn(move || {
+            let mut buffer = [0; 4096];
+            while let Ok(length @ 1..) = pipe.read(&mut buffer) {
+                sink.lock().expect("bytes").extend(&buffer[..length]);
+            }
+        });
+        Self { bytes, reader }
+    }
+
+    fn so_far(&self) -> Vec<u8> {
+        self.bytes.lock().expect("bytes").clone()
+    }
+
+    fn all(self) -> Vec<u8> {
+        self.reader.join().expect("a reader");
+        self.bytes.lock().expect("bytes").clone()
+    }
 }
 
 /// A program that runs.
 pub struct Running {
     label: String,
     child: Child,
-    stdout: Option<JoinHandle<Vec<u8>>>,
-    stderr: JoinHandle<Vec<u8>>,
+    stdout: Option<Collected>,
+    stderr: Collected,
 }
 
 impl Running {
@@ -202,9 +224,42 @@ impl Running {
         assert_eq!(result, 0, "{}", self.label);
     }
 
+    /// Whether it has children that it has not waited for.
+    #[must_use]
+    pub fn has_children(&self) -> bool {
+        let threads = std::fs::read_dir(format!("/proc/{}/task", self.child.id()));
+        let mut threads = threads.into_iter().flatten().flatten();
+        threads.any(|thread| {
+            let children = std::fs::read_to_string(thread.path().join("children"));
+            children.is_ok_and(|children| !children.is_empty())
+        })
+    }
+
     /// Whether it has ended.
     pub fn has_ended(&mut self) -> bool {
         self.child.try_wait().expect("a child").is_some()
+    }
+
+    /// Waits until it has said this on standard error.
+    ///
+    /// # Panics
+    ///
+    /// If it ends without.
+    pub fn await_stderr(&mut self, expected: &str) {
+        let said = |stderr: &Collected| String::from_utf8_lossy(&stderr.so_far()).into_owned();
+        while !said(&self.stderr).contains(expected) {
+            if self.has_ended() {
+                // The end can be seen before the last words are read.
+                thread::sleep(Duration::from_millis(100));
+                let said = said(&self.stderr);
+                assert!(
+                    said.contains(expected),
+                    "{} did not say {expected:?} but:\n{said}",
+                    self.label
+                );
+            }
+            thread::sleep(Duration::from_millis(2));
+        }
     }
 
     /// Waits for its end.
@@ -225,11 +280,8 @@ impl Running {
         let run = Run {
             label: self.label,
             status,
-            stdout: self
-                .stdout
-                .map(|reader| reader.join().expect("a reader"))
-                .unwrap_or_default(),
-            stderr: self.stderr.join().expect("a reader"),
+            stdout: self.stdout.map(Collected::all).unwrap_or_default(),
+            stderr: self.stderr.all(),
         };
         assert!(!hung, "hangs: {run}");
         run

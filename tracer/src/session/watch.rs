@@ -29,6 +29,9 @@ pub trait Target {
     /// Whether any process is left in the scope.
     fn is_populated(&self) -> bool;
 
+    /// Asks what is left in the scope to end, if it is ours to end.
+    fn signal(&self, which: Signal);
+
     /// Ends what is left in the scope, if it is ours to end.
     fn kill(&self);
 }
@@ -171,6 +174,9 @@ impl Session {
                 which = signals.next() => self.interrupted(which, target),
                 status = wait(self.child.as_mut()), if self.status.is_none() => {
                     self.status = Some(status.map_err(SessionError::Wait)?);
+                    if self.ending.is_some() {
+                        target.signal(Signal::TERM);
+                    }
                 }
                 _ = tick.tick() => {
                     ticks += 1;
@@ -226,10 +232,12 @@ impl Session {
             return;
         }
         self.begin_end(WindowEnd::Interrupted);
-        // At a terminal, Ctrl-C reaches the command without us.
-        let reached = which == Signal::INT && rustix::termios::isatty(io::stdin());
+        // At a terminal, Ctrl-C reaches the command without us, as long as there is one.
+        let reached = which == Signal::INT
+            && self.command().is_some()
+            && rustix::termios::isatty(io::stdin());
         if !reached {
-            self.signal_child(which);
+            self.signal(which, target);
         }
     }
 
@@ -253,22 +261,27 @@ impl Session {
             return;
         };
         self.begin_end(end);
-        self.signal_child(Signal::TERM);
+        self.signal(Signal::TERM, target);
     }
 
     fn begin_end(&mut self, end: WindowEnd) {
         self.ending = Some((end, Instant::now()));
     }
 
-    fn signal_child(&self, which: Signal) {
-        let id = self.child.as_ref().and_then(Child::id);
-        let id = id
-            .and_then(|id| i32::try_from(id).ok())
-            .and_then(Pid::from_raw);
-        if let Some(id) = id {
-            // Not yet waited for, so the id is still its own.
-            let _ = kill_process(id, which);
+    /// Asks the command to end, which is who knows how to end what it started; when it has gone, what is
+    /// left of that.
+    fn signal(&self, which: Signal, target: &dyn Target) {
+        match self.command() {
+            Some(id) => drop(kill_process(id, which)),
+            None => target.signal(which),
         }
+    }
+
+    /// The command while it has not been waited for, so that the id is still its own.
+    fn command(&self) -> Option<Pid> {
+        let id = self.child.as_ref().and_then(Child::id);
+        id.and_then(|id| i32::try_from(id).ok())
+            .and_then(Pid::from_raw)
     }
 
     /// What ended the session, if anything did.

@@ -139,7 +139,7 @@ fn record(arguments: &Arguments) -> Result<Exit, Failure> {
     let ended = watched.map_err(no_session)?;
     let losses = probe.losses().map_err(no_probe)?;
     if let Some(thread) = details {
-        plan.learn(thread.join().ok().flatten().as_ref());
+        plan.learn(thread.join().ok().flatten());
     }
     let recording = session::recording(&ended, losses, context(&plan, &clock)?);
     sink.write(&recording::to_json(&recording))?;
@@ -240,7 +240,9 @@ fn summarise(recording: &Recording, arguments: &Arguments) {
             "warning: what it did through io_uring is not in the recording: no filter sees it either",
         );
     }
-    if path != "-" {
+    if calls.is_empty() {
+        output::say("warning: nothing was recorded");
+    } else if path != "-" {
         output::say(&format!(
             "next: seccomp-tracer generate {path} -o profile.json"
         ));

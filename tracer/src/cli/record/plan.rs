@@ -16,7 +16,7 @@ use crate::target::executable::{self, ExecutableError};
 use crate::target::namespace;
 use crate::target::own_cgroup::OwnCgroup;
 use crate::target::process::{self, SeccompMode};
-use rustix::process::Pid;
+use rustix::process::{Pid, Signal};
 use std::ffi::OsString;
 use std::sync::mpsc::Receiver;
 use std::thread::JoinHandle;
@@ -37,6 +37,8 @@ pub(super) struct Plan {
     pub(super) place: Place,
     pub(super) warnings: Vec<String>,
     engine: Option<(Engine, About)>,
+    /// The image of a `docker run`, as the user named it.
+    image: Option<String>,
 }
 
 /// The cgroup that is watched.
@@ -60,6 +62,12 @@ impl session::Target for Place {
     fn is_populated(&self) -> bool {
         // A cgroup that is gone has nobody in it.
         self.cgroup().is_populated().unwrap_or(false)
+    }
+
+    fn signal(&self, which: Signal) {
+        if let Self::Own(own) = self {
+            own.signal(which);
+        }
     }
 
     fn kill(&self) {
@@ -146,6 +154,7 @@ impl Plan {
             place: Place::Own(own),
             warnings: Vec::new(),
             engine: None,
+            image: None,
         })
     }
 
@@ -168,7 +177,7 @@ impl Plan {
             .map(|image| image.to_string_lossy().into_owned());
         let namespaces = [namespace::own(), namespace::engine(&engine)];
         Ok(Self {
-            label: image.unwrap_or_else(|| "container".to_owned()),
+            label: image.clone().unwrap_or_else(|| "container".to_owned()),
             target: Target {
                 kind: TargetKind::Container,
                 command: words
@@ -185,6 +194,7 @@ impl Plan {
             place: Place::Own(parent),
             warnings: Vec::new(),
             engine: Some((engine, about)),
+            image,
         })
     }
 
@@ -252,31 +262,49 @@ impl Plan {
             place: Place::Foreign(cgroup),
             warnings: Vec::new(),
             engine: None,
+            image: None,
         }
     }
 
     /// Asks the engine about the container as soon as there is one, while it still is. The thread ends when
     /// the session does.
-    pub(super) fn details(&self, found: Receiver<u64>) -> Option<JoinHandle<Option<Inspected>>> {
+    pub(super) fn details(&self, found: Receiver<u64>) -> Option<JoinHandle<Option<Started>>> {
         let (engine, _) = self.engine.clone()?;
         let parent = self.place.cgroup().clone();
         Some(std::thread::spawn(move || {
             // Helpers of an engine may be there as well.
             found.into_iter().find_map(|cgroup_id| {
-                let mut children = parent.children().into_iter();
-                let child = children.find(|child| child.id == cgroup_id)?;
-                engine.inspect(id_in_cgroup_name(&child.name())?).ok()
+                let children = parent.children();
+                let child = children.iter().find(|child| child.id == cgroup_id)?;
+                let id = id_in_cgroup_name(&child.name())?.to_owned();
+                // It may have ended and be gone already.
+                let inspected = engine.inspect(&id).ok();
+                Some(Started { id, inspected })
             })
         }))
     }
 
     /// Takes in what the engine said. The kernel's word on rights, from the first exec, goes before it.
-    pub(super) fn learn(&mut self, inspected: Option<&Inspected>) {
-        if let (Some(inspected), Some((engine, about))) = (inspected, &self.engine) {
-            self.target.seccomp = Some(inspected.seccomp(Some(about), None));
-            self.target.container = Some(inspected.container(engine.kind(), Some(about)));
-        }
+    pub(super) fn learn(&mut self, started: Option<Started>) {
+        let (Some(started), Some((engine, about))) = (started, &self.engine) else {
+            return;
+        };
+        let kind = engine.kind();
+        self.target.container = Some(match started.inspected {
+            Some(inspected) => {
+                self.target.seccomp = Some(inspected.seccomp(Some(about), None));
+                inspected.container(kind, Some(about))
+            }
+            None => about.container_of_run(kind, started.id, self.image.clone()),
+        });
     }
+}
+
+/// A container that `docker run` started.
+pub(super) struct Started {
+    id: String,
+    /// What the engine said about it, if it still knew it.
+    inspected: Option<Inspected>,
 }
 
 /// Gives the seccomp mode as well.

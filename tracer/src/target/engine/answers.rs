@@ -149,22 +149,16 @@ pub(super) fn inspected(json: &[u8]) -> Result<Inspected, serde_json::Error> {
     Ok(Inspected {
         id: object.id,
         name: object.name.trim_start_matches('/').to_owned(),
-        image: object
-            .config
-            .and_then(|config| config.image)
-            .filter(is_said),
-        image_id: object.image.filter(is_said),
+        image: said(object.config.and_then(|config| config.image)),
+        image_id: said(object.image),
         status: object.state.status,
         first: first.and_then(Pid::from_raw),
-        runtime: object
-            .oci_runtime
-            .or(host.runtime)
-            .filter(|runtime| !runtime.is_empty()),
+        runtime: said(object.oci_runtime.or(host.runtime)),
         security_options: host.security_opt.unwrap_or_default(),
         is_privileged: host.privileged,
         added_capabilities: host.cap_add.unwrap_or_default(),
         dropped_capabilities: host.cap_drop.unwrap_or_default(),
-        pid_mode: host.pid_mode.filter(|mode| !mode.is_empty()),
+        pid_mode: said(host.pid_mode),
     })
 }
 
@@ -192,8 +186,8 @@ fn seccomp_profile(option: &str) -> Option<String> {
 }
 
 /// Podman leaves what does not apply empty.
-fn is_said(text: &String) -> bool {
-    !text.is_empty()
+fn said(text: Option<String>) -> Option<String> {
+    text.filter(|text| !text.is_empty())
 }
 
 /// Whether the text is a full container id.
@@ -208,6 +202,24 @@ impl About {
     pub fn runtime(&self) -> Option<(&str, Option<&str>)> {
         let name = plain_runtime(self.default_runtime.as_deref()?);
         Some((name, self.parts.get(name).map(String::as_str)))
+    }
+
+    /// What a recording says about a container that was gone before the engine could be asked about it. The
+    /// runtime stays open: the user may have chosen another than the default.
+    #[must_use]
+    pub fn container_of_run(
+        &self,
+        kind: EngineKind,
+        id: String,
+        image: Option<String>,
+    ) -> Container {
+        Container {
+            id,
+            image,
+            engine: Some(kind.name().to_owned()),
+            engine_version: Some(self.version.clone()),
+            ..Container::default()
+        }
     }
 }
 
