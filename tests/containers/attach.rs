@@ -56,6 +56,11 @@ fn a_server_is_recorded_until_it_ends() {
         let first = recorded.first(named(call), true).expect("a sighting");
         assert_eq!(first.program, program, "{call}");
     }
+    // What a server does while it serves is not enough to start one.
+    let generate = product().args(["generate"]).args([&recorded.path]).run();
+    generate
+        .exits(0)
+        .stderr_has("note: no recording covers the target's start,");
 }
 
 fn a_time_limit_leaves_the_container_alone() {
