@@ -56,6 +56,11 @@ fn a_server_is_recorded_until_it_ends() {
         let first = recorded.first(named(call), true).expect("a sighting");
         assert_eq!(first.program, program, "{call}");
     }
+    // What a server does while it serves is not enough to start one.
+    let generate = product().args(["generate"]).args([&recorded.path]).run();
+    generate
+        .exits(0)
+        .stderr_has("note: no recording covers the target's start,");
 }
 
 fn a_time_limit_leaves_the_container_alone() {
@@ -178,7 +183,7 @@ fn a_container_that_has_ended_is_said_to_have_ended() {
     assert_refused(
         &ended.name,
         &format!(
-            "error: no container `{}`\n\nhint: `docker ps` lists the running containers\n",
+            "error: no container `{}`\n\nhint: `docker ps` and `podman ps` list the running containers\n",
             ended.name
         ),
     );

@@ -8,6 +8,9 @@ redis-cli set name value
 redis-cli get name
 redis-benchmark -q -n 2000 -c 10 > /tmp/benchmark
 echo benchmark done
+# One that really waits, so that every run does.
+sleep 0.05 &
+wait $!
 redis-cli shutdown nosave
 wait
 echo stopped

@@ -8,16 +8,22 @@ use house_tests::facts::{counts_where, named};
 use house_tests::image::Image;
 use house_tests::{tests, witness};
 use seccomp_tracer::recording::{SeccompState, WindowEnd};
+use std::ffi::OsString;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
 use std::time::Duration;
+use tempfile::TempDir;
 
-pub(crate) const TESTS: [(&str, fn()); 6] = tests![
+pub(crate) const TESTS: [(&str, fn()); 9] = tests![
     a_detached_container_is_recorded_to_its_end,
     what_is_executed_in_a_container_is_recorded,
+    without_a_filter_a_visit_is_remarked,
     an_interrupt_ends_the_container,
     an_interrupt_ends_a_detached_container,
     a_client_that_fails_speaks_for_itself,
+    a_container_whose_program_is_missing_never_starts,
+    a_container_that_is_not_there_yet_is_not_idle,
     a_container_that_cannot_be_described_is_recorded_all_the_same,
 ];
 
@@ -82,6 +88,19 @@ fn what_is_executed_in_a_container_is_recorded() {
     assert!(!generate.stderr_text().contains("left out"), "{generate}");
 }
 
+/// Without a filter there is nothing that tells the runtime from the container; that is said.
+fn without_a_filter_a_visit_is_remarked() {
+    const REMARK: &str = "warning: something was executed in the container from outside;";
+    const UNCONFINED: &[&str] = &["--security-opt", "seccomp=unconfined"];
+    let image = witness_image_with_shell();
+    let (container, visited) = shell("visited", &image, WAIT, UNCONFINED);
+    container.await_success(&["touch", "/tmp/done"]);
+    visited.finish().run.exits(0).stderr_has(REMARK);
+    let (_container, alone) = shell("alone", &image, "true", UNCONFINED);
+    let said = alone.finish().run.exits(0).stderr_text();
+    assert!(!said.contains("warning"), "{said}");
+}
+
 fn an_interrupt_ends_the_container() {
     let image = witness_image_with_shell();
     let (container, recorder) = shell("interrupted", &image, LISTEN, &[]);
@@ -115,24 +134,68 @@ fn a_client_that_fails_speaks_for_itself() {
     let recorded = Recorder::docker(&docker).finish();
     let run = recorded.run.exits(125).stdout("");
     run.stderr_has("No such image: house-tests/nothing");
-    run.stderr_has("warning: nothing was recorded\n");
+    run.stderr_has("warning: it never started, so the recording says nothing of it\n");
     assert!(recorded.recording.facts.is_empty());
-    let text = fs::read_to_string(&recorded.path).expect("a recording");
-    assert!(text.contains("\"facts\""), "{text}");
+}
+
+/// What the runtime does in vain is under the filter already, but nothing of the container.
+fn a_container_whose_program_is_missing_never_starts() {
+    let image = witness_image_with_shell();
+    let docker = Docker::run(&image.name, &["/nothing"]);
+    let recorded = Recorder::docker(&docker).finish();
+    let run = recorded.run.exits(127).stdout("");
+    run.stderr_has("warning: it never started, so the recording says nothing of it\n");
+}
+
+/// A client that does something else first.
+struct Client {
+    directory: TempDir,
+}
+
+impl Client {
+    fn new(first: &str) -> Self {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let client = Self { directory };
+        let script = format!("#!/bin/sh\n{first}\nexec docker \"$@\"\n");
+        fs::write(client.path(), script).expect("a script");
+        let executable = fs::Permissions::from_mode(0o755);
+        fs::set_permissions(client.path(), executable).expect("permissions");
+        client
+    }
+
+    fn path(&self) -> PathBuf {
+        self.directory.path().join("docker")
+    }
+
+    /// Starts to record what it runs.
+    fn record(&self, flags: &[&str], docker: &Docker) -> Recorder {
+        let flags = flags.iter().map(OsString::from);
+        let line = docker.command_line().into_iter().skip(1);
+        let words = flags.chain([OsString::from("--"), self.path().into_os_string()]);
+        Recorder::start(&words.chain(line.map(OsString::from)).collect::<Vec<_>>())
+    }
+}
+
+/// As when the image has to be fetched first.
+fn a_container_that_is_not_there_yet_is_not_idle() {
+    let image = witness_image_with_shell();
+    let client = Client::new("test \"$1\" = run && sleep 1");
+    let docker = Docker::run(
+        &image.name,
+        &["/bin/sh", "-c", &LISTEN.replace("INT", "TERM")],
+    );
+    let recorded = client.record(&["--until-idle", "400ms"], &docker).finish();
+    assert_eq!(recorded.recording.window.until, WindowEnd::Idle);
+    // It started: its rights are known.
+    assert!(recorded.recording.target.capabilities.is_some());
 }
 
 /// A container may be gone before the engine can be asked about it, as with this client always.
 fn a_container_that_cannot_be_described_is_recorded_all_the_same() {
     let image = witness_image_with_shell();
-    let directory = tempfile::tempdir().expect("a temporary directory");
-    let client = directory.path().join("docker");
-    let script = "#!/bin/sh\ntest \"$1\" = inspect && exit 1\nexec docker \"$@\"\n";
-    fs::write(&client, script).expect("a script");
-    let executable = fs::Permissions::from_mode(0o755);
-    fs::set_permissions(&client, executable).expect("permissions");
-    let mut line = Docker::run(&image.name, &[witness::PATH, "nested"]).command_line();
-    line[0] = client.to_string_lossy().into_owned();
-    let recorded = Recorder::start(&[&["--".to_owned()], &*line].concat()).finish();
+    let client = Client::new("test \"$1\" = inspect && exit 1");
+    let docker = Docker::run(&image.name, &[witness::PATH, "nested"]);
+    let recorded = client.record(&[], &docker).finish();
     recorded.run.exits(0);
     assert_has_the_witness(&recorded);
     let target = &recorded.recording.target;

@@ -248,6 +248,8 @@ impl Session {
             }
             return;
         }
+        // What has not started yet is not idle: an engine may first have to fetch an image.
+        let waits = self.child.is_some() && self.ledger.rights().is_none();
         let idle = Duration::from_nanos(now_ns().saturating_sub(self.ledger.last_new_ns()));
         let end = if self
             .limits
@@ -255,7 +257,11 @@ impl Session {
             .is_some_and(|limit| self.started.elapsed() >= limit)
         {
             WindowEnd::Duration
-        } else if self.limits.idle.is_some_and(|limit| idle >= limit) {
+        } else if self
+            .limits
+            .idle
+            .is_some_and(|limit| !waits && idle >= limit)
+        {
             WindowEnd::Idle
         } else {
             return;

@@ -1,6 +1,7 @@
 //! `record`: a target in, a recording out.
 
 mod plan;
+mod remarks;
 
 use super::exit::Exit;
 use super::failure::Failure;
@@ -227,22 +228,10 @@ fn summarise(recording: &Recording, arguments: &Arguments) {
         calls.len(),
         recording.total_count(),
     ));
-    if missing > 0 {
-        output::say(
-            "warning: the recording is incomplete; `generate` takes it with --allow-incomplete only",
-        );
+    for remark in remarks::remarks(recording) {
+        output::say(&format!("warning: {remark}"));
     }
-    if calls
-        .iter()
-        .any(|call| call.name() == Some("io_uring_setup"))
-    {
-        output::say(
-            "warning: what it did through io_uring is not in the recording: no filter sees it either",
-        );
-    }
-    if calls.is_empty() {
-        output::say("warning: nothing was recorded");
-    } else if path != "-" {
+    if path != "-" {
         output::say(&format!(
             "next: seccomp-tracer generate {path} -o profile.json"
         ));
