@@ -3,6 +3,7 @@
 mod arguments;
 mod command;
 mod losses;
+mod pace;
 mod running;
 mod surroundings;
 mod witnesses;
@@ -23,6 +24,7 @@ fn main() -> ExitCode {
         .tests(Needs::Recording, command::TESTS)
         .tests(Needs::Recording, running::TESTS)
         .tests(Needs::Recording, losses::TESTS)
+        .tests(Needs::Recording, pace::TESTS)
         .tests(Needs::Recording, surroundings::TESTS)
         .run()
 }
