@@ -100,7 +100,7 @@ impl EngineError {
             Self::NotFound { similar, .. } => {
                 let names = similar.iter().map(|name| format!("`{}`", escape::text(name)));
                 let names: Vec<String> = names.collect();
-                format!("running containers with similar names: {}", names.join(", "))
+                format!("running containers with the most similar names: {}", names.join(", "))
             }
             Self::Ambiguous { .. } => "give more of the id, or the name; `ps` of the engine lists both".into(),
             Self::SeveralEngines { kinds, .. } => {
@@ -254,7 +254,7 @@ mod tests {
         assert_eq!(error.to_string(), "no container `\\u{1b}x`");
         assert_eq!(
             error.hint().as_deref(),
-            Some("running containers with similar names: `a\\u{7}`, `b`")
+            Some("running containers with the most similar names: `a\\u{7}`, `b`")
         );
     }
 }
