@@ -6,6 +6,8 @@
 
 mod meaning;
 mod model;
+mod position;
+mod remark;
 mod resolve;
 mod set;
 mod source;
@@ -19,6 +21,8 @@ pub mod write;
 
 pub use meaning::Meaning;
 pub use model::{Action, Condition, Operator, Profile, Rule};
+pub use position::{Position, RulePositions, SourcePositions};
+pub use remark::{ReadRemark, RemarkKind};
 pub use resolve::Circumstances;
 pub use set::ArgumentSet;
-pub use source::{Filter, KernelVersion, Source, SourceRule};
+pub use source::{Filter, KernelVersion, Origin, Source, SourceRule};

@@ -2,7 +2,8 @@
 //! its place.
 
 use super::model::{Action, Condition, Operator};
-use super::source::{Filter, KernelVersion, Source, SourceRule};
+use super::position::RulePositions;
+use super::source::{Filter, KernelVersion, Origin, Source, SourceRule};
 use serde::Deserialize;
 
 /// The most rules that are read; Docker's default has 33.
@@ -141,6 +142,7 @@ pub fn profile(text: &str) -> Result<Source, ReadError> {
         listener_path: object.listener_path,
         listener_metadata: object.listener_metadata,
         rules: rules.collect::<Result<_, _>>()?,
+        origin: Origin::default(),
     })
 }
 
@@ -168,6 +170,7 @@ fn rule(index: usize, object: RuleObject) -> Result<SourceRule, ReadError> {
         comment: object.comment.filter(|comment| !comment.is_empty()),
         includes: filter(&place, object.includes)?,
         excludes: filter(&place, object.excludes)?,
+        positions: RulePositions::default(),
     })
 }
 
