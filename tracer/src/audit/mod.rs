@@ -13,16 +13,21 @@
 //!   of allowed calls.
 //! - A recorded value is compared as if the upper half of its register were zero, which is how compilers
 //!   pass an `unsigned int`; recordings keep no more than the width of the C type.
-//! - A gate *fails* when something recorded would be denied so that a program notices, or when something is
-//!   allowed beyond the base. It is *unclear* when neither is known, but the recordings do not suffice to
-//!   say so: facts were lost, or the outcome depends on values that were not kept.
+//! - A gate *fails*, unless told otherwise, when something recorded would be denied so that a program
+//!   notices, or when something is allowed beyond the base. It is *unclear* when neither is known, but the
+//!   recordings do not suffice to say so: facts were lost, or the outcome depends on values that were not
+//!   kept.
 
 pub mod diff;
+pub mod exploits;
+pub mod findings;
+pub mod gate;
+pub mod ignore;
+pub mod rules;
 
 mod evidence;
 mod observed;
 mod outcome;
-mod remarks;
 mod surface;
 mod types;
 mod value;
@@ -33,7 +38,6 @@ pub(crate) mod testing;
 mod tests;
 
 pub use observed::{Observation, Observed, Sightings, counted, observe, summary};
-pub use remarks::remarks;
 pub use types::{
     AbiCoverage, Alternative, Audit, BaseView, Check, Counted, Coverage, Denied, Documented,
     Evidence, Excess, Presence, RecordingSummary, Standing, Subject, Surface, Undecided, Unknown,
@@ -46,6 +50,17 @@ use crate::recording::Recording;
 use crate::syscall::{Abi, Call};
 use evidence::Question;
 use surface::presence;
+
+/// Everything that is said about a profile: what there is, and what of it matters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Assessment {
+    /// What the profile permits, and what was recorded.
+    pub audit: Audit,
+    /// What it does about known exploits.
+    pub exposure: Vec<exploits::Exposed>,
+    /// What there is to object to, and the answer.
+    pub judgement: gate::Judgement,
+}
 
 /// What a profile is measured against.
 #[derive(Clone, Debug)]

@@ -48,8 +48,6 @@ pub struct Subject {
     pub capabilities: Capabilities,
     /// What the profile does with calls that it does not speak of.
     pub default_action: Action,
-    /// What an engine would silently ignore or read otherwise than it is written.
-    pub remarks: Vec<String>,
 }
 
 /// How much of the base is left on one ABI. Every call that the base allows is in exactly one of the sets.
@@ -373,17 +371,4 @@ pub enum Unknown {
     TooManyValues,
     /// The profile tests arguments that the recording does not have.
     NotRecorded(BTreeSet<u8>),
-}
-
-impl Audit {
-    /// The answer: what is beyond the base fails, then what the evidence says.
-    #[must_use]
-    pub fn verdict(&self) -> Verdict {
-        if !self.beyond.is_empty() {
-            return Verdict::Fail;
-        }
-        self.evidence
-            .as_ref()
-            .map_or(Verdict::Pass, |evidence| evidence.check.verdict())
-    }
 }

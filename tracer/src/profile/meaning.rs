@@ -82,12 +82,8 @@ impl Meaning {
             .iter()
             .filter(|rule| rule.action != profile.default_action);
         for rule in rules {
-            for alternative in alternatives(rule) {
-                for (call, conditions) in reached(rule, &alternative, &abis) {
-                    let width = call.abi.argument_bits();
-                    let set = ArgumentSet::matching(&conditions, width);
-                    verdicts.entry(call).or_default().add(rule.action, set);
-                }
+            for (call, set) in spoken_of(rule, &abis) {
+                verdicts.entry(call).or_default().add(rule.action, set);
             }
         }
         let verdicts: BTreeMap<_, _> = verdicts
@@ -203,6 +199,27 @@ fn permitted(verdicts: &[(ArgumentSet, Action)]) -> ArgumentSet {
     permitting.fold(ArgumentSet::none(), |all, (set, _)| all.union(set))
 }
 
+/// The calls of these ABIs that a rule speaks of, each with arguments; a call may be there more than once.
+#[must_use]
+pub fn spoken_of(rule: &Rule, abis: &BTreeSet<Abi>) -> Vec<(Call, ArgumentSet)> {
+    let mut spoken_of = Vec::new();
+    for alternative in alternatives(rule) {
+        for (call, conditions) in reached(rule, &alternative, abis) {
+            let width = call.abi.argument_bits();
+            spoken_of.push((call, ArgumentSet::matching(&conditions, width)));
+        }
+    }
+    spoken_of
+}
+
+/// The calls of i386 that do what others do, by the number in their first argument: each with its name, that
+/// number, and the name of the other.
+pub fn multiplexed_calls() -> impl Iterator<Item = (&'static str, u64, &'static str)> {
+    let sockets = SOCKETCALLS.iter().zip(1..);
+    let sockets = sockets.map(|(&name, number)| ("socketcall", number, name));
+    sockets.chain(IPCS.iter().map(|&(number, name)| ("ipc", number, name)))
+}
+
 /// The condition lists of a rule: one, or, if an index is used twice, one for each condition, because that
 /// is what every runtime makes of it.
 fn alternatives(rule: &Rule) -> Vec<Vec<Condition>> {
@@ -241,16 +258,7 @@ fn multiplexed(abi: Abi, name: &str, conditions: &[Condition]) -> Option<(Call, 
     if abi != Abi::I386 {
         return None;
     }
-    let socket = SOCKETCALLS
-        .iter()
-        .zip(1..)
-        .find(|(known, _)| **known == name);
-    let ipc = IPCS.iter().find(|(_, known)| *known == name);
-    let (multiplexer, number) = match (socket, ipc) {
-        (Some((_, number)), _) => ("socketcall", number),
-        (None, Some(&(number, _))) => ("ipc", number),
-        (None, None) => return None,
-    };
+    let (multiplexer, number, _) = multiplexed_calls().find(|(_, _, known)| *known == name)?;
     let operator = super::model::Operator::Eq;
     let first = Condition {
         index: 0,

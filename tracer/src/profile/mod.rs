@@ -19,7 +19,7 @@ pub mod compiled;
 pub mod read;
 pub mod write;
 
-pub use meaning::Meaning;
+pub use meaning::{Meaning, multiplexed_calls, spoken_of};
 pub use model::{Action, Condition, Operator, Profile, Rule};
 pub use position::{Position, RulePositions, SourcePositions};
 pub use remark::{ReadRemark, RemarkKind};

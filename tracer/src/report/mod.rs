@@ -7,4 +7,6 @@ pub mod text;
 pub(crate) mod layout;
 #[cfg(test)]
 mod samples;
+
+mod findings;
 mod words;

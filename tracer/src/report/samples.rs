@@ -52,7 +52,6 @@ pub(super) fn audit() -> Audit {
             kernel: "6.1".to_owned(),
             capabilities: capability::docker_default(),
             default_action: Action::Errno(1),
-            remarks: vec!["rule 3 names `opeen`, which no ABI has: runtimes skip it".to_owned()],
         },
         surfaces: surfaces(),
         documented: documented(),
@@ -65,7 +64,6 @@ pub(super) fn audit() -> Audit {
 pub(super) fn clean_audit() -> Audit {
     let mut audit = audit();
     audit.subject.profile = "docker.json".to_owned();
-    audit.subject.remarks.clear();
     audit.beyond.clear();
     audit.evidence = None;
     audit.documented.retain(|one| one.name == "acct");

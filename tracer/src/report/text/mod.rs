@@ -6,6 +6,8 @@ mod audit;
 mod check;
 mod diff;
 mod evidence;
+mod exploits;
+mod findings;
 
 pub use audit::audit;
 pub use check::check;
@@ -38,13 +40,13 @@ mod tests {
     #[test]
     fn an_audit_reads_as_it_should() {
         let golden = include_str!("../golden/audit.txt");
-        assert_eq!(audit(&samples::audit()), golden);
+        assert_eq!(audit(&samples::assessment()), golden);
     }
 
     #[test]
     fn a_clean_audit_is_short() {
         let golden = include_str!("../golden/audit-clean.txt");
-        assert_eq!(audit(&samples::clean_audit()), golden);
+        assert_eq!(audit(&samples::clean_assessment()), golden);
     }
 
     #[test]

@@ -6,7 +6,6 @@
 
 mod answers;
 mod error;
-mod nearest;
 mod run;
 
 pub use answers::{About, Inspected, id_in_cgroup_name};
@@ -14,6 +13,7 @@ pub use error::{EngineError, Said};
 pub use run::{PrepareError, Prepared};
 
 use super::tool::{self, Answer, Bounds};
+use crate::syscall::nearest;
 use error::Subject;
 use std::ffi::{OsStr, OsString};
 use std::time::Duration;

@@ -1,0 +1,70 @@
+//! Findings as text: the most severe first, what is ignored last.
+
+use crate::audit::findings::Matter;
+use crate::audit::gate::{Judged, Judgement};
+use crate::audit::rules::Severity;
+use crate::report::findings::{place, sentence};
+use crate::report::layout::{self, Align};
+use crate::report::escape;
+
+/// How many findings there are, by severity.
+pub(super) fn summary(judgement: &Judgement) -> String {
+    let of = |severity| {
+        let here = judgement.findings.iter();
+        let here = here.filter(|one| one.ignored.is_none() && one.finding.severity == severity);
+        (here.count(), severity)
+    };
+    let counts = Severity::ALL.into_iter().rev().map(of);
+    let counts = counts.filter(|(number, _)| *number > 0);
+    let counts: Vec<String> = counts.map(|(number, of)| format!("{number} {of}")).collect();
+    let ignored = judgement.findings.iter().filter(|one| one.ignored.is_some());
+    let ignored = ignored.count();
+    let mut text = if counts.is_empty() {
+        "none".to_owned()
+    } else {
+        counts.join(", ")
+    };
+    if ignored > 0 {
+        text.push_str(&format!("; {ignored} ignored"));
+    }
+    text
+}
+
+/// The findings, if there are any to list.
+pub(super) fn section(judgement: &Judgement) -> Option<String> {
+    let mut listed: Vec<&Judged> = judgement.findings.iter().filter(|one| is_listed(one)).collect();
+    listed.sort_by_key(|one| (one.ignored.is_some(), std::cmp::Reverse(one.finding.severity)));
+    if listed.is_empty() {
+        return None;
+    }
+    let rows: Vec<Vec<String>> = listed.into_iter().map(row).collect();
+    let table = layout::table(2, &[Align::Left; 4], &rows);
+    Some(format!("Findings\n\n{table}"))
+}
+
+/// Exploits that Docker's default does not stop either are told in a section of their own.
+fn is_listed(judged: &Judged) -> bool {
+    let finding = &judged.finding;
+    let is_told_below = matches!(finding.matter, Matter::Exploit(_))
+        && finding.severity <= Severity::Low
+        && judged.ignored.is_none();
+    !is_told_below
+}
+
+fn row(judged: &Judged) -> Vec<String> {
+    let finding = &judged.finding;
+    let mut text = sentence(finding);
+    let state = match &judged.ignored {
+        Some(reason) => {
+            text.push_str(&format!("; ignored: {}", escape::text(reason)));
+            "ignored"
+        }
+        None => finding.severity.name(),
+    };
+    vec![
+        state.to_owned(),
+        finding.rule().id().to_owned(),
+        place(finding.place),
+        text,
+    ]
+}
