@@ -47,6 +47,8 @@ pub fn remarks(source: &Source) -> Vec<String> {
             listed(&idle)
         ));
     }
+    let read = source.origin.remarks.iter();
+    remarks.extend(read.map(ToString::to_string));
     remarks
 }
 

@@ -16,7 +16,9 @@ pub mod base;
 pub mod blocked;
 pub mod compare;
 pub mod compiled;
+pub mod errno;
 pub mod read;
+pub mod words;
 pub mod write;
 
 pub use meaning::Meaning;

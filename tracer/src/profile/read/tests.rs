@@ -1,0 +1,5 @@
+use super::*;
+#[test]
+fn t() {
+    profile("{}").unwrap_err();
+}
