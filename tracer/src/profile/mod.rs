@@ -28,3 +28,6 @@ pub use remark::{ReadRemark, RemarkKind};
 pub use resolve::Circumstances;
 pub use set::ArgumentSet;
 pub use source::{Filter, KernelVersion, Origin, Source, SourceRule};
+
+#[cfg(test)]
+mod vectors;

@@ -36,6 +36,8 @@ pub const SIZE_MAX_BYTES: usize = 16 << 20;
 /// Plain OCI, with what Docker's and Podman's dialects add.
 const FORM: Form = Form {
     keys: &[
+        // Engines ignore it at this level, which is what a comment is for.
+        "comment",
         "defaultAction",
         "defaultErrnoRet",
         "defaultErrno",
