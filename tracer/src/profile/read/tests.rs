@@ -578,7 +578,7 @@ fn texts_that_are_no_json_are_refused_where_they_go_wrong() {
         ),
         (
             "{\"a\": \"\\ud800\"}",
-            "line 1 column 8: not JSON: Invalid unicode escape sequence. 'D800 (unpaired high surrogate)' is not a valid UTF8 character",
+            "line 1 column 8: not JSON: Invalid unicode escape sequence. 'd800 (unpaired high surrogate)' is not a valid UTF8 character",
         ),
         (
             "hello",
