@@ -19,6 +19,7 @@
 //!   kept.
 
 pub mod diff;
+pub mod explain;
 pub mod exploits;
 pub mod findings;
 pub mod gate;

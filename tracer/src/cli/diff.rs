@@ -45,11 +45,6 @@ enum Content {
 #[derive(Debug, thiserror::Error)]
 enum DiffError {
     #[error("cannot use `{}`", escape::path(.path))]
-    Json {
-        path: PathBuf,
-        source: serde_json::Error,
-    },
-    #[error("cannot use `{}`", escape::path(.path))]
     Profile {
         path: PathBuf,
         source: read::ReadError,
@@ -64,7 +59,7 @@ enum DiffError {
 }
 
 /// What tells a recording from a profile.
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Marks {
     schema_version: Option<IgnoredAny>,
@@ -128,14 +123,11 @@ fn content(path: &Path) -> Result<Content, Failure> {
     read_content(path, &text).map_err(Failure::invalid)
 }
 
-/// A recording has a `schemaVersion`, a profile a `defaultAction`; a file with neither is read as a profile,
-/// which says best what is wrong with it.
+/// A recording has a `schemaVersion`, a profile a `defaultAction`; a file with neither, or that is no
+/// JSON, is read as a profile, which says best what is wrong with it.
 fn read_content(path: &Path, text: &str) -> Result<Content, DiffError> {
     let path = path.to_owned();
-    let marks: Marks = match serde_json::from_str(text) {
-        Ok(marks) => marks,
-        Err(source) => return Err(DiffError::Json { path, source }),
-    };
+    let marks: Marks = serde_json::from_str(text).unwrap_or_default();
     if marks.schema_version.is_some() && marks.default_action.is_none() {
         let recording =
             recording::from_json(text).map_err(|source| DiffError::Recording { path, source })?;
@@ -157,7 +149,6 @@ mod tests {
         let kind = |text: &str| match read_content(Path::new("f"), text) {
             Ok(Content::Profile(_)) => "profile",
             Ok(Content::Recording(_)) => "recording",
-            Err(DiffError::Json { .. }) => "no JSON",
             Err(DiffError::Recording { .. }) => "bad recording",
             Err(_) => "bad profile",
         };
@@ -167,8 +158,8 @@ mod tests {
             (r#"{"defaultAction": "SCMP_ACT_ALLOW"}"#, "profile"),
             (r#"{"defaultAction": "ALLOW"}"#, "bad profile"),
             ("{}", "bad profile"),
-            ("{", "no JSON"),
-            ("[]", "no JSON"),
+            ("{", "bad profile"),
+            ("[]", "bad profile"),
         ];
         for (text, expected) in table {
             assert_eq!(kind(text), expected, "{text}");

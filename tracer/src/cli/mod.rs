@@ -11,8 +11,10 @@ mod diff;
 mod doctor;
 mod doctor_report;
 mod exit;
+mod explain;
 mod failure;
 mod format;
+mod gate;
 mod generate;
 mod man;
 mod output;
@@ -39,6 +41,7 @@ enum Verb {
     Audit(audit::Arguments),
     Check(check::Arguments),
     Diff(diff::Arguments),
+    Explain(explain::Arguments),
     Run(run::Arguments),
     Doctor(doctor::Arguments),
     Completions(completions::Arguments),
@@ -55,6 +58,7 @@ pub fn main() -> ExitCode {
         Verb::Audit(arguments) => audit::run(&arguments),
         Verb::Check(arguments) => check::run(&arguments),
         Verb::Diff(arguments) => diff::run(&arguments),
+        Verb::Explain(arguments) => explain::run(&arguments),
         Verb::Run(arguments) => run::run(&arguments),
         Verb::Doctor(arguments) => doctor::run(&arguments),
         Verb::Completions(arguments) => completions::run(&arguments),

@@ -25,6 +25,11 @@ const INPUT_MAX_BYTES: u64 = 256 << 20;
 
 /// Reads a file, `-` being standard input.
 pub(super) fn read(path: &Path) -> Result<String, Failure> {
+    read_at_most(path, INPUT_MAX_BYTES)
+}
+
+/// Reads a file that has no more bytes than that.
+pub(super) fn read_at_most(path: &Path, limit_bytes: u64) -> Result<String, Failure> {
     use io::Read;
     let problem = |source| {
         Failure::invalid(FileProblem::Read {
@@ -38,13 +43,13 @@ pub(super) fn read(path: &Path) -> Result<String, Failure> {
         Box::new(File::open(path).map_err(problem)?)
     };
     let mut bytes = Vec::new();
-    let mut source = source.take(INPUT_MAX_BYTES + 1);
+    let mut source = source.take(limit_bytes.saturating_add(1));
     source.read_to_end(&mut bytes).map_err(problem)?;
-    if bytes.len() as u64 > INPUT_MAX_BYTES {
+    if bytes.len() as u64 > limit_bytes {
         let path = path.to_owned();
         return Err(Failure::invalid(FileProblem::TooLarge {
             path,
-            limit_bytes: INPUT_MAX_BYTES,
+            limit_bytes,
         }));
     }
     String::from_utf8(bytes)

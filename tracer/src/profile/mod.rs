@@ -16,7 +16,9 @@ pub mod base;
 pub mod blocked;
 pub mod compare;
 pub mod compiled;
+pub mod errno;
 pub mod read;
+pub mod words;
 pub mod write;
 
 pub use meaning::{Meaning, multiplexed_calls, spoken_of};
@@ -26,3 +28,6 @@ pub use remark::{ReadRemark, RemarkKind};
 pub use resolve::Circumstances;
 pub use set::ArgumentSet;
 pub use source::{Filter, KernelVersion, Origin, Source, SourceRule};
+
+#[cfg(test)]
+mod vectors;

@@ -7,6 +7,7 @@ use crate::audit::exploits::{Exposed, Reach};
 use crate::audit::findings::{Finding, Matter, Misreading, Place, PlaceFile};
 use crate::audit::gate::Judged;
 use crate::audit::ignore::Entry;
+use crate::audit::rules::Severity;
 use crate::audit::{Alternative, Denied, Excess, Standing, Undecided, Unknown, View};
 use crate::profile::Action;
 use crate::syscall::Call;
@@ -36,7 +37,11 @@ pub(super) fn sentence(finding: &Finding) -> String {
         }
         Matter::Exploit(exposed) => exploit(exposed),
         Matter::Misread(reading) => misread(reading),
-        Matter::Ignored(remark) => escape::text(&remark.kind.to_string()),
+        Matter::Ignored(remark) => {
+            let colon = if remark.path.is_empty() { "" } else { ": " };
+            escape::text(&format!("{}{colon}{}", remark.path, remark.kind))
+        }
+        Matter::More { count, .. } => format!("there are {count} more findings of this rule"),
         Matter::UnknownName { name, similar } => {
             let mut text = format!("no ABI has a call {}: runtimes skip it", quoted(name));
             if !similar.is_empty() {
@@ -157,7 +162,7 @@ fn exploit(exposed: &Exposed) -> String {
     let mut text = format!("{}: {}", exposed.exploit.title, joined(cves));
     let example = exposed.example.map(|one| words::witness(one.call, &one.witness));
     text.push_str(&match (exposed.reach, example) {
-        (Reach::Bypassed, Some(example)) => format!("; refused, but not {example}"),
+        (Reach::Bypassed, Some(example)) => format!("; refused, but {example} passes"),
         (_, Some(example)) => format!("; for example {example}"),
         (_, None) => "; by a capability that the container has".to_owned(),
     });
@@ -267,6 +272,12 @@ fn joined<'a>(words: impl Iterator<Item = &'a str>) -> String {
 fn either(names: &[&str]) -> String {
     let names: Vec<String> = names.iter().map(|name| quoted(name)).collect();
     names.join(" or ")
+}
+
+/// Whether it is about an exploit that Docker's default does not stop either: there are always some, so
+/// reports for people tell them apart.
+pub(super) fn is_common_exploit(finding: &Finding) -> bool {
+    matches!(finding.matter, Matter::Exploit(_)) && finding.severity <= Severity::Low
 }
 
 /// Where a finding is, in a few characters: `12:5`, in the ignore file `ignores 3:1`; nothing if nowhere.

@@ -1,10 +1,10 @@
 //! Findings as annotations of GitHub's workflows: one line each.
 //!
-//! <https://docs.github.com/actions/reference/workflow-commands-for-github-actions>. What is ignored, and
-//! what is only good to know, is left out: annotations are few.
+//! <https://docs.github.com/actions/reference/workflow-commands-for-github-actions>. What is ignored, what
+//! is only good to know, and exploits that hardly any profile stops are left out: annotations are few.
 
 use super::escape;
-use super::findings::sentence;
+use super::findings::{is_common_exploit, sentence};
 use crate::audit::Assessment;
 use crate::audit::findings::PlaceFile;
 use crate::audit::gate::Judged;
@@ -29,7 +29,7 @@ pub fn audit(assessment: &Assessment, ignore_file: Option<&str>) -> String {
 fn annotation(judged: &Judged, file: &str) -> Option<String> {
     let finding = &judged.finding;
     let kind = match finding.severity {
-        _ if judged.ignored.is_some() => return None,
+        _ if judged.ignored.is_some() || is_common_exploit(finding) => return None,
         Severity::High => "error",
         Severity::Medium => "warning",
         Severity::Low => "notice",

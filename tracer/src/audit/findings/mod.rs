@@ -14,12 +14,13 @@ mod written;
 mod tests;
 
 pub use dialect::Engine;
+pub(super) use meant::{essential, fallbacks};
 
 use super::exploits::{Exposed, Reach};
 use super::ignore::Entry;
 use super::rules::{RuleId, Severity};
 use super::types::{Alternative, Audit, Denied, Excess, Undecided, View};
-use crate::profile::{Action, Circumstances, Meaning, Position, Profile, ReadRemark, Source};
+use crate::profile::{Action, Circumstances, Meaning, Position, Profile, ReadRemark, RemarkKind, Source};
 use crate::syscall::Call;
 use places::Places;
 use std::collections::BTreeSet;
@@ -82,6 +83,15 @@ pub enum Matter {
     Misread(Misreading),
     /// What engines ignore or take otherwise.
     Ignored(ReadRemark),
+    /// So many more findings of this rule, of which the severest is so severe.
+    More {
+        /// The rule.
+        rule: RuleId,
+        /// How many.
+        count: usize,
+        /// The severest.
+        severity: Severity,
+    },
     /// A name that nobody has.
     UnknownName {
         /// The name.
@@ -194,7 +204,8 @@ impl Matter {
             Self::WeakDefault(_) => RuleId::WeakDefault,
             Self::Exploit(_) => RuleId::ExploitedCall,
             Self::Misread(_) => RuleId::MisreadDialect,
-            Self::Ignored(_) => RuleId::IgnoredKey,
+            Self::Ignored(_) => RuleId::IgnoredText,
+            Self::More { rule, .. } => *rule,
             Self::UnknownName { .. } => RuleId::UnknownName,
             Self::RepeatedArgument { .. } => RuleId::RepeatedArgument,
             Self::Unreachable { .. } => RuleId::UnreachableRule,
@@ -216,6 +227,7 @@ impl Matter {
     /// How severe it is.
     fn severity(&self) -> Severity {
         match self {
+            Self::More { severity, .. } => *severity,
             Self::WeakDefault(action) if !action.permits() => Severity::Medium,
             Self::Exploit(exposed) if exposed.docker == Reach::Stopped => Severity::High,
             Self::Exploit(exposed) if exposed.docker < exposed.reach => Severity::Medium,
@@ -226,6 +238,7 @@ impl Matter {
             Self::Redundant { conditional, .. } if !conditional => Severity::Info,
             // Only 32-bit programs with an old kind of handler make it.
             Self::Missing { call, .. } if call.name() == Some("sigreturn") => Severity::Low,
+            Self::Ignored(remark) => remark_severity(&remark.kind),
             // Without threads, next to nothing starts.
             Self::NeedsEnosys { call, .. } if call.name() == Some("clone3") => Severity::High,
             _ => self.rule().rule().severity,
@@ -275,6 +288,30 @@ impl Matter {
             Self::Unused(calls) => calls.iter().map(|call| call.label()).collect(),
             _ => self.call().map(Call::label).into_iter().collect(),
         }
+    }
+}
+
+/// How severe it is that engines ignore something or take it otherwise.
+const fn remark_severity(kind: &RemarkKind) -> Severity {
+    match kind {
+        // Then there is no filter.
+        RemarkKind::Disabled => Severity::High,
+        RemarkKind::RepeatedKey(_)
+        | RemarkKind::MisspeltKey { .. }
+        | RemarkKind::NoListener
+        | RemarkKind::NotifyOnWrite
+        | RemarkKind::FlagNeedsListener
+        | RemarkKind::SeventhCondition
+        | RemarkKind::ErrnoCut { .. } => Severity::Medium,
+        RemarkKind::UnknownKey(_)
+        | RemarkKind::OldName
+        | RemarkKind::NoNames
+        | RemarkKind::NeverHolds(_)
+        | RemarkKind::EveryKernel
+        | RemarkKind::ErrnoName { .. }
+        | RemarkKind::InventedName(_)
+        | RemarkKind::More(_) => Severity::Low,
+        RemarkKind::OtherDocument(_) => Severity::Info,
     }
 }
 
@@ -332,5 +369,26 @@ pub fn findings(examined: &Examined<'_>, audit: &Audit) -> Vec<Finding> {
     findings.extend(meant::findings(examined, &audit.beyond, &places));
     findings.extend(recorded::findings(audit.evidence.as_ref(), &places));
     findings.sort_by_key(|finding| (finding.rule(), finding.place));
-    findings
+    bounded(findings)
+}
+
+/// The most findings of one rule that are kept; a file with more is no profile that anybody wrote.
+const FINDINGS_MAX: usize = 1000;
+
+/// The first findings of each rule; the others are counted.
+fn bounded(findings: Vec<Finding>) -> Vec<Finding> {
+    let mut kept = Vec::new();
+    for of_rule in findings.chunk_by(|one, other| one.rule() == other.rule()) {
+        let (first, others) = of_rule.split_at(of_rule.len().min(FINDINGS_MAX));
+        kept.extend_from_slice(first);
+        if let Some(severest) = others.iter().max_by_key(|finding| finding.severity) {
+            let matter = Matter::More {
+                rule: severest.rule(),
+                count: others.len(),
+                severity: severest.severity,
+            };
+            kept.push(Finding::new(matter, None));
+        }
+    }
+    kept
 }

@@ -71,8 +71,8 @@ pub enum RuleId {
     ExploitedCall,
     /// The engine takes the profile for something else.
     MisreadDialect,
-    /// A key that engines ignore or take otherwise.
-    IgnoredKey,
+    /// Something that engines ignore or take otherwise.
+    IgnoredText,
     /// A name that no ABI has.
     UnknownName,
     /// One argument tested twice in a rule.

@@ -108,14 +108,14 @@ pub(super) static RULES: &[Rule] = &[
         severity: Severity::Medium,
     },
     Rule {
-        rule: RuleId::IgnoredKey,
-        id: "ignored-key",
-        title: "Engines ignore a key, or take it for another",
-        what: "The file has a key that no engine knows, one that is there twice, or one that is not spelt as \
-            engines other than those written in Go expect it.",
-        why: "What stands under it has no effect, or not the effect that it seems to have.",
-        remedy: "Correct the key, or remove it.",
-        gate: "The engine.",
+        rule: RuleId::IgnoredText,
+        id: "ignored-text",
+        title: "Engines ignore something in the file, or take it otherwise",
+        what: "The file has a key that no engine knows or that is there twice, a word that no engine has, or \
+            something that engines or runtimes cut, skip or refuse.",
+        why: "It has no effect, or not the effect that it seems to have.",
+        remedy: "Correct it, or remove it.",
+        gate: "The engine and the runtime; the finding names those that differ.",
         severity: Severity::Low,
     },
     Rule {

@@ -1,11 +1,12 @@
 //! The audit and the check as JSON.
 
+use super::findings::{ExploitsObject, FindingObject, exploits, findings};
 use super::words::{
     ActionObject, CallObject, ConditionObject, VerdictName, by_abi, conditions, names, values,
 };
 use super::{SCHEMA_VERSION, text};
 use crate::audit::{
-    AbiCoverage, Audit, BaseView, Check, Counted, Denied, Documented, Evidence, Excess, Presence,
+    AbiCoverage, Assessment, BaseView, Check, Counted, Denied, Documented, Evidence, Excess, Presence,
     RecordingSummary, Standing, Subject, Surface, Undecided, Unknown, Used, View, When,
 };
 use crate::report::layout::permille;
@@ -14,14 +15,17 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// The audit as JSON.
 #[must_use]
-pub fn audit(audit: &Audit) -> String {
+pub fn audit(assessment: &Assessment) -> String {
+    let audit = &assessment.audit;
     text(&AuditDocument {
         schema_version: SCHEMA_VERSION,
-        verdict: audit.verdict().into(),
+        verdict: assessment.judgement.verdict.into(),
         subject: (&audit.subject).into(),
+        findings: findings(&assessment.judgement),
         surface: audit.surfaces.iter().map(Into::into).collect(),
         beyond: audit.beyond.iter().map(Into::into).collect(),
         evidence: audit.evidence.as_ref().map(Into::into),
+        exploits: exploits(&assessment.exposure),
         documented: audit.documented.iter().map(Into::into).collect(),
     })
 }
@@ -43,16 +47,19 @@ pub fn check(profile: &str, recordings: &[RecordingSummary], check: &Check) -> S
 #[serde(rename_all = "camelCase")]
 struct AuditDocument<'a> {
     schema_version: u64,
-    /// Fail: something is allowed beyond the base, or something recorded would be denied. Unclear: neither
-    /// is known, but the recordings do not suffice to say so.
+    /// Fail: a finding fails the gate, which by default is that something is allowed beyond the base, or
+    /// that something recorded would be denied. Unclear: neither is known, but the recordings do not suffice
+    /// to say so.
     verdict: VerdictName,
     subject: SubjectObject<'a>,
+    findings: Vec<FindingObject<'a>>,
     /// The native ABI first.
     surface: Vec<SurfaceObject>,
     beyond: Vec<ExcessObject<'a>>,
     /// Absent when no recording was given.
     #[serde(skip_serializing_if = "Option::is_none")]
     evidence: Option<EvidenceObject<'a>>,
+    exploits: ExploitsObject,
     /// The calls that Docker's documentation lists as blocked, by name.
     documented: Vec<DocumentedObject<'a>>,
 }
@@ -79,8 +86,6 @@ struct SubjectObject<'a> {
     kernel: &'a str,
     capabilities: &'a BTreeSet<String>,
     default_action: ActionObject,
-    /// What an engine would ignore or read otherwise than it is written.
-    remarks: &'a [String],
 }
 
 impl<'a> From<&'a Subject> for SubjectObject<'a> {
@@ -92,7 +97,6 @@ impl<'a> From<&'a Subject> for SubjectObject<'a> {
             kernel: &subject.kernel,
             capabilities: &subject.capabilities,
             default_action: subject.default_action.into(),
-            remarks: &subject.remarks,
         }
     }
 }
@@ -220,7 +224,7 @@ struct DocumentedObject<'a> {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct PresenceObject {
+pub(super) struct PresenceObject {
     state: &'static str,
     /// When blocked: what the call gets.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]

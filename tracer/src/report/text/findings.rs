@@ -1,9 +1,8 @@
 //! Findings as text: the most severe first, what is ignored last.
 
-use crate::audit::findings::Matter;
 use crate::audit::gate::{Judged, Judgement};
 use crate::audit::rules::Severity;
-use crate::report::findings::{place, sentence};
+use crate::report::findings::{is_common_exploit, place, sentence};
 use crate::report::layout::{self, Align};
 use crate::report::escape;
 
@@ -44,11 +43,7 @@ pub(super) fn section(judgement: &Judgement) -> Option<String> {
 
 /// Exploits that Docker's default does not stop either are told in a section of their own.
 fn is_listed(judged: &Judged) -> bool {
-    let finding = &judged.finding;
-    let is_told_below = matches!(finding.matter, Matter::Exploit(_))
-        && finding.severity <= Severity::Low
-        && judged.ignored.is_none();
-    !is_told_below
+    judged.ignored.is_some() || !is_common_exploit(&judged.finding)
 }
 
 fn row(judged: &Judged) -> Vec<String> {

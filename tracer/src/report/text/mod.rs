@@ -6,12 +6,14 @@ mod audit;
 mod check;
 mod diff;
 mod evidence;
+mod explain;
 mod exploits;
 mod findings;
 
 pub use audit::audit;
 pub use check::check;
 pub use diff::{profiles, recordings};
+pub use explain::explanation;
 
 use super::escape;
 use crate::audit::Verdict;
