@@ -162,7 +162,10 @@ mod tests {
         let Ok(Explanation::Cve { id, exploit }) = explain("cve-2016-0728", None) else {
             panic!("a known CVE");
         };
-        assert_eq!((id, exploit.title.as_str()), ("CVE-2016-0728", "kernel keyrings"));
+        assert_eq!(
+            (id, exploit.title.as_str()),
+            ("CVE-2016-0728", "kernel keyrings")
+        );
         let similar = |word| explain(word, None).unwrap_err().similar;
         assert_eq!(similar("beyond-bass"), ["beyond-base"]);
         assert_eq!(similar("opeen"), ["open"]);
@@ -182,7 +185,10 @@ mod tests {
         ];
         assert_eq!(bpf.numbers, numbers.into());
         let base = bpf.base.unwrap();
-        assert_eq!(base.presence[&Abi::X86_64], Presence::Blocked(Action::Errno(1)));
+        assert_eq!(
+            base.presence[&Abi::X86_64],
+            Presence::Blocked(Action::Errno(1))
+        );
         assert_eq!(base.unlock, ["CAP_BPF", "CAP_SYS_ADMIN"]);
         assert_eq!(bpf.arguments[0].name, "cmd");
         assert_eq!(bpf.exploits.len(), 1);

@@ -142,9 +142,10 @@ pub fn judge(findings: Vec<Finding>, gate: &Gate, ignores: &[Entry], today: Date
         .into_iter()
         .map(|entry| (Matter::UnusedIgnore(entry.clone()), entry.position));
     let of_file = over.chain(idle);
-    judged.extend(of_file.map(|(matter, position)| {
-        judge_one(Finding::of_ignores(matter, position), gate, None)
-    }));
+    judged
+        .extend(of_file.map(|(matter, position)| {
+            judge_one(Finding::of_ignores(matter, position), gate, None)
+        }));
     Judgement {
         verdict: judged
             .iter()
@@ -189,7 +190,12 @@ mod tests {
     }
 
     fn gate(words: &str) -> Gate {
-        Gate::new(words.split_whitespace().map(|word| word.parse().unwrap()).collect())
+        Gate::new(
+            words
+                .split_whitespace()
+                .map(|word| word.parse().unwrap())
+                .collect(),
+        )
     }
 
     fn today() -> Date {
@@ -219,7 +225,10 @@ mod tests {
             assert_eq!(judgement.verdict, expected, "{words}");
         }
         let similar = vec!["io-uring-bypass"];
-        assert_eq!("io-uring-bypas".parse::<Threshold>(), Err(NoThreshold { similar }));
+        assert_eq!(
+            "io-uring-bypas".parse::<Threshold>(),
+            Err(NoThreshold { similar })
+        );
     }
 
     #[test]
@@ -235,14 +244,24 @@ mod tests {
             let told: Vec<(&str, bool)> = told
                 .map(|one| (one.finding.rule().id(), one.ignored.is_some()))
                 .collect();
-            (judgement.verdict, told.iter().map(|one| format!("{one:?}")).collect::<Vec<_>>().join(" "))
+            (
+                judgement.verdict,
+                told.iter()
+                    .map(|one| format!("{one:?}"))
+                    .collect::<Vec<_>>()
+                    .join(" "),
+            )
         };
         let uring = entry("io-uring-bypass", "call = \"io_uring_setup\"");
         let weak = entry("weak-default", "expires = 2030-06-15");
         let over = entry("weak-default", "expires = 2030-06-14");
         let other = entry("io-uring-bypass", "call = \"bpf\"");
         let table = [
-            ("".to_owned(), Verdict::Fail, r#"("io-uring-bypass", false) ("weak-default", false)"#),
+            (
+                "".to_owned(),
+                Verdict::Fail,
+                r#"("io-uring-bypass", false) ("weak-default", false)"#,
+            ),
             (
                 format!("{uring}{weak}"),
                 Verdict::Pass,

@@ -175,7 +175,9 @@ impl Entry {
         let matter = &finding.matter;
         let call = |wanted: &String| {
             let names = matter.names();
-            let with_abi = matter.call().is_some_and(|call| call.to_string() == *wanted);
+            let with_abi = matter
+                .call()
+                .is_some_and(|call| call.to_string() == *wanted);
             with_abi || (names.len() == 1 && names.contains(wanted))
         };
         finding.rule() == self.rule && self.call.as_ref().is_none_or(call)
@@ -293,9 +295,12 @@ expires = \"2031-01-01\"
 
     #[test]
     fn the_last_day_counts() {
-        let entry = &read("[[ignore]]\nrule=\"undecided\"\nreason=\"x\"\nexpires=2030-06-15")
-            .unwrap()[0];
+        let entry =
+            &read("[[ignore]]\nrule=\"undecided\"\nreason=\"x\"\nexpires=2030-06-15").unwrap()[0];
         let on = |day: &str| entry.is_over(day.parse().unwrap());
-        assert_eq!([on("2030-06-14"), on("2030-06-15"), on("2030-06-16")], [false, false, true]);
+        assert_eq!(
+            [on("2030-06-14"), on("2030-06-15"), on("2030-06-16")],
+            [false, false, true]
+        );
     }
 }

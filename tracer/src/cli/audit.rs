@@ -127,7 +127,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         engine: arguments.engine.map(Into::into),
         exposure: &exposure,
     };
-    let judgement = judge(findings::findings(&examined, &audit));
+    let findings = findings::findings(&examined, &audit.beyond, audit.evidence.as_ref());
+    let judgement = judge(findings);
     let assessment = Assessment {
         audit,
         exposure,

@@ -40,7 +40,10 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let called = arguments.base.base.as_str();
     let explanation = explain::explain(&arguments.word, base.as_ref().map(|base| (called, base)));
     let explanation = explanation.map_err(|source| {
-        let hint = source.similar.first().map(|one| format!("perhaps `{one}` is meant"));
+        let hint = source
+            .similar
+            .first()
+            .map(|one| format!("perhaps `{one}` is meant"));
         let word = arguments.word.clone();
         let failure = Failure::invalid(NotExplained { word, source });
         match hint {

@@ -29,9 +29,9 @@ pub(super) fn sentence(finding: &Finding) -> String {
             "{call} does what {} must not, or not always",
             list(names.iter().copied())
         ),
-        Matter::IoUring(call) => format!(
-            "{call} is permitted: what goes through a ring does not pass the filter"
-        ),
+        Matter::IoUring(call) => {
+            format!("{call} is permitted: what goes through a ring does not pass the filter")
+        }
         Matter::WeakDefault(action) => {
             format!("the default action {}", clause(*action))
         }
@@ -57,12 +57,16 @@ pub(super) fn sentence(finding: &Finding) -> String {
             name,
             action,
             instead,
-        } => format!(
-            "the rule for {} never decides: it {}, but another rule {}",
-            quoted(name),
-            clause(*action),
-            clause(*instead)
-        ),
+        } => {
+            let rule = format!("the rule for {} never decides", quoted(name));
+            match instead {
+                Some(instead) => {
+                    let (action, instead) = (clause(*action), clause(*instead));
+                    format!("{rule}: it {action}, but another rule {instead}")
+                }
+                None => format!("{rule}: its conditions never hold"),
+            }
+        }
         Matter::Shadowed {
             call,
             action,
@@ -119,7 +123,9 @@ pub(super) fn sentence(finding: &Finding) -> String {
             words::conditions(*call, conditions)
         ),
         Matter::ExpiredIgnore(entry) => {
-            let date = entry.expires.map_or_else(String::new, |date| format!(" since {date}"));
+            let date = entry
+                .expires
+                .map_or_else(String::new, |date| format!(" since {date}"));
             format!("{} is over{date}: {}", about(entry), cut(&entry.reason))
         }
         Matter::UnusedIgnore(entry) => {
@@ -160,7 +166,9 @@ fn beyond(excess: &Excess) -> String {
 fn exploit(exposed: &Exposed) -> String {
     let cves = exposed.exploit.cves.keys().map(String::as_str);
     let mut text = format!("{}: {}", exposed.exploit.title, joined(cves));
-    let example = exposed.example.map(|one| words::witness(one.call, &one.witness));
+    let example = exposed
+        .example
+        .map(|one| words::witness(one.call, &one.witness));
     text.push_str(&match (exposed.reach, example) {
         (Reach::Bypassed, Some(example)) => format!("; refused, but {example} passes"),
         (_, Some(example)) => format!("; for example {example}"),
@@ -180,7 +188,10 @@ fn misread(reading: &Misreading) -> String {
             format!("{verb} {calls} that it should not, for example {example}")
         })
     };
-    let parts = [part("permits", &reading.more), part("refuses", &reading.less)];
+    let parts = [
+        part("permits", &reading.more),
+        part("refuses", &reading.less),
+    ];
     let parts: Vec<String> = parts.into_iter().flatten().collect();
     format!(
         "{} ignores conditions of the profile and {}",
@@ -212,9 +223,14 @@ fn undecided(one: &Undecided) -> String {
             format!("{call} was recorded with more values than are kept, and some would be refused")
         }
         Unknown::NotRecorded(indexes) => {
-            let names = indexes.iter().map(|&index| words::argument(one.call, index));
+            let names = indexes
+                .iter()
+                .map(|&index| words::argument(one.call, index));
             let names: Vec<String> = names.collect();
-            format!("{call} was recorded without {}, which the profile tests", names.join(" and "))
+            format!(
+                "{call} was recorded without {}, which the profile tests",
+                names.join(" and ")
+            )
         }
     }
 }
@@ -243,7 +259,11 @@ fn about(entry: &Entry) -> String {
 /// Text from a file, escaped and not too long.
 fn cut(hostile: &str) -> String {
     let shown: String = hostile.chars().take(NAME_MAX).collect();
-    let more = if shown.len() < hostile.len() { "…" } else { "" };
+    let more = if shown.len() < hostile.len() {
+        "…"
+    } else {
+        ""
+    };
     format!("{}{more}", escape::text(&shown))
 }
 
@@ -327,7 +347,11 @@ mod tests {
 
     #[test]
     fn the_hash_is_the_published_one() {
-        let table = [("", 0xcbf2_9ce4_8422_2325), ("a", 0xaf63_dc4c_8601_ec8c), ("foobar", 0x8594_4171_f739_67e8)];
+        let table = [
+            ("", 0xcbf2_9ce4_8422_2325),
+            ("a", 0xaf63_dc4c_8601_ec8c),
+            ("foobar", 0x8594_4171_f739_67e8),
+        ];
         for (text, expected) in table {
             assert_eq!(fnv1a(text), expected, "{text}");
         }

@@ -71,12 +71,18 @@ mod tests {
 
     #[test]
     fn nothing_from_a_file_ends_an_annotation_or_begins_another() {
-        assert_eq!(data("50% of\r\n::error::x"), "50%25 of\\u{d}\\u{a}::error::x");
+        assert_eq!(
+            data("50% of\r\n::error::x"),
+            "50%25 of\\u{d}\\u{a}::error::x"
+        );
         assert_eq!(property("a,b:c%"), "a%2Cb%3Ac%25");
         let mut assessment = samples::assessment();
         assessment.audit.subject.profile = "x\n::error file=y::z".to_owned();
         let text = audit(&assessment, None);
-        assert!(text.lines().all(|line| line.matches("::").count() >= 2), "{text}");
+        assert!(
+            text.lines().all(|line| line.matches("::").count() >= 2),
+            "{text}"
+        );
         assert!(!text.contains("\n::error file=y"), "{text}");
     }
 }

@@ -23,7 +23,11 @@ pub fn audit(assessment: &Assessment) -> String {
             .peekable();
         if of_rule.peek().is_none() {
             tests += 1;
-            let _ = writeln!(cases, "    <testcase classname=\"{profile}\" name=\"{}\"/>", rule.id);
+            let _ = writeln!(
+                cases,
+                "    <testcase classname=\"{profile}\" name=\"{}\"/>",
+                rule.id
+            );
         }
         for judged in of_rule {
             tests += 1;
@@ -49,8 +53,12 @@ fn case(profile: &str, rule: &Rule, judged: &Judged) -> String {
     let finding = &judged.finding;
     let message = xml(&sentence(finding));
     let at = place(finding.place);
-    let about = about(&finding.matter).map_or_else(String::new, |about| format!(" {}", xml(&about)));
-    let head = format!("<testcase classname=\"{profile}\" name=\"{}{about}\">", rule.id);
+    let about =
+        about(&finding.matter).map_or_else(String::new, |about| format!(" {}", xml(&about)));
+    let head = format!(
+        "<testcase classname=\"{profile}\" name=\"{}{about}\">",
+        rule.id
+    );
     let severity = finding.severity;
     let inside = match (&judged.ignored, judged.verdict) {
         (Some(reason), _) => format!("<skipped message=\"ignored: {}\"/>", xml(reason)),
@@ -126,7 +134,11 @@ mod tests {
             ("skipped", "skipped"),
         ] {
             let number = elements(&document, name).len();
-            assert_eq!(suite.attribute(attribute), Some(number.to_string().as_str()), "{name}");
+            assert_eq!(
+                suite.attribute(attribute),
+                Some(number.to_string().as_str()),
+                "{name}"
+            );
             assert!(number > 0, "{name}");
         }
     }
@@ -150,7 +162,9 @@ mod tests {
             let document = Document::parse(&text).unwrap_or_else(|error| panic!("{error}: {text}"));
             let suite = elements(&document, "testsuite")[0];
             let shown = super::super::escape::text(name);
-            let shown = shown.replace('\u{fffe}', "\\u{fffe}").replace('\u{ffff}', "\\u{ffff}");
+            let shown = shown
+                .replace('\u{fffe}', "\\u{fffe}")
+                .replace('\u{ffff}', "\\u{ffff}");
             assert_eq!(suite.attribute("name"), Some(shown.as_str()));
         }
     }

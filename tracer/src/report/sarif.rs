@@ -178,7 +178,10 @@ fn descriptor(rule: &Rule) -> Descriptor {
             text: format!("{} {}", rule.what, rule.why),
         },
         help: Text {
-            text: [rule.why, rule.remedy, rule.gate].join(" ").trim_end().to_owned(),
+            text: [rule.why, rule.remedy, rule.gate]
+                .join(" ")
+                .trim_end()
+                .to_owned(),
         },
         default_configuration: Configuration {
             level: level(rule.severity),
@@ -219,7 +222,10 @@ fn result<'a>(judged: &'a Judged, uri: &'a str, fingerprint: String) -> ResultOb
     let (start_line, start_column) = start.map_or((1, 1), |at| (at.line, at.column));
     ResultObject {
         rule_id: rule.id(),
-        rule_index: rules::all().iter().take_while(|one| one.rule != rule).count(),
+        rule_index: rules::all()
+            .iter()
+            .take_while(|one| one.rule != rule)
+            .count(),
         level: level(finding.severity),
         message: Text {
             text: format!("{}.", sentence(finding)),
@@ -270,7 +276,9 @@ mod tests {
     }
 
     fn strings(value: &Value) -> &str {
-        value.as_str().unwrap_or_else(|| panic!("{value} is no text"))
+        value
+            .as_str()
+            .unwrap_or_else(|| panic!("{value} is no text"))
     }
 
     /// What the schema of SARIF 2.1.0 asks of the properties that we write.
@@ -292,7 +300,9 @@ mod tests {
                 assert!(!strings(&rule[part]["text"]).is_empty());
             }
             assert!(levels.contains(&strings(&rule["defaultConfiguration"]["level"])));
-            let severity: f64 = strings(&rule["properties"]["security-severity"]).parse().unwrap();
+            let severity: f64 = strings(&rule["properties"]["security-severity"])
+                .parse()
+                .unwrap();
             assert!((0.0..=10.0).contains(&severity));
             let tags = rule["properties"]["tags"].as_array().unwrap();
             assert!(tags.len() <= 10 && tags[0] != tags[1], "tags are unique");
@@ -306,10 +316,17 @@ mod tests {
             for location in locations {
                 let physical = &location["physicalLocation"];
                 let uri = strings(&physical["artifactLocation"]["uri"]);
-                assert!(uri.chars().all(|c| c.is_ascii_graphic() && !"<>\"{}|\\^`#?".contains(c)));
+                assert!(
+                    uri.chars()
+                        .all(|c| c.is_ascii_graphic() && !"<>\"{}|\\^`#?".contains(c))
+                );
                 assert!(physical["region"]["startLine"].as_u64().unwrap() >= 1);
                 assert!(physical["region"]["startColumn"].as_u64().unwrap() >= 1);
-                for logical in location["logicalLocations"].as_array().into_iter().flatten() {
+                for logical in location["logicalLocations"]
+                    .as_array()
+                    .into_iter()
+                    .flatten()
+                {
                     assert!(!strings(&logical["fullyQualifiedName"]).is_empty());
                 }
             }
@@ -326,9 +343,8 @@ mod tests {
     fn fingerprints_are_unique_and_do_not_know_lines() {
         let fingerprints = |log: &Value| -> Vec<String> {
             let results = log["runs"][0]["results"].as_array().unwrap();
-            let of = |result: &Value| {
-                strings(&result["partialFingerprints"]["finding/v1"]).to_owned()
-            };
+            let of =
+                |result: &Value| strings(&result["partialFingerprints"]["finding/v1"]).to_owned();
             results.iter().map(of).collect()
         };
         let all = fingerprints(&log());

@@ -142,7 +142,10 @@ fn multiplexed(examined: &Examined<'_>, places: &Places<'_>, findings: &mut Vec<
             continue;
         };
         let number = ArgumentSet::masked(0, u64::from(u32::MAX), number);
-        let reached = examined.meaning.permitted(multiplexer).intersection(&number);
+        let reached = examined
+            .meaning
+            .permitted(multiplexer)
+            .intersection(&number);
         if !reached.is_none() && !examined.meaning.permitted(native).is_all() {
             open.entry(multiplexer).or_default().insert(name);
         }

@@ -19,8 +19,10 @@ pub(super) use meant::{essential, fallbacks};
 use super::exploits::{Exposed, Reach};
 use super::ignore::Entry;
 use super::rules::{RuleId, Severity};
-use super::types::{Alternative, Audit, Denied, Excess, Undecided, View};
-use crate::profile::{Action, Circumstances, Meaning, Position, Profile, ReadRemark, RemarkKind, Source};
+use super::types::{Alternative, Denied, Evidence, Excess, Undecided, View};
+use crate::profile::{
+    Action, Circumstances, Meaning, Position, Profile, ReadRemark, RemarkKind, Source,
+};
 use crate::syscall::Call;
 use places::Places;
 use std::collections::BTreeSet;
@@ -112,8 +114,8 @@ pub enum Matter {
         name: String,
         /// What the rule says.
         action: Action,
-        /// What is done instead, with these arguments.
-        instead: Action,
+        /// What is done instead; `None` if its conditions never hold.
+        instead: Option<Action>,
     },
     /// A rule does not decide everything.
     Shadowed {
@@ -360,14 +362,19 @@ pub struct Examined<'a> {
     pub exposure: &'a [Exposed],
 }
 
-/// Everything that there is to say, in a fixed order: by rule, then by place.
+/// Everything that there is to say, in a fixed order: by rule, then by place. What goes beyond the base and
+/// what recordings show is told by whoever knows them.
 #[must_use]
-pub fn findings(examined: &Examined<'_>, audit: &Audit) -> Vec<Finding> {
+pub fn findings(
+    examined: &Examined<'_>,
+    beyond: &[Excess],
+    evidence: Option<&Evidence>,
+) -> Vec<Finding> {
     let places = Places::of(examined);
     let mut findings = written::findings(examined);
     findings.extend(dialect::findings(examined));
-    findings.extend(meant::findings(examined, &audit.beyond, &places));
-    findings.extend(recorded::findings(audit.evidence.as_ref(), &places));
+    findings.extend(meant::findings(examined, beyond, &places));
+    findings.extend(recorded::findings(evidence, &places));
     findings.sort_by_key(|finding| (finding.rule(), finding.place));
     bounded(findings)
 }

@@ -26,7 +26,7 @@ pub(super) fn findings(evidence: Option<&Evidence>, places: &Places<'_>) -> Vec<
         findings.push(Finding::new(matter, None));
     }
     findings.extend(evidence.unused_alternatives.iter().cloned().map(|one| {
-        let place = places.permitted(one.call);
+        let place = places.alternative(&one);
         Finding::new(Matter::UnusedValue(one), place)
     }));
     findings

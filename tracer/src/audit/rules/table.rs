@@ -144,7 +144,7 @@ pub(super) static RULES: &[Rule] = &[
         rule: RuleId::UnreachableRule,
         id: "unreachable-rule",
         title: "A rule never decides",
-        what: "Whatever the arguments, other rules decide over the call. The first rule without conditions \
+        what: "Its conditions never hold, or other rules decide over the call whatever the arguments. The first rule without conditions \
             wins over everything else; among rules with conditions the strictest counts.",
         why: "Somebody wrote the rule to have an effect. An exception of this kind does not except anything.",
         remedy: "Remove the rule, or make the other one leave out what this one is about.",
@@ -237,7 +237,7 @@ pub(super) static RULES: &[Rule] = &[
         title: "The recordings are incomplete",
         what: "The recordings count facts that they could not keep.",
         why: "What was lost may be what the profile refuses.",
-        remedy: "Record again.",
+        remedy: "Record again; `record` says what was lost and why.",
         gate: "",
         severity: Severity::Medium,
     },

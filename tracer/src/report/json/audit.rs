@@ -6,8 +6,8 @@ use super::words::{
 };
 use super::{SCHEMA_VERSION, text};
 use crate::audit::{
-    AbiCoverage, Assessment, BaseView, Check, Counted, Denied, Documented, Evidence, Excess, Presence,
-    RecordingSummary, Standing, Subject, Surface, Undecided, Unknown, Used, View, When,
+    AbiCoverage, Assessment, BaseView, Check, Counted, Denied, Documented, Evidence, Excess,
+    Presence, RecordingSummary, Standing, Subject, Surface, Undecided, Unknown, Used, View, When,
 };
 use crate::report::layout::permille;
 use serde::Serialize;

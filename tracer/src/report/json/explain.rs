@@ -3,8 +3,8 @@
 use super::audit::PresenceObject;
 use super::findings::reach;
 use super::{SCHEMA_VERSION, text};
-use crate::audit::exploits::{self, Exploit};
 use crate::audit::explain::{CallExplanation, Explanation};
+use crate::audit::exploits::{self, Exploit};
 use crate::audit::rules::Rule;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -153,7 +153,11 @@ impl<'a> From<&'a CallExplanation> for CallObject<'a> {
             base,
             reason: call.reason,
             needed: call.essential,
-            falls_back_to: call.falls_back.iter().map(|&(instead, _)| instead).collect(),
+            falls_back_to: call
+                .falls_back
+                .iter()
+                .map(|&(instead, _)| instead)
+                .collect(),
             stands_in_for: &call.stands_in_for,
             exploits: exploits.collect(),
         }
@@ -180,6 +184,8 @@ fn cve<'a>(id: &'a str, exploit: &'static Exploit) -> CveObject<'a> {
         calls: exploit.calls(),
         or_capabilities: exploit.capabilities().collect(),
         docker: reach(exploit.docker),
-        sources: sources.filter_map(|source| exploits::source(source)).collect(),
+        sources: sources
+            .filter_map(|source| exploits::source(source))
+            .collect(),
     }
 }

@@ -49,7 +49,9 @@ struct PlaceObject {
 pub(super) fn findings(judgement: &Judgement) -> Vec<FindingObject<'_>> {
     let fingerprints = fingerprints(&judgement.findings);
     let findings = judgement.findings.iter().zip(fingerprints);
-    findings.map(|(judged, fingerprint)| finding(judged, fingerprint)).collect()
+    findings
+        .map(|(judged, fingerprint)| finding(judged, fingerprint))
+        .collect()
 }
 
 fn finding(judged: &Judged, fingerprint: String) -> FindingObject<'_> {
@@ -127,7 +129,8 @@ pub(super) const fn reach(reach: Reach) -> &'static str {
 pub(super) fn exploits(exposure: &[Exposed]) -> ExploitsObject {
     let cves = |holds: &dyn Fn(&Exposed) -> bool| -> BTreeSet<&'static str> {
         let here = exposure.iter().filter(|one| holds(one));
-        here.flat_map(|one| one.exploit.cves.keys().map(String::as_str)).collect()
+        here.flat_map(|one| one.exploit.cves.keys().map(String::as_str))
+            .collect()
     };
     let counts = |of: &dyn Fn(&Exposed) -> Reach| CountsObject {
         stopped: cves(&|one| of(one) == Reach::Stopped).len(),

@@ -58,5 +58,10 @@ mod tests {
         for (document, golden) in table {
             assert_eq!(document, golden);
         }
+        let explained: Vec<String> = samples::explanations()
+            .iter()
+            .map(|(_, meaning)| explanation(meaning))
+            .collect();
+        assert_eq!(explained.concat(), include_str!("../golden/explain.json"));
     }
 }

@@ -1,8 +1,8 @@
 //! What a word means, as text.
 
 use super::quoted;
-use crate::audit::exploits::{self, Exploit, Reach};
 use crate::audit::explain::{BaseAnswer, CallExplanation, Explanation};
+use crate::audit::exploits::{self, Exploit, Reach};
 use crate::audit::rules::Rule;
 use crate::audit::{Presence, When};
 use crate::report::escape;
@@ -84,7 +84,10 @@ fn call(call: &CallExplanation) -> String {
         out.push_str(&line("stands in for", &text));
     }
     for exploit in &call.exploits {
-        out.push_str(&line("exploited", &format!("{}: {}", exploit.title, cves(exploit))));
+        out.push_str(&line(
+            "exploited",
+            &format!("{}: {}", exploit.title, cves(exploit)),
+        ));
     }
     out
 }

@@ -1,10 +1,13 @@
 //! Findings as text: the most severe first, what is ignored last.
 
+use crate::audit::findings::Matter;
 use crate::audit::gate::{Judged, Judgement};
 use crate::audit::rules::Severity;
+use crate::report::escape;
 use crate::report::findings::{is_common_exploit, place, sentence};
 use crate::report::layout::{self, Align};
-use crate::report::escape;
+use crate::syscall::Abi;
+use std::cmp::Reverse;
 
 /// How many findings there are, by severity.
 pub(super) fn summary(judgement: &Judgement) -> String {
@@ -15,9 +18,11 @@ pub(super) fn summary(judgement: &Judgement) -> String {
     };
     let counts = Severity::ALL.into_iter().rev().map(of);
     let counts = counts.filter(|(number, _)| *number > 0);
-    let counts: Vec<String> = counts.map(|(number, of)| format!("{number} {of}")).collect();
-    let ignored = judgement.findings.iter().filter(|one| one.ignored.is_some());
-    let ignored = ignored.count();
+    let counts: Vec<String> = counts
+        .map(|(number, of)| format!("{number} {of}"))
+        .collect();
+    let ignored = judgement.findings.iter();
+    let ignored = ignored.filter(|one| one.ignored.is_some()).count();
     let mut text = if counts.is_empty() {
         "none".to_owned()
     } else {
@@ -31,12 +36,14 @@ pub(super) fn summary(judgement: &Judgement) -> String {
 
 /// The findings, if there are any to list.
 pub(super) fn section(judgement: &Judgement) -> Option<String> {
-    let mut listed: Vec<&Judged> = judgement.findings.iter().filter(|one| is_listed(one)).collect();
-    listed.sort_by_key(|one| (one.ignored.is_some(), std::cmp::Reverse(one.finding.severity)));
+    let listed = judgement.findings.iter().filter(|one| is_listed(one));
+    let mut listed: Vec<&Judged> = listed.collect();
     if listed.is_empty() {
         return None;
     }
-    let rows: Vec<Vec<String>> = listed.into_iter().map(row).collect();
+    listed.sort_by_key(|one| (one.ignored.is_some(), Reverse(one.finding.severity)));
+    let same = listed.chunk_by(|one, other| differ_in_abi(one, other));
+    let rows: Vec<Vec<String>> = same.map(row).collect();
     let table = layout::table(2, &[Align::Left; 4], &rows);
     Some(format!("Findings\n\n{table}"))
 }
@@ -46,10 +53,25 @@ fn is_listed(judged: &Judged) -> bool {
     judged.ignored.is_some() || !is_common_exploit(&judged.finding)
 }
 
-fn row(judged: &Judged) -> Vec<String> {
-    let finding = &judged.finding;
+/// Whether two findings say the same of a call on two ABIs.
+fn differ_in_abi(one: &Judged, other: &Judged) -> bool {
+    let (matter, same) = (&one.finding.matter, &other.finding.matter);
+    let both = matches!((matter, same), (Matter::Beyond(_), Matter::Beyond(_)));
+    let finding = |judged: &Judged| (judged.finding.place, judged.ignored.clone());
+    both && matter.names() == same.names() && finding(one) == finding(other)
+}
+
+/// Findings that differ in their ABI, as one.
+fn row(same: &[&Judged]) -> Vec<String> {
+    let (first, others) = (same[0], &same[1..]);
+    let finding = &first.finding;
     let mut text = sentence(finding);
-    let state = match &judged.ignored {
+    let abis = others.iter().filter_map(|one| one.finding.matter.call());
+    let abis: Vec<&str> = abis.map(|call| Abi::name(call.abi)).collect();
+    if !abis.is_empty() {
+        text.push_str(&format!("; the same on {}", abis.join(", ")));
+    }
+    let state = match &first.ignored {
         Some(reason) => {
             text.push_str(&format!("; ignored: {}", escape::text(reason)));
             "ignored"

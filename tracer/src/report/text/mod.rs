@@ -58,6 +58,15 @@ mod tests {
     }
 
     #[test]
+    fn explanations_read_as_they_should() {
+        let text: Vec<String> = samples::explanations()
+            .iter()
+            .map(|(_, meaning)| explanation(meaning))
+            .collect();
+        assert_eq!(text.join("\n"), include_str!("../golden/explain.txt"));
+    }
+
+    #[test]
     fn differences_read_as_they_should() {
         let text = profiles("a.json", "b.json", &samples::profile_diff());
         assert_eq!(text, include_str!("../golden/diff-profiles.txt"));

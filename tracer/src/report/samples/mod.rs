@@ -1,20 +1,19 @@
 //! Hand-made values that every report is tested with.
 
+mod findings;
+
+pub(super) use findings::{assessment, clean_assessment, explanations};
+
 use crate::audit::diff::{
     AbiDifference, CallDifference, DifferenceKind, ProfileDiff, RecordingDiff, Side,
     ValueDifference,
 };
-use crate::audit::exploits::{self, Example, Exposed, Reach};
-use crate::audit::findings::{Engine, Finding, Matter, Misreading};
-use crate::audit::gate::{self, Judgement};
-use crate::audit::ignore::{self, Entry};
-use crate::audit::rules::{RuleId, Severity};
 use crate::audit::{
-    AbiCoverage, Alternative, Assessment, Audit, BaseView, Check, Counted, Coverage, Denied, Documented,
+    AbiCoverage, Alternative, Audit, BaseView, Check, Counted, Coverage, Denied, Documented,
     Evidence, Excess, Presence, RecordingSummary, Standing, Subject, Surface, Undecided, Unknown,
-    Used, Values, Verdict, View, When,
+    Used, Values, View, When,
 };
-use crate::profile::{Action, Condition, Operator, Position, ReadRemark, RemarkKind};
+use crate::profile::{Action, Condition, Operator};
 use crate::syscall::capability;
 use crate::syscall::{Abi, Call};
 use std::collections::BTreeSet;
@@ -361,170 +360,4 @@ pub(super) fn recording_diff() -> RecordingDiff {
         ],
         missing: (3, 0),
     }
-}
-
-/// The audit with findings of every severity, two of them ignored, and exploits in every state.
-pub(super) fn assessment() -> Assessment {
-    Assessment {
-        audit: audit(),
-        exposure: exposure(),
-        judgement: gate::judge(
-            findings(),
-            &gate::Gate::default(),
-            &ignores(),
-            "2030-06-15".parse().unwrap(),
-        ),
-    }
-}
-
-/// The clean audit, with nothing to object to.
-pub(super) fn clean_assessment() -> Assessment {
-    let mut exposure = exposure();
-    exposure.retain(|one| one.reach == Reach::Stopped);
-    Assessment {
-        audit: clean_audit(),
-        exposure,
-        judgement: Judgement {
-            verdict: Verdict::Pass,
-            findings: Vec::new(),
-        },
-    }
-}
-
-fn exposure() -> Vec<Exposed> {
-    let exposed = |title: &str, reach, docker, example: Option<(&str, u64)>| Exposed {
-        exploit: exploits::known().iter().find(|one| one.title == title).unwrap(),
-        reach,
-        docker,
-        example: example.map(|(name, first)| Example {
-            call: call(name),
-            witness: [first, 0, 0, 0, 0, 0],
-        }),
-    };
-    let vsock = Some(("socket", 0x1_0000_0028));
-    vec![
-        exposed("bpf", Reach::Open, Reach::Stopped, Some(("bpf", 0))),
-        exposed("ptrace", Reach::Open, Reach::Open, Some(("ptrace", 0))),
-        exposed("socket(AF_VSOCK)", Reach::Bypassed, Reach::Bypassed, vsock),
-        exposed("ioctl(TIOCSETD)", Reach::Stopped, Reach::Open, None),
-        exposed("kernel keyrings", Reach::Stopped, Reach::Stopped, None),
-    ]
-}
-
-fn ignores() -> Vec<Entry> {
-    ignore::read(
-        "[[ignore]]
-rule = \"beyond-base\"
-call = \"bpf\"
-reason = \"our agent \\u001b[2J loads programs\"
-expires = 2031-01-01
-
-[[ignore]]
-rule = \"io-uring-bypass\"
-reason = \"was in use\"
-
-[[ignore]]
-rule = \"weak-default\"
-reason = \"until the move\"
-expires = 2030-01-01
-",
-    )
-    .unwrap()
-}
-
-/// Every matter once, with names that attack a terminal.
-fn findings() -> Vec<Finding> {
-    let mut matters: Vec<Matter> = beyond().into_iter().map(Matter::Beyond).collect();
-    let open = exposure().into_iter().filter(|one| one.reach != Reach::Stopped);
-    matters.extend(open.map(Matter::Exploit));
-    matters.extend(matters_of_meaning());
-    matters.extend(matters_of_writing());
-    let evidence = evidence();
-    let check = evidence.check;
-    matters.extend(check.breaks().cloned().map(Matter::WouldDeny));
-    matters.extend(check.undecided.into_iter().map(Matter::Undecided));
-    matters.push(Matter::LostFacts(check.missing));
-    matters.push(Matter::Unused(evidence.unused));
-    let unused = evidence.unused_alternatives.into_iter();
-    matters.extend(unused.map(Matter::UnusedValue));
-    let place = |line| Some(Position { line, column: 5 });
-    let numbered = matters.into_iter().zip(1..);
-    numbered
-        .map(|(matter, line)| Finding::new(matter, place(line).filter(|_| line % 3 > 0)))
-        .collect()
-}
-
-fn matters_of_meaning() -> Vec<Matter> {
-    let socketcall = Call::named(Abi::I386, "socketcall").unwrap();
-    vec![
-        Matter::Truncated {
-            call: call("personality"),
-            witness: [0x1_0000_0000, 0, 0, 0, 0, 0],
-        },
-        Matter::Multiplexed {
-            call: socketcall,
-            names: ["connect", "socket"].into(),
-        },
-        Matter::IoUring(call("io_uring_setup")),
-        Matter::WeakDefault(Action::Log),
-        Matter::Missing {
-            call: call("rt_sigreturn"),
-            action: Action::KillProcess,
-            reason: "returns from a signal handler",
-        },
-        Matter::NeedsEnosys {
-            call: call("clone3"),
-            action: Action::Errno(1),
-            instead: "clone",
-            reason: "glibc starts threads with it",
-        },
-        Matter::Misread(Misreading {
-            engine: Engine::Containerd,
-            is_asked_for: true,
-            more: Some((24, call("mount"), [0; 6])),
-            less: Some((1, call("clone3"), [0; 6])),
-        }),
-    ]
-}
-
-fn matters_of_writing() -> Vec<Matter> {
-    vec![
-        Matter::Ignored(ReadRemark {
-            position: Position { line: 9, column: 9 },
-            path: "syscalls[0]".to_owned(),
-            kind: RemarkKind::UnknownKey("ev\u{1b}il".to_owned()),
-        }),
-        Matter::UnknownName {
-            name: "op\u{7}een".to_owned(),
-            similar: vec!["open"],
-        },
-        Matter::RepeatedArgument {
-            names: vec!["socket".to_owned()],
-            index: 0,
-        },
-        Matter::Unreachable {
-            name: "setns".to_owned(),
-            action: Action::Errno(1),
-            instead: Action::Allow,
-        },
-        Matter::Shadowed {
-            call: call("socket"),
-            action: Action::Allow,
-            instead: Action::KillThread,
-            witness: [2, 0, 0, 0, 0, 0],
-        },
-        Matter::Redundant {
-            names: vec!["kcmp".to_owned(), "acct".to_owned()],
-            action: Action::Errno(1),
-            conditional: true,
-        },
-        Matter::Duplicate {
-            name: "read".to_owned(),
-        },
-        Matter::More {
-            rule: RuleId::DuplicateRule,
-            count: 12,
-            severity: Severity::Info,
-        },
-    ]
 }
