@@ -17,6 +17,7 @@ mod format;
 mod gate;
 mod generate;
 mod man;
+mod messages;
 mod output;
 mod progress;
 mod record;
@@ -32,6 +33,9 @@ use std::process::ExitCode;
 struct CommandLine {
     #[command(subcommand)]
     verb: Verb,
+    /// Say on stderr what is done behind the scenes.
+    #[arg(short, long, global = true)]
+    verbose: bool,
 }
 
 #[derive(Subcommand)]
@@ -52,6 +56,7 @@ enum Verb {
 #[must_use]
 pub fn main() -> ExitCode {
     let command_line = CommandLine::parse();
+    messages::show(command_line.verbose);
     let result = match command_line.verb {
         Verb::Record(arguments) => record::run(&arguments),
         Verb::Generate(arguments) => generate::run(&arguments),
