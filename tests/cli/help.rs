@@ -12,12 +12,13 @@ pub(crate) const TESTS: [(&str, fn()); 4] = tests![
 ];
 
 /// The verbs, all of them.
-const VERBS: [&str; 9] = [
+const VERBS: [&str; 10] = [
     "record",
     "generate",
     "audit",
     "check",
     "diff",
+    "explain",
     "run",
     "doctor",
     "completions",
@@ -92,6 +93,8 @@ fn words_that_mean_nothing_are_refused() {
         "generate --runtime lxc x.json",
         "audit",
         "audit --format xml x.json",
+        "audit --engine lxc x.json",
+        "explain",
         "check x.json",
         "diff a.json",
         "doctor --format xml",

@@ -1,8 +1,8 @@
 //! Which of the engines has a container.
 
+use super::Engine;
 use super::answers::Inspected;
 use super::error::EngineError;
-use super::Engine;
 use crate::syscall::nearest;
 use crate::target::ToolError;
 use crate::target::engine_run::EngineKind;

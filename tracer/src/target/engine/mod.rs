@@ -16,6 +16,7 @@ pub use prepare::{PrepareError, Prepared};
 
 use super::engine_run::{EngineKind, EngineRun};
 use super::tool::{self, Answer, Bounds};
+use crate::syscall::nearest;
 use error::Subject;
 use std::ffi::{OsStr, OsString};
 use std::time::Duration;
