@@ -3,11 +3,11 @@
 
 use super::meaning::Meaning;
 use super::set::ArgumentSet;
-use crate::syscall::{self, Call, catalog};
+use crate::syscall::{self, Call, ctype};
 use std::fmt;
 
 /// A call that goes beyond.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Excess {
     /// The call.
     pub call: Call,
@@ -53,9 +53,8 @@ fn excess(call: Call, base: &ArgumentSet, profile: &ArgumentSet) -> Option<Exces
 /// The tuples that a set has once the kernel has cut each argument to its C type.
 #[must_use]
 pub fn as_seen_by_kernel(call: Call, set: &ArgumentSet) -> ArgumentSet {
-    let arguments = call.name().map_or(&[][..], catalog::tracked);
-    let narrow = arguments.iter().filter(|argument| argument.bits < 64);
+    let narrow = ctype::narrow(call).into_iter();
     narrow.fold(set.clone(), |set, argument| {
-        set.as_seen_by_kernel(argument.index, argument.bits)
+        set.as_seen_by_kernel(argument.index, argument.bits, argument.is_signed)
     })
 }

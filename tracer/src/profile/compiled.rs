@@ -1,14 +1,19 @@
 //! The filter that libseccomp builds from a profile.
 //!
 //! libseccomp's table of names is as old as the library; calls that it does not know are compiled by the
-//! number that our own table has for the native ABI.
+//! number that our own table has for the native ABI. For other ABIs there is no such way.
 
+use super::meaning::is_multiplexed;
 use super::model::{Action, Condition, Operator, Profile, Rule};
+use super::proof::{Code, CodeError};
+use super::runtime;
 use crate::syscall::{Abi, Call};
 use libseccomp::error::SeccompError;
 use libseccomp::{
     ScmpAction, ScmpArch, ScmpArgCompare, ScmpCompareOp, ScmpFilterContext, ScmpSyscall,
 };
+use rustix::fs::MemfdFlags;
+use std::collections::BTreeSet;
 
 /// Why a profile cannot be compiled or loaded.
 #[derive(Debug, thiserror::Error)]
@@ -24,14 +29,45 @@ pub enum CompileError {
         /// Why.
         source: SeccompError,
     },
+    /// The program could not be taken out of libseccomp.
+    #[error("the compiled filter cannot be read back")]
+    Export(#[source] rustix::io::Errno),
+    /// It is not a program that we understand.
+    #[error("the compiled filter cannot be read back")]
+    Code(#[source] CodeError),
     /// The kernel refuses it; without CAP_SYS_ADMIN it wants no_new_privs.
     #[error("the kernel refuses the filter")]
     Load(#[source] SeccompError),
 }
 
+/// How libseccomp arranges the calls of a filter. What it answers is meant to be the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Layout {
+    /// One after the other; what crun and youki load, and runc for short profiles.
+    List,
+    /// A balanced tree by number; what runc from 1.2 loads.
+    Tree,
+}
+
+impl Layout {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::List, Self::Tree];
+
+    /// libseccomp's number for it.
+    const fn level(self) -> u32 {
+        match self {
+            Self::List => 1,
+            Self::Tree => 2,
+        }
+    }
+}
+
 /// A filter, ready to be loaded.
 #[derive(Debug)]
-pub struct Program(ScmpFilterContext);
+pub struct Program {
+    context: ScmpFilterContext,
+    unknown: BTreeSet<Call>,
+}
 
 impl Program {
     /// Compiles a profile for a host with that native ABI.
@@ -40,19 +76,44 @@ impl Program {
     ///
     /// [`CompileError`] if libseccomp refuses it.
     pub fn compile(profile: &Profile, native: Abi) -> Result<Self, CompileError> {
-        let mut program = context(profile, &[native], native)?;
-        let others: Vec<Abi> = profile
-            .abis
-            .iter()
-            .copied()
-            .filter(|&abi| abi != native)
-            .collect();
+        let others = profile.abis.iter().copied();
+        let others: Vec<Abi> = others.filter(|&abi| abi != native).collect();
+        let mut program = Self {
+            context: context(profile, &[native], native)?,
+            unknown: unknown(profile, &others),
+        };
         if !others.is_empty() {
-            program
-                .merge(context(profile, &others, native)?)
-                .map_err(CompileError::Refused)?;
+            let others = context(profile, &others, native)?;
+            let merged = program.context.merge(others);
+            merged.map_err(CompileError::Refused)?;
         }
-        Ok(Self(program))
+        Ok(program)
+    }
+
+    /// The calls that the profile speaks of and that this libseccomp cannot: for them the filter does what
+    /// it does by default.
+    #[must_use]
+    pub fn unknown(&self) -> &BTreeSet<Call> {
+        &self.unknown
+    }
+
+    /// The filter as the kernel would get it.
+    ///
+    /// # Errors
+    ///
+    /// [`CompileError`] if libseccomp does not give it, or it is not understood.
+    pub fn code(&mut self, layout: Layout) -> Result<Code, CompileError> {
+        self.context
+            .set_ctl_optimize(layout.level())
+            .map_err(CompileError::Refused)?;
+        // libseccomp only writes to descriptors; this one is a piece of memory.
+        let memory = rustix::fs::memfd_create("filter", MemfdFlags::CLOEXEC);
+        let memory = memory.map_err(CompileError::Export)?;
+        self.context
+            .export_bpf(&memory)
+            .map_err(CompileError::Refused)?;
+        let bytes = contents(&memory).map_err(CompileError::Export)?;
+        Code::decode(&bytes).map_err(CompileError::Code)
     }
 
     /// Puts the filter on the calling thread, for good. Sets no_new_privs first if asked to, which a process
@@ -62,13 +123,60 @@ impl Program {
     ///
     /// [`CompileError::Load`] if the kernel refuses it.
     pub fn load(mut self, no_new_privs: bool) -> Result<(), CompileError> {
-        self.0
+        self.context
             .set_ctl_nnp(no_new_privs)
             .map_err(CompileError::Refused)?;
         // A balanced tree instead of a list; older libraries lack it and build the list.
-        let _ = self.0.set_ctl_optimize(2);
-        self.0.load().map_err(CompileError::Load)
+        let _ = self.context.set_ctl_optimize(Layout::Tree.level());
+        self.context.load().map_err(CompileError::Load)
     }
+}
+
+/// Everything that was written to a descriptor.
+fn contents(file: &rustix::fd::OwnedFd) -> Result<Vec<u8>, rustix::io::Errno> {
+    let mut bytes = Vec::new();
+    let mut buffer = [0; 4096];
+    loop {
+        let at = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        match rustix::io::pread(file, &mut buffer, at)? {
+            0 => return Ok(bytes),
+            length => bytes.extend_from_slice(&buffer[..length]),
+        }
+    }
+}
+
+/// The calls of a profile that libseccomp cannot express on ABIs that are not the native one.
+fn unknown(profile: &Profile, others: &[Abi]) -> BTreeSet<Call> {
+    let names: BTreeSet<&String> = profile.rules.iter().flat_map(|rule| &rule.names).collect();
+    let calls = others
+        .iter()
+        .flat_map(|&abi| names.iter().filter_map(move |name| Call::named(abi, name)));
+    let known = |call: &Call| {
+        let known = call.name().and_then(|name| by_name(name, call.abi));
+        // A multiplexed call has a number of libseccomp's own, and the kernel's besides.
+        let multiplexed = || call.name().is_some_and(|name| is_multiplexed(call.abi, name));
+        known == Some(call.filter_number().cast_signed()) || (known.is_some() && multiplexed())
+    };
+    calls.filter(|call| !known(call)).collect()
+}
+
+/// The number that libseccomp has for a name; negative if the ABI lacks the call.
+fn by_name(name: &str, abi: Abi) -> Option<i32> {
+    ScmpSyscall::from_name_by_arch(name, architecture(abi))
+        .ok()
+        .map(ScmpSyscall::as_raw_syscall)
+}
+
+/// What to call a rule's call in a context for some ABIs; `None` says nothing, as for the runtimes.
+fn number(name: &str, abis: &[Abi], native: Abi) -> Option<ScmpSyscall> {
+    let known = ScmpSyscall::from_name(name).ok();
+    let own = Call::named(native, name).filter(|_| abis.contains(&native));
+    let Some(own) = own else { return known };
+    // libseccomp may know the name, but not yet on this ABI.
+    let agreed = |known: &ScmpSyscall| known.as_raw_syscall() == own.filter_number().cast_signed();
+    known
+        .filter(|known| agreed(known) || is_multiplexed(native, name))
+        .or_else(|| Some(ScmpSyscall::from(own.filter_number().cast_signed())))
 }
 
 /// A context for some ABIs. libseccomp takes every number as the native ABI's, so rules by number only fit
@@ -97,10 +205,7 @@ fn context(
         .filter(|rule| rule.action != profile.default_action)
     {
         for name in &rule.names {
-            let known = ScmpSyscall::from_name(name).ok();
-            let own = || Call::named(native, name).filter(|_| abis.contains(&native));
-            let call = known.or_else(|| own().map(|call| ScmpSyscall::from(call.number)));
-            // A name that nobody has says nothing, as for the runtimes.
+            let call = number(name, abis, native);
             if let Some(call) = call {
                 add(&mut context, rule, call).map_err(|source| CompileError::Rule {
                     name: name.clone(),
@@ -117,21 +222,10 @@ fn add(
     rule: &Rule,
     call: ScmpSyscall,
 ) -> Result<(), SeccompError> {
-    let mut indexes: Vec<u8> = rule
-        .conditions
-        .iter()
-        .map(|condition| condition.index)
-        .collect();
-    indexes.dedup();
-    let comparators: Vec<ScmpArgCompare> = rule.conditions.iter().map(comparator).collect();
-    if indexes.len() == rule.conditions.len() {
-        return context
-            .add_rule_conditional(action(rule.action), call, &comparators)
-            .map(drop);
-    }
     // An index used twice: runtimes make a rule of each condition.
-    for comparator in comparators {
-        context.add_rule_conditional(action(rule.action), call, &[comparator])?;
+    for conditions in runtime::alternatives(&rule.conditions, None) {
+        let comparators: Vec<ScmpArgCompare> = conditions.iter().map(comparator).collect();
+        context.add_rule_conditional(action(rule.action), call, &comparators)?;
     }
     Ok(())
 }

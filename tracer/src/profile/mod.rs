@@ -7,6 +7,7 @@
 mod meaning;
 mod model;
 mod resolve;
+mod runtime;
 mod set;
 mod source;
 
@@ -14,11 +15,13 @@ pub mod base;
 pub mod blocked;
 pub mod compare;
 pub mod compiled;
+pub mod proof;
 pub mod read;
 pub mod write;
 
 pub use meaning::Meaning;
 pub use model::{Action, Condition, Operator, Profile, Rule};
 pub use resolve::Circumstances;
+pub use runtime::Runtime;
 pub use set::ArgumentSet;
 pub use source::{Filter, KernelVersion, Source, SourceRule};

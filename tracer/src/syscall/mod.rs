@@ -8,6 +8,7 @@ mod table;
 
 pub mod capability;
 pub mod catalog;
+pub mod ctype;
 
 pub use abi::{Abi, UnknownAbi};
 
@@ -77,6 +78,14 @@ impl fmt::Display for Call {
             None => write!(f, "syscall_{}", self.number),
         }
     }
+}
+
+/// The ABI of an `AUDIT_ARCH_*` value; x86_64 for the one that it shares with x32.
+#[must_use]
+pub fn abi_of(architecture: u32) -> Option<Abi> {
+    Abi::ALL
+        .into_iter()
+        .find(|abi| abi.audit_arch() == architecture)
 }
 
 /// Whether any ABI we know has a call of this name.
