@@ -3,6 +3,8 @@
 //! libseccomp's table of names is as old as the library; calls that it does not know are compiled by the
 //! number that our own table has for the native ABI. For other ABIs there is no such way.
 
+mod hazard;
+
 use super::meaning::is_multiplexed;
 use super::model::{Action, Condition, Operator, Profile, Rule};
 use super::proof::{Code, CodeError};
@@ -21,6 +23,26 @@ pub enum CompileError {
     /// libseccomp refuses.
     #[error("libseccomp refuses the profile")]
     Refused(#[source] SeccompError),
+    /// libseccomp would not come to an end.
+    #[error("libseccomp never ends with the rules for `{name}`: two of them go on after the same `{}`", .condition.operator.oci_name())]
+    Endless {
+        /// The call that they speak of.
+        name: String,
+        /// After what they go on.
+        condition: Condition,
+    },
+    /// libseccomp would take very long, or for ever.
+    #[error("the rules for `{name}` are too many of a kind that libseccomp unfolds")]
+    Unfolded {
+        /// A call that they speak of.
+        name: String,
+    },
+    /// The kernel would not take it, and libseccomp would take long to say so.
+    #[error("there are too many rules for `{name}`")]
+    TooMany {
+        /// The call that they speak of.
+        name: String,
+    },
     /// libseccomp refuses a rule.
     #[error("libseccomp refuses the rule for `{name}`")]
     Rule {
@@ -76,6 +98,7 @@ impl Program {
     ///
     /// [`CompileError`] if libseccomp refuses it.
     pub fn compile(profile: &Profile, native: Abi) -> Result<Self, CompileError> {
+        hazard::check(profile)?;
         let others = profile.abis.iter().copied();
         let others: Vec<Abi> = others.filter(|&abi| abi != native).collect();
         let mut program = Self {
@@ -154,7 +177,10 @@ fn unknown(profile: &Profile, others: &[Abi]) -> BTreeSet<Call> {
     let known = |call: &Call| {
         let known = call.name().and_then(|name| by_name(name, call.abi));
         // A multiplexed call has a number of libseccomp's own, and the kernel's besides.
-        let multiplexed = || call.name().is_some_and(|name| is_multiplexed(call.abi, name));
+        let multiplexed = || {
+            call.name()
+                .is_some_and(|name| is_multiplexed(call.abi, name))
+        };
         known == Some(call.filter_number().cast_signed()) || (known.is_some() && multiplexed())
     };
     calls.filter(|call| !known(call)).collect()

@@ -179,9 +179,6 @@ mod tests {
         for action in actions {
             assert_eq!(Action::from_return_value(action.return_value()), action);
         }
-        assert_eq!(
-            Action::from_return_value(0x1234_0000),
-            Action::KillProcess
-        );
+        assert_eq!(Action::from_return_value(0x1234_0000), Action::KillProcess);
     }
 }

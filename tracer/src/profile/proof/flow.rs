@@ -195,7 +195,10 @@ mod tests {
     }
 
     fn program() -> impl Strategy<Value = Vec<Raw>> {
-        let each: Vec<_> = (0..16u8).rev().map(|left| instruction(left).boxed()).collect();
+        let each: Vec<_> = (0..16u8)
+            .rev()
+            .map(|left| instruction(left).boxed())
+            .collect();
         each.prop_map(|mut program| {
             program.push((0x06, 0, 0, 0x7FFF_0000));
             program
