@@ -7,7 +7,7 @@ use super::output::{self, Sink};
 use crate::minimize::{self, Cause, Denied, Options, Outcome};
 use crate::profile::proof::{self, ProofError};
 use crate::profile::{Action, Meaning, base as bases, blocked, write};
-use crate::recording::{self, Recording, TargetKind};
+use crate::recording::{self, Recording, TargetKind, WindowStart};
 use crate::report::escape;
 use crate::syscall::{Abi, Call};
 use std::collections::BTreeSet;
@@ -69,6 +69,12 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     for note in &resolved.notes {
         output::say(&format!("note: {note}"));
     }
+    if !recordings.iter().any(covers_start) {
+        output::say(
+            "note: no recording covers the target's start, so what only that needs is missing; add one made \
+             with `record -- …`",
+        );
+    }
     let options = Options {
         base: resolved.profile.clone(),
         native,
@@ -85,6 +91,10 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     }
     summarise(&outcome, &options, &resolved, &arguments.output);
     Ok(Exit::Done)
+}
+
+fn covers_start(recording: &Recording) -> bool {
+    recording.window.from == WindowStart::Exec
 }
 
 /// Reads recordings; the same run twice counts once.
