@@ -3,7 +3,7 @@
 
 use super::meaning::Meaning;
 use super::set::ArgumentSet;
-use crate::syscall::{self, Call, ctype};
+use crate::syscall::{self, Abi, Call, catalog};
 use std::fmt;
 
 /// A call that goes beyond.
@@ -53,8 +53,90 @@ fn excess(call: Call, base: &ArgumentSet, profile: &ArgumentSet) -> Option<Exces
 /// The tuples that a set has once the kernel has cut each argument to its C type.
 #[must_use]
 pub fn as_seen_by_kernel(call: Call, set: &ArgumentSet) -> ArgumentSet {
-    let narrow = ctype::narrow(call).into_iter();
-    narrow.fold(set.clone(), |set, argument| {
-        set.as_seen_by_kernel(argument.index, argument.bits, argument.is_signed)
+    if set.is_all() || set.is_none() {
+        return set.clone();
+    }
+    let types = catalog::prototype(call).unwrap_or_default().iter();
+    let types = (0u8..).zip(types.map(|&(kind, _)| kind));
+    types.fold(set.clone(), |set, (index, kind)| {
+        let bits = if is_short_id(call, index) {
+            16
+        } else {
+            kind.bits()
+        };
+        set.as_seen_by_kernel(index, bits, kind.is_signed())
     })
+}
+
+/// Calls of 32-bit ABIs that take user and group ids of 16 bits: the positions of the ids.
+/// <https://github.com/torvalds/linux/blob/v6.12/kernel/uid16.c>
+static SHORT_IDS: &[(&str, &[u8])] = &[
+    ("chown", &[1, 2]),
+    ("fchown", &[1, 2]),
+    ("lchown", &[1, 2]),
+    ("setfsgid", &[0]),
+    ("setfsuid", &[0]),
+    ("setgid", &[0]),
+    ("setregid", &[0, 1]),
+    ("setresgid", &[0, 1, 2]),
+    ("setresuid", &[0, 1, 2]),
+    ("setreuid", &[0, 1]),
+    ("setuid", &[0]),
+];
+
+fn is_short_id(call: Call, index: u8) -> bool {
+    let mut calls = SHORT_IDS.iter();
+    let known = calls.find(|(name, _)| call.name() == Some(name));
+    matches!(call.abi, Abi::I386 | Abi::Arm)
+        && known.is_some_and(|(_, positions)| positions.contains(&index))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::profile::model::{Condition, Operator};
+
+    #[test]
+    fn the_kernel_cuts_each_argument_to_its_type() {
+        let high = 1 << 32;
+        let minus_one = u64::from(u32::MAX);
+        let table = [
+            // `int`: no upper half, and a negative value only if it is there in both ways.
+            (Abi::X86_64, "socket", 0, 2, vec![2, high + 2, u64::MAX << 32 | 2]),
+            (Abi::X86_64, "socket", 0, minus_one, vec![]),
+            // `unsigned int`.
+            (Abi::X86_64, "personality", 0, minus_one, vec![minus_one, u64::MAX]),
+            // `umode_t`.
+            (Abi::X86_64, "chmod", 1, 0o644, vec![0o644, 0x1_0000 | 0o644]),
+            // `unsigned long`, and beyond the prototype.
+            (Abi::X86_64, "clone", 0, 17, vec![17]),
+            (Abi::X86_64, "chmod", 2, 17, vec![17]),
+            (Abi::I386, "setuid", 0, 7, vec![7, 0x5_0007]),
+            (Abi::I386, "setuid32", 0, 7, vec![7, high + 7]),
+        ];
+        let probes = [0, 2, 7, 17, 0o644, 0x1_0000 | 0o644, 0x5_0007, minus_one];
+        let probes = probes.iter().flat_map(|&low| {
+            [low, high | low, u64::MAX << 32 | low]
+        });
+        for (abi, name, index, value, expected) in table {
+            let call = Call::named(abi, name).unwrap();
+            let only = ArgumentSet::matching(&[Condition {
+                index,
+                operator: Operator::Eq,
+                value,
+                value_two: 0,
+            }], 64);
+            let seen = as_seen_by_kernel(call, &only);
+            let mut found: Vec<u64> = probes.clone().filter(|&probe| {
+                let mut arguments = [0; 6];
+                arguments[usize::from(index)] = probe;
+                seen.contains(&arguments)
+            }).collect();
+            found.dedup();
+            let expected: Vec<u64> = probes.clone().filter(|probe| expected.contains(probe)).collect();
+            assert!(expected.iter().all(|one| found.contains(one)), "{name}: {found:x?}");
+            let low = |value: &u64| value & 0xFFFF == expected.first().map_or(1 << 16, |one| one & 0xFFFF);
+            assert!(found.iter().all(low), "{name}: {found:x?}");
+        }
+    }
 }

@@ -8,7 +8,6 @@ mod table;
 
 pub mod capability;
 pub mod catalog;
-pub mod ctype;
 
 pub use abi::{Abi, UnknownAbi};
 
