@@ -51,7 +51,9 @@ struct Incomplete {
 enum Unsound {
     #[error("the profile's filter would go beyond its base: {0}")]
     Beyond(String),
-    #[error("the profile's filter would not do what the profile says: {call} gets {compiled:?}, not {meant:?}")]
+    #[error(
+        "the profile's filter would not do what the profile says: {call} gets {compiled:?}, not {meant:?}"
+    )]
     Miscompiled {
         call: String,
         meant: Action,

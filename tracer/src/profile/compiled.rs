@@ -14,6 +14,7 @@ use libseccomp::error::SeccompError;
 use libseccomp::{
     ScmpAction, ScmpArch, ScmpArgCompare, ScmpCompareOp, ScmpFilterContext, ScmpSyscall,
 };
+use rustix::fd::OwnedFd;
 use rustix::fs::MemfdFlags;
 use std::collections::BTreeSet;
 
@@ -99,18 +100,22 @@ impl Program {
     /// [`CompileError`] if libseccomp refuses it.
     pub fn compile(profile: &Profile, native: Abi) -> Result<Self, CompileError> {
         hazard::check(profile)?;
-        let others = profile.abis.iter().copied();
-        let others: Vec<Abi> = others.filter(|&abi| abi != native).collect();
-        let mut program = Self {
-            context: context(profile, &[native], native)?,
-            unknown: unknown(profile, &others),
+        // Numbers can only be given for the ABI that this program itself has.
+        let all = profile.abis.iter().copied().chain([native]);
+        let all: BTreeSet<Abi> = all.collect();
+        let own = |abi: &Abi| architecture(*abi) == ScmpArch::native();
+        let (own, others): (Vec<Abi>, Vec<Abi>) = all.into_iter().partition(own);
+        let unknown = unknown(profile, &others);
+        let contexts = [own, others].into_iter().filter(|abis| !abis.is_empty());
+        let mut contexts = contexts.map(|abis| context(profile, &abis));
+        let Some(first) = contexts.next() else {
+            unreachable!("the native ABI is always there");
         };
-        if !others.is_empty() {
-            let others = context(profile, &others, native)?;
-            let merged = program.context.merge(others);
-            merged.map_err(CompileError::Refused)?;
+        let mut context = first?;
+        for other in contexts {
+            context.merge(other?).map_err(CompileError::Refused)?;
         }
-        Ok(program)
+        Ok(Self { context, unknown })
     }
 
     /// The calls that the profile speaks of and that this libseccomp cannot: for them the filter does what
@@ -129,13 +134,7 @@ impl Program {
         self.context
             .set_ctl_optimize(layout.level())
             .map_err(CompileError::Refused)?;
-        // libseccomp only writes to descriptors; this one is a piece of memory.
-        let memory = rustix::fs::memfd_create("filter", MemfdFlags::CLOEXEC);
-        let memory = memory.map_err(CompileError::Export)?;
-        self.context
-            .export_bpf(&memory)
-            .map_err(CompileError::Refused)?;
-        let bytes = contents(&memory).map_err(CompileError::Export)?;
+        let bytes = exported(|memory| self.context.export_bpf(memory))?;
         Code::decode(&bytes).map_err(CompileError::Code)
     }
 
@@ -155,20 +154,26 @@ impl Program {
     }
 }
 
-/// Everything that was written to a descriptor.
-fn contents(file: &rustix::fd::OwnedFd) -> Result<Vec<u8>, rustix::io::Errno> {
+/// What libseccomp writes to a descriptor, which is all that it writes to; this one is a piece of memory.
+fn exported(
+    export: impl FnOnce(&OwnedFd) -> Result<(), SeccompError>,
+) -> Result<Vec<u8>, CompileError> {
+    let memory = rustix::fs::memfd_create("filter", MemfdFlags::CLOEXEC);
+    let memory = memory.map_err(CompileError::Export)?;
+    export(&memory).map_err(CompileError::Refused)?;
     let mut bytes = Vec::new();
     let mut buffer = [0; 4096];
     loop {
         let at = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
-        match rustix::io::pread(file, &mut buffer, at)? {
-            0 => return Ok(bytes),
-            length => bytes.extend_from_slice(&buffer[..length]),
+        let length = rustix::io::pread(&memory, &mut buffer, at).map_err(CompileError::Export)?;
+        match &buffer[..length] {
+            [] => return Ok(bytes),
+            more => bytes.extend_from_slice(more),
         }
     }
 }
 
-/// The calls of a profile that libseccomp cannot express on ABIs that are not the native one.
+/// The calls of a profile that libseccomp cannot express on ABIs that are not this program's.
 fn unknown(profile: &Profile, others: &[Abi]) -> BTreeSet<Call> {
     let names: BTreeSet<&String> = profile.rules.iter().flat_map(|rule| &rule.names).collect();
     let calls = others
@@ -194,34 +199,37 @@ fn by_name(name: &str, abi: Abi) -> Option<i32> {
 }
 
 /// What to call a rule's call in a context for some ABIs; `None` says nothing, as for the runtimes.
-fn number(name: &str, abis: &[Abi], native: Abi) -> Option<ScmpSyscall> {
+fn number(name: &str, abis: &[Abi]) -> Option<ScmpSyscall> {
     let known = ScmpSyscall::from_name(name).ok();
-    let own = Call::named(native, name).filter(|_| abis.contains(&native));
-    let Some(own) = own else { return known };
+    let mut own = abis
+        .iter()
+        .filter(|&&abi| architecture(abi) == ScmpArch::native());
+    let Some(own) = own.find_map(|&abi| Call::named(abi, name)) else {
+        return known;
+    };
     // libseccomp may know the name, but not yet on this ABI.
-    let agreed = |known: &ScmpSyscall| known.as_raw_syscall() == own.filter_number().cast_signed();
+    let number = own.filter_number().cast_signed();
     known
-        .filter(|known| agreed(known) || is_multiplexed(native, name))
-        .or_else(|| Some(ScmpSyscall::from(own.filter_number().cast_signed())))
+        .filter(|known| known.as_raw_syscall() == number || is_multiplexed(own.abi, name))
+        .or_else(|| Some(ScmpSyscall::from(number)))
 }
 
-/// A context for some ABIs. libseccomp takes every number as the native ABI's, so rules by number only fit
-/// into a context for that.
-fn context(
-    profile: &Profile,
-    abis: &[Abi],
-    native: Abi,
-) -> Result<ScmpFilterContext, CompileError> {
+/// A context for some ABIs. libseccomp takes every number as the ABI's for which it was built, so rules by
+/// number only fit into a context for that.
+fn context(profile: &Profile, abis: &[Abi]) -> Result<ScmpFilterContext, CompileError> {
     let default_action = action(profile.default_action);
     let mut context = ScmpFilterContext::new(default_action).map_err(CompileError::Refused)?;
-    if !abis.contains(&native) {
-        context
-            .remove_arch(ScmpArch::Native)
-            .map_err(CompileError::Refused)?;
-    }
     for &abi in abis {
         context
             .add_arch(architecture(abi))
+            .map_err(CompileError::Refused)?;
+    }
+    if abis
+        .iter()
+        .all(|&abi| architecture(abi) != ScmpArch::native())
+    {
+        context
+            .remove_arch(ScmpArch::Native)
             .map_err(CompileError::Refused)?;
     }
     // Runtimes skip rules that repeat the default; libseccomp refuses them.
@@ -231,7 +239,7 @@ fn context(
         .filter(|rule| rule.action != profile.default_action)
     {
         for name in &rule.names {
-            let call = number(name, abis, native);
+            let call = number(name, abis);
             if let Some(call) = call {
                 add(&mut context, rule, call).map_err(|source| CompileError::Rule {
                     name: name.clone(),
