@@ -76,6 +76,15 @@ impl Layout {
     /// Both.
     pub const ALL: [Self; 2] = [Self::List, Self::Tree];
 
+    /// Its name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::List => "list",
+            Self::Tree => "tree",
+        }
+    }
+
     /// libseccomp's number for it.
     const fn level(self) -> u32 {
         match self {
