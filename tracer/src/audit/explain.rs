@@ -33,6 +33,8 @@ pub struct CallExplanation {
     pub name: String,
     /// Its number on each ABI that has it; empty for one of ABIs that we have no table for.
     pub numbers: BTreeMap<Abi, i32>,
+    /// The names of its arguments in the kernel's prototype; empty where that is not known.
+    pub prototype: Vec<&'static str>,
     /// The arguments that decide what it does.
     pub arguments: &'static [Argument],
     /// The call of i386 that does it too, and by which first argument.
@@ -98,6 +100,8 @@ pub fn explain(word: &str, base: Option<(&str, &Base)>) -> Result<Explanation, U
 fn call(name: &str, base: Option<(&str, &Base)>) -> CallExplanation {
     let abis = Abi::ALL.into_iter();
     let calls: Vec<Call> = abis.filter_map(|abi| Call::named(abi, name)).collect();
+    let first = calls.first().copied();
+    let prototype = first.and_then(catalog::prototype).unwrap_or_default();
     let known = fallbacks().iter();
     let falls_back = known.clone().filter(|one| one.call == name);
     let stands_in = known.filter(|one| one.instead == name);
@@ -105,6 +109,7 @@ fn call(name: &str, base: Option<(&str, &Base)>) -> CallExplanation {
     CallExplanation {
         name: name.to_owned(),
         numbers: calls.iter().map(|call| (call.abi, call.number)).collect(),
+        prototype: prototype.iter().map(|&(_, name)| name).collect(),
         arguments: catalog::tracked(name),
         multiplexed: multiplexed.next().map(|(name, number, _)| (name, number)),
         base: base.map(|(called, base)| answer(name, called, base)),
@@ -190,6 +195,7 @@ mod tests {
             Presence::Blocked(Action::Errno(1))
         );
         assert_eq!(base.unlock, ["CAP_BPF", "CAP_SYS_ADMIN"]);
+        assert_eq!(bpf.prototype.len(), 3);
         assert_eq!(bpf.arguments[0].name, "cmd");
         assert_eq!(bpf.exploits.len(), 1);
         assert!(bpf.reason.is_some() && bpf.essential.is_none());

@@ -49,12 +49,14 @@ impl FromStr for Threshold {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Gate(Vec<Threshold>);
 
-/// What goes beyond the base, and what recordings show that would be denied.
+/// What goes beyond the base or does not do what it says, and what recordings show that would be denied.
 impl Default for Gate {
     fn default() -> Self {
         let rules = [
             RuleId::BeyondBase,
             RuleId::TruncationBypass,
+            RuleId::Miscompiled,
+            RuleId::RefusedProfile,
             RuleId::WouldDeny,
         ];
         Self(rules.map(Threshold::Rule).into())

@@ -7,6 +7,7 @@ use super::format::gate;
 use super::gate::GateArguments;
 use super::generate::read_one;
 use super::output::{self, Sink};
+use super::runtime::RuntimeArguments;
 use crate::audit::exploits;
 use crate::audit::findings::{self, Engine, Examined};
 use crate::audit::{self, Assessment, Base, Subject};
@@ -40,6 +41,8 @@ pub(super) struct Arguments {
     gate: GateArguments,
     #[command(flatten)]
     base: BaseArguments,
+    #[command(flatten)]
+    runtime: RuntimeArguments,
     /// For people, for programs, or for CI systems.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
@@ -112,12 +115,14 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         kernel: format!("{}.{}", kernel.major, kernel.minor),
         capabilities: circumstances.capabilities.clone(),
         default_action: profile.default_action,
+        runtime: arguments.runtime.runtime(),
     };
     let base = resolved
         .conditions
         .map(|(source, circumstances)| Base::new(source, circumstances));
     let audit = audit::audit(subject, &profile, base.as_ref(), &recordings);
-    let meaning = Meaning::of(&profile, native);
+    let runtime = arguments.runtime.runtime();
+    let meaning = Meaning::under(&profile, native, runtime);
     let exposure = exploits::exposure(&meaning, &docker(circumstances), circumstances);
     let examined = Examined {
         source: &source,
@@ -125,9 +130,10 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         profile: &profile,
         meaning: &meaning,
         engine: arguments.engine.map(Into::into),
+        runtime,
         exposure: &exposure,
     };
-    let findings = findings::findings(&examined, &audit.beyond, audit.evidence.as_ref());
+    let findings = findings::findings(&examined, &audit);
     let judgement = judge(findings);
     let assessment = Assessment {
         audit,

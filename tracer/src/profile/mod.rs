@@ -9,6 +9,7 @@ mod model;
 mod position;
 mod remark;
 mod resolve;
+mod runtime;
 mod set;
 mod source;
 
@@ -17,6 +18,7 @@ pub mod blocked;
 pub mod compare;
 pub mod compiled;
 pub mod errno;
+pub mod proof;
 pub mod read;
 pub mod words;
 pub mod write;
@@ -26,6 +28,7 @@ pub use model::{Action, Condition, Operator, Profile, Rule};
 pub use position::{Position, RulePositions, SourcePositions};
 pub use remark::{ReadRemark, RemarkKind};
 pub use resolve::Circumstances;
+pub use runtime::Runtime;
 pub use set::ArgumentSet;
 pub use source::{Filter, KernelVersion, Origin, Source, SourceRule};
 

@@ -32,6 +32,13 @@ pub(super) fn sentence(finding: &Finding) -> String {
         Matter::IoUring(call) => {
             format!("{call} is permitted: what goes through a ring does not pass the filter")
         }
+        Matter::Miscompiled(one) => format!(
+            "by the rules {} {}, by the filter that libseccomp makes it {}",
+            words::witness(one.call, &one.witness),
+            gets(one.meant),
+            gets(one.compiled)
+        ),
+        Matter::Uncompiled(why) => format!("no filter can be made of it: {}", cut(why)),
         Matter::WeakDefault(action) => {
             format!("the default action {}", clause(*action))
         }
@@ -140,6 +147,16 @@ fn clause(action: Action) -> String {
         Action::Errno(0) => "says that the call worked, without making it".to_owned(),
         Action::Errno(_) => format!("answers {}", words::action(action)),
         Action::Trap => "sends SIGSYS".to_owned(),
+        _ => words::action(action),
+    }
+}
+
+/// What becomes of a call, as part of a sentence of which it is the subject.
+fn gets(action: Action) -> String {
+    match action {
+        Action::Allow => "is allowed".to_owned(),
+        Action::Log => "is allowed and logged".to_owned(),
+        Action::Errno(_) => format!("gets {}", words::action(action)),
         _ => words::action(action),
     }
 }

@@ -115,8 +115,8 @@ fn truncated(examined: &Examined<'_>, places: &Places<'_>, findings: &mut Vec<Fi
         if said.contains(&call) || permitted.is_all() {
             continue;
         }
-        let seen = compare::as_seen_by_kernel(call, &permitted);
-        if let Some(witness) = permitted.difference(&seen).witness() {
+        let spelt = compare::as_spelt_by_callers(call, &permitted);
+        if let Some(witness) = permitted.difference(&spelt).witness() {
             let matter = Matter::Truncated { call, witness };
             findings.push(Finding::new(matter, places.permitted(call)));
         }

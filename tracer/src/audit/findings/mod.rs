@@ -19,9 +19,10 @@ pub(super) use meant::{essential, fallbacks};
 use super::exploits::{Exposed, Reach};
 use super::ignore::Entry;
 use super::rules::{RuleId, Severity};
-use super::types::{Alternative, Denied, Evidence, Excess, Undecided, View};
+use super::types::{Alternative, Audit, Denied, Evidence, Excess, Undecided, View};
+use crate::profile::proof::Miscompiled;
 use crate::profile::{
-    Action, Circumstances, Meaning, Position, Profile, ReadRemark, RemarkKind, Source,
+    Action, Circumstances, Meaning, Position, Profile, ReadRemark, RemarkKind, Runtime, Source,
 };
 use crate::syscall::Call;
 use places::Places;
@@ -77,6 +78,10 @@ pub enum Matter {
     },
     /// io_uring can be set up.
     IoUring(Call),
+    /// The filter does something else than the profile says.
+    Miscompiled(Miscompiled),
+    /// libseccomp makes no filter of it.
+    Uncompiled(String),
     /// What is done by default.
     WeakDefault(Action),
     /// An exploit that is not stopped.
@@ -203,6 +208,8 @@ impl Matter {
             Self::Truncated { .. } => RuleId::TruncatedArgument,
             Self::Multiplexed { .. } => RuleId::MultiplexedCall,
             Self::IoUring(_) => RuleId::IoUringBypass,
+            Self::Miscompiled(_) => RuleId::Miscompiled,
+            Self::Uncompiled(_) => RuleId::RefusedProfile,
             Self::WeakDefault(_) => RuleId::WeakDefault,
             Self::Exploit(_) => RuleId::ExploitedCall,
             Self::Misread(_) => RuleId::MisreadDialect,
@@ -259,6 +266,7 @@ impl Matter {
             | Self::Multiplexed { call, .. }
             | Self::IoUring(call) => Some(*call),
             Self::Exploit(exposed) => exposed.example.map(|one| one.call),
+            Self::Miscompiled(one) => Some(one.call),
             Self::WouldDeny(denied) => Some(denied.call),
             Self::Undecided(undecided) => Some(undecided.call),
             Self::UnusedValue(alternative) => Some(alternative.call),
@@ -272,6 +280,7 @@ impl Matter {
         match self {
             Self::Beyond(excess) => Some(excess.witness),
             Self::Truncated { witness, .. } | Self::Shadowed { witness, .. } => Some(*witness),
+            Self::Miscompiled(one) => Some(one.witness),
             Self::Exploit(exposed) => exposed.example.map(|one| one.witness),
             _ => None,
         }
@@ -358,22 +367,46 @@ pub struct Examined<'a> {
     pub meaning: &'a Meaning,
     /// The engine that will read it, if it is known.
     pub engine: Option<Engine>,
+    /// The runtime as which it is read, if it is one.
+    pub runtime: Option<Runtime>,
     /// What is known of exploits.
     pub exposure: &'a [Exposed],
 }
 
-/// Everything that there is to say, in a fixed order: by rule, then by place. What goes beyond the base and
-/// what recordings show is told by whoever knows them.
+/// Everything that there is to say, in a fixed order: by rule, then by place.
 #[must_use]
-pub fn findings(
+pub fn findings(examined: &Examined<'_>, audit: &Audit) -> Vec<Finding> {
+    with_parts(
+        examined,
+        &audit.beyond,
+        &compiled(audit),
+        audit.evidence.as_ref(),
+    )
+}
+
+/// What there is to say about the filter that libseccomp makes.
+fn compiled(audit: &Audit) -> Vec<Matter> {
+    let refused = audit.uncompiled.iter().cloned().map(Matter::Uncompiled);
+    let miscompiled = audit.miscompiled.iter().cloned();
+    refused
+        .chain(miscompiled.map(Matter::Miscompiled))
+        .collect()
+}
+
+fn with_parts(
     examined: &Examined<'_>,
     beyond: &[Excess],
+    compiled: &[Matter],
     evidence: Option<&Evidence>,
 ) -> Vec<Finding> {
     let places = Places::of(examined);
     let mut findings = written::findings(examined);
     findings.extend(dialect::findings(examined));
     findings.extend(meant::findings(examined, beyond, &places));
+    findings.extend(compiled.iter().cloned().map(|matter| {
+        let place = matter.call().map(|call| places.permitted(call));
+        Finding::new(matter, place.unwrap_or_else(|| places.rules()))
+    }));
     findings.extend(recorded::findings(evidence, &places));
     findings.sort_by_key(|finding| (finding.rule(), finding.place));
     bounded(findings)

@@ -14,6 +14,7 @@ pub(super) struct Places<'a> {
     refuses: BTreeMap<&'a str, Position>,
     default_action: Option<Position>,
     architectures: Option<Position>,
+    rules: Option<Position>,
 }
 
 impl<'a> Places<'a> {
@@ -41,6 +42,7 @@ impl<'a> Places<'a> {
             refuses,
             default_action: positions.default_action.or(positions.profile),
             architectures: positions.architectures.or(positions.arch_map),
+            rules: positions.rules.or(positions.profile),
         }
     }
 
@@ -70,6 +72,11 @@ impl<'a> Places<'a> {
     /// Where the architectures are listed.
     pub(super) const fn architectures(&self) -> Option<Position> {
         self.architectures
+    }
+
+    /// Where the rules begin.
+    pub(super) const fn rules(&self) -> Option<Position> {
+        self.rules
     }
 
     /// Where the default action is.

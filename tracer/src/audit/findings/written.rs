@@ -1,7 +1,9 @@
 //! What there is to say about how a profile is written: rules that do not do what they seem to do.
 
 use super::{Examined, Finding, Matter};
-use crate::profile::{Action, ArgumentSet, Position, Rule, SourceRule, spoken_of};
+use crate::profile::{
+    Action, ArgumentSet, Meaning, Position, Profile, Rule, SourceRule, spoken_of,
+};
 use crate::syscall::{self, Call};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -58,13 +60,11 @@ fn redundant(rule: &SourceRule) -> Finding {
 /// One name of a rule that is in force, with what the rule says of it.
 struct Saying<'a> {
     name: &'a str,
-    action: Action,
+    /// The rule, as if it had no other name.
+    rule: Rule,
     place: Option<Position>,
     /// The calls of that name, and those that multiplex it.
     says: BTreeMap<Call, ArgumentSet>,
-    /// The calls of which it speaks without conditions. That erases rules with other actions, which conditions
-    /// do not, even if together they hold always.
-    whole: BTreeSet<Call>,
     /// Where of these it is followed.
     decides: BTreeMap<Call, ArgumentSet>,
 }
@@ -79,92 +79,115 @@ impl Saying<'_> {
 
 /// Names that a rule has in vain: other rules decide, or say the same.
 fn without_effect(examined: &Examined<'_>, findings: &mut Vec<Finding>) {
-    let mut alike: BTreeMap<(&str, Action), Vec<&Saying<'_>>> = BTreeMap::new();
     let sayings = sayings(examined);
+    let mut by_name: BTreeMap<&str, Vec<(&Saying<'_>, bool)>> = BTreeMap::new();
     for saying in &sayings {
         let matter = overruled(examined, saying);
-        if !matches!(matter, Some(Matter::Unreachable { .. })) {
-            let key = (saying.name, saying.action);
-            alike.entry(key).or_default().push(saying);
-        }
+        let is_told = matches!(matter, Some(Matter::Unreachable { .. }));
+        let all = by_name.entry(saying.name).or_default();
+        all.push((saying, is_told || saying.says.is_empty()));
         findings.extend(matter.map(|matter| Finding::new(matter, saying.place)));
     }
-    for sayings in alike.values() {
-        findings.extend(duplicates(sayings).map(|saying| {
-            let name = saying.name.to_owned();
+    for (name, all) in by_name {
+        findings.extend(duplicates(examined, &all).into_iter().map(|saying| {
+            let name = name.to_owned();
             Finding::new(Matter::Duplicate { name }, saying.place)
         }));
     }
 }
 
-/// With how many rules of one action for one call it is still asked which of them say what others say. They
-/// are compared with all others at once, which takes memory.
+/// With how many rules for one call it is still asked which of them say what others say: with one action, of
+/// which the sets are kept, and with several, of which each is left out once.
 const ALIKE_MAX: usize = 256;
+const DIFFERENT_MAX: usize = 32;
 
-/// Those that say nothing that others do not say, of rules for one name with one action. Without all of them
-/// together, the others still say it.
-fn duplicates<'a>(sayings: &[&'a Saying<'a>]) -> impl Iterator<Item = &'a Saying<'a>> + use<'a> {
+/// Of all rules for one name, those without which the others still say the same; those of which it is told
+/// already that they say nothing are marked and left out. Of two that are the same, the later one is told.
+fn duplicates<'a>(examined: &Examined<'_>, all: &[(&'a Saying<'a>, bool)]) -> Vec<&'a Saying<'a>> {
+    let mut actions = all.iter().map(|(saying, _)| saying.rule.action);
+    let first = actions.next();
+    if actions.all(|action| Some(action) == first) {
+        let told = all.iter().filter(|(_, is_told)| !is_told);
+        let sayings: Vec<&Saying<'_>> = told.map(|(saying, _)| *saying).collect();
+        return if sayings.len() <= ALIKE_MAX {
+            covered(&sayings)
+        } else {
+            Vec::new()
+        };
+    }
+    if all.len() > DIFFERENT_MAX {
+        return Vec::new();
+    }
+    // With several actions the order matters, in ways that only the whole shows.
+    let mut kept: Vec<&Saying<'_>> = all.iter().map(|(saying, _)| *saying).collect();
+    let mut meant = verdicts(examined, &kept, all);
     let mut found = Vec::new();
-    let mut earlier = vec![Said::default()];
-    let compared = if sayings.len() <= ALIKE_MAX {
-        sayings
-    } else {
-        &[]
-    };
-    for saying in compared {
+    for (at, (saying, is_told)) in all.iter().enumerate().rev() {
+        if *is_told {
+            continue;
+        }
+        let without: Vec<&Saying<'_>> = kept[..at].iter().chain(&kept[at + 1..]).copied().collect();
+        let less = verdicts(examined, &without, all);
+        if less == meant {
+            found.push(*saying);
+            (kept, meant) = (without, less);
+        }
+    }
+    found
+}
+
+/// Those of rules with one action that only say what the others say, which then is their union.
+fn covered<'a>(sayings: &[&'a Saying<'a>]) -> Vec<&'a Saying<'a>> {
+    let mut earlier = vec![BTreeMap::new()];
+    for saying in sayings {
         let mut said = earlier.last().cloned().unwrap_or_default();
-        said.add(saying);
+        unite(&mut said, &saying.says);
         earlier.push(said);
     }
-    // From the last to the first, so that of two that are the same the later one is told.
-    let mut later = Said::default();
-    for (saying, earlier) in compared.iter().zip(&earlier).rev() {
-        let others = earlier.or(&later);
-        if others.has(saying) {
+    let mut later = BTreeMap::new();
+    let mut found = Vec::new();
+    for (saying, earlier) in sayings.iter().zip(earlier).rev() {
+        let mut others = earlier;
+        unite(&mut others, &later);
+        let mut says = saying.says.iter();
+        let is_said = says.all(|(call, set)| {
+            let said = others.get(call);
+            set.is_none() || said.is_some_and(|said| set.is_subset(said))
+        });
+        if is_said {
             found.push(*saying);
         } else {
-            later.add(saying);
+            unite(&mut later, &saying.says);
         }
     }
-    found.retain(|saying| !saying.says.is_empty());
-    found.into_iter()
+    found
 }
 
-/// What some rules with one action say.
-#[derive(Clone, Default)]
-struct Said {
-    sets: BTreeMap<Call, ArgumentSet>,
-    /// Calls of which one of them speaks without conditions.
-    whole: BTreeSet<Call>,
+fn unite(all: &mut BTreeMap<Call, ArgumentSet>, more: &BTreeMap<Call, ArgumentSet>) {
+    for (&call, set) in more {
+        let known = all.entry(call).or_insert_with(ArgumentSet::none);
+        *known = known.union(set);
+    }
 }
 
-impl Said {
-    fn add(&mut self, saying: &Saying<'_>) {
-        for (&call, set) in &saying.says {
-            let known = self.sets.entry(call).or_insert_with(ArgumentSet::none);
-            *known = known.union(set);
-        }
-        self.whole.extend(&saying.whole);
-    }
-
-    fn or(&self, other: &Self) -> Self {
-        let mut both = self.clone();
-        for (call, set) in &other.sets {
-            let known = both.sets.entry(*call).or_insert_with(ArgumentSet::none);
-            *known = known.union(set);
-        }
-        both.whole.extend(&other.whole);
-        both
-    }
-
-    /// Whether they say everything in which this one is followed.
-    fn has(&self, saying: &Saying<'_>) -> bool {
-        let covers = |(call, followed): (&Call, &ArgumentSet)| {
-            let said = self.sets.get(call);
-            followed.is_none() || said.is_some_and(|said| followed.is_subset(said))
-        };
-        saying.whole.is_subset(&self.whole) && saying.decides.iter().all(covers)
-    }
+/// What some of the rules for one name come to, for every call of which any of them speaks.
+fn verdicts(
+    examined: &Examined<'_>,
+    some: &[&Saying<'_>],
+    all: &[(&Saying<'_>, bool)],
+) -> Vec<Vec<(ArgumentSet, Action)>> {
+    let profile = Profile {
+        rules: some.iter().map(|saying| saying.rule.clone()).collect(),
+        ..examined.profile.clone()
+    };
+    let host = examined.circumstances.host;
+    let meaning = Meaning::under(&profile, host, examined.runtime);
+    let calls = all.iter().flat_map(|(saying, _)| saying.says.keys());
+    let calls: BTreeSet<Call> = calls.copied().collect();
+    calls
+        .into_iter()
+        .map(|call| meaning.verdicts(call))
+        .collect()
 }
 
 /// What the rules in force say, name by name, in the order of the profile. Rules that repeat the default are
@@ -182,11 +205,9 @@ fn sayings<'a>(examined: &Examined<'a>) -> Vec<Saying<'a>> {
                 conditions: rule.conditions.clone(),
             };
             let mut says: BTreeMap<Call, ArgumentSet> = BTreeMap::new();
-            let mut whole = BTreeSet::new();
-            for (call, set) in spoken_of(&alone, examined.meaning.abis()) {
-                if set.is_all() {
-                    whole.insert(call);
-                }
+            let spoken_of = spoken_of(&alone, examined.meaning.abis(), examined.runtime);
+            for (call, conditions) in spoken_of {
+                let set = ArgumentSet::matching(&conditions, call.abi.argument_bits());
                 let known = says.entry(call).or_insert_with(ArgumentSet::none);
                 *known = known.union(&set);
             }
@@ -196,10 +217,9 @@ fn sayings<'a>(examined: &Examined<'a>) -> Vec<Saying<'a>> {
             });
             Saying {
                 name,
-                action: rule.action,
+                rule: alone,
                 place: rule.name_position(index),
                 decides: decides.collect(),
-                whole,
                 says,
             }
         };
@@ -225,7 +245,7 @@ fn overruled(examined: &Examined<'_>, saying: &Saying<'_>) -> Option<Matter> {
         lost.witness().map(|witness| (call, witness))
     });
     let instead = |(call, witness): (Call, [u64; 6])| examined.meaning.action(call, &witness);
-    let action = saying.action;
+    let action = saying.rule.action;
     match lost {
         _ if saying.says.is_empty() => None,
         _ if !decides => Some(Matter::Unreachable {

@@ -63,6 +63,10 @@ pub enum RuleId {
     TruncatedArgument,
     /// A 32-bit multiplexer reaches what is refused or restricted.
     MultiplexedCall,
+    /// The filter does something else than the profile says.
+    Miscompiled,
+    /// No filter can be made of the profile.
+    RefusedProfile,
     /// io_uring is permitted.
     IoUringBypass,
     /// What no rule speaks of is not refused.

@@ -57,6 +57,30 @@ pub(super) static RULES: &[Rule] = &[
         severity: Severity::Medium,
     },
     Rule {
+        rule: RuleId::Miscompiled,
+        id: "miscompiled",
+        title: "The filter does something else than the profile says",
+        what: "libseccomp makes a filter of the profile that answers differently from its rules. The example \
+            was found by reading the filter and comparing it with the rules, in every arrangement in which \
+            runtimes have it built.",
+        why: "libseccomp, up to and including 2.6.1, confuses the halves of registers in some sets of rules \
+            with ordered comparisons or inequalities. What the rules refuse may pass, and the other way round.",
+        remedy: "Write the rules of the call with SCMP_CMP_EQ and SCMP_CMP_MASKED_EQ only, as `generate` does.",
+        gate: "The version of libseccomp. The one that this program is linked with was asked.",
+        severity: Severity::High,
+    },
+    Rule {
+        rule: RuleId::RefusedProfile,
+        id: "refused-profile",
+        title: "No filter can be made of the profile",
+        what: "libseccomp refuses a rule, for example because another one has the same conditions and another \
+            action.",
+        why: "No container starts with the profile.",
+        remedy: "Mend the rule that the finding names.",
+        gate: "The runtime, and the version of libseccomp.",
+        severity: Severity::High,
+    },
+    Rule {
         rule: RuleId::IoUringBypass,
         id: "io-uring-bypass",
         title: "io_uring works past the filter",

@@ -72,6 +72,8 @@ struct CallObject<'a> {
     name: &'a str,
     /// By ABI; empty for a call of ABIs that this program has no table for.
     numbers: BTreeMap<&'static str, i32>,
+    /// The names of its arguments in the kernel's prototype, where that is known.
+    prototype: &'a [&'static str],
     /// The arguments that decide what it does.
     arguments: Vec<ArgumentObject>,
     /// The call of i386 that does it too, and by which first argument.
@@ -127,7 +129,7 @@ impl<'a> From<&'a CallExplanation> for CallObject<'a> {
         let arguments = call.arguments.iter().map(|one| ArgumentObject {
             index: one.index,
             name: one.name,
-            bits: one.bits,
+            bits: one.kind.bits(),
         });
         let base = call.base.as_ref().map(|answer| BaseObject {
             name: &answer.name,
@@ -146,6 +148,7 @@ impl<'a> From<&'a CallExplanation> for CallObject<'a> {
         Self {
             name: &call.name,
             numbers: numbers.map(|(abi, &number)| (abi.name(), number)).collect(),
+            prototype: &call.prototype,
             arguments: arguments.collect(),
             multiplexed_by: call
                 .multiplexed

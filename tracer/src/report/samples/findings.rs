@@ -8,6 +8,7 @@ use crate::audit::gate::{self, Judgement};
 use crate::audit::ignore::{self, Entry};
 use crate::audit::rules::{RuleId, Severity};
 use crate::audit::{Assessment, Base, Excess, Verdict, View};
+use crate::profile::proof::Miscompiled;
 use crate::profile::{
     Action, Circumstances, KernelVersion, Position, ReadRemark, RemarkKind, base,
 };
@@ -146,6 +147,14 @@ fn matters_of_meaning() -> Vec<Matter> {
         },
         Matter::IoUring(call("io_uring_setup")),
         Matter::WeakDefault(Action::Log),
+        Matter::Miscompiled(Miscompiled {
+            call: call("prctl"),
+            witness: [0, 5, 0, 0, 0, 0],
+            meant: Action::Errno(1),
+            compiled: Action::Allow,
+            layouts: Vec::new(),
+        }),
+        Matter::Uncompiled("libseccomp refuses the rule for `ev\u{1b}il`".to_owned()),
         Matter::Missing {
             call: call("rt_sigreturn"),
             action: Action::KillProcess,

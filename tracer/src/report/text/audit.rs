@@ -71,11 +71,13 @@ fn head(assessment: &Assessment) -> String {
     let sentence = format!("{} {}", quoted(&subject.profile), clauses.join(", "));
     let mut out = hanging(&lead, column, &sentence);
     out.push('\n');
+    let runtime = subject.runtime.map(|runtime| format!(", {runtime}"));
     let host = format!(
-        "{}, Linux {}, {}",
+        "{}, Linux {}, {}{}",
         subject.native,
         escape::text(&subject.kernel),
-        capabilities(&subject.capabilities)
+        capabilities(&subject.capabilities),
+        runtime.unwrap_or_default()
     );
     out.push_str(&hanging("  resolved for", COLUMN, &host));
     let default = words::action(subject.default_action);

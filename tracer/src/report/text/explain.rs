@@ -54,13 +54,16 @@ fn call(call: &CallExplanation) -> String {
             numbers.join(", ")
         },
     ));
-    let arguments: Vec<String> = call
+    if !call.prototype.is_empty() {
+        out.push_str(&line("arguments", &call.prototype.join(", ")));
+    }
+    let deciding: Vec<String> = call
         .arguments
         .iter()
-        .map(|one| format!("{} (argument {}, {} bits)", one.name, one.index, one.bits))
+        .map(|one| format!("{} ({} bits)", one.name, one.kind.bits()))
         .collect();
-    if !arguments.is_empty() {
-        out.push_str(&line("decided by", &arguments.join(", ")));
+    if !deciding.is_empty() {
+        out.push_str(&line("decided by", &deciding.join(", ")));
     }
     if let Some((multiplexer, number)) = call.multiplexed {
         let text = format!("i386:{multiplexer}({number}, …), whose arguments no filter can read");
