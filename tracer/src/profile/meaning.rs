@@ -48,6 +48,14 @@ static IPCS: [(u64, &str); 12] = [
     (24, "shmctl"),
 ];
 
+/// Whether libseccomp knows the call of that name on i386 as one behind a multiplexer, and so by a number
+/// that no kernel has.
+pub(super) fn is_multiplexed(abi: Abi, name: &str) -> bool {
+    let is_socket = || SOCKETCALLS.contains(&name);
+    let is_ipc = || IPCS.iter().any(|(_, known)| *known == name);
+    abi == Abi::I386 && (is_socket() || is_ipc())
+}
+
 /// What libseccomp's filters do with a call of an ABI that they do not know.
 const FOREIGN: Action = Action::KillThread;
 

@@ -12,6 +12,7 @@ mod resolve;
 mod set;
 mod source;
 
+pub mod artifact;
 pub mod base;
 pub mod blocked;
 pub mod compare;

@@ -77,7 +77,7 @@ pub fn about() -> Result<Podman, PodmanError> {
     read(&answer.stdout).map_err(PodmanError::BadAnswer)
 }
 
-fn read(json: &[u8]) -> Result<Podman, serde_json::Error> {
+pub(crate) fn read(json: &[u8]) -> Result<Podman, serde_json::Error> {
     let info: InfoObject = serde_json::from_slice(json)?;
     // The runtime's answer to `--version`, several lines with the version in the first.
     let runtime = info.host.oci_runtime.map(|runtime| {

@@ -130,7 +130,7 @@ struct InfoObject {
 }
 
 /// Reads the answer about a container.
-pub(super) fn inspected(json: &[u8]) -> Result<Inspected, serde_json::Error> {
+pub(crate) fn inspected(json: &[u8]) -> Result<Inspected, serde_json::Error> {
     let object: InspectObject = serde_json::from_slice(json)?;
     if !is_id(&object.id) {
         return Err(serde_json::Error::custom("`Id` is no container id"));
@@ -154,7 +154,7 @@ pub(super) fn inspected(json: &[u8]) -> Result<Inspected, serde_json::Error> {
 }
 
 /// Reads the answers of `docker version` and `docker info`.
-pub(super) fn about(version: &[u8], info: &[u8]) -> Result<About, serde_json::Error> {
+pub(crate) fn about(version: &[u8], info: &[u8]) -> Result<About, serde_json::Error> {
     let version: VersionObject = serde_json::from_slice(version)?;
     let info: InfoObject = serde_json::from_slice(info)?;
     let server = version.server;

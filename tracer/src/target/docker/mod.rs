@@ -4,7 +4,7 @@
 //! The engine is taken at its word only where nothing follows from a lie: process ids are checked against
 //! the container's id in the process's cgroup by [`super::cgroup::Hierarchy::of_container`].
 
-mod answers;
+pub(crate) mod answers;
 mod error;
 mod nearest;
 mod run;
