@@ -12,12 +12,13 @@ pub(crate) const TESTS: [(&str, fn()); 4] = tests![
 ];
 
 /// The verbs, all of them.
-const VERBS: [&str; 9] = [
+const VERBS: [&str; 10] = [
     "record",
     "generate",
     "audit",
     "check",
     "diff",
+    "convert",
     "run",
     "doctor",
     "completions",
@@ -94,6 +95,8 @@ fn words_that_mean_nothing_are_refused() {
         "audit --format xml x.json",
         "check x.json",
         "diff a.json",
+        "convert a.json",
+        "convert --to xml a.json",
         "doctor --format xml",
         "completions klingon",
         "run -- true",

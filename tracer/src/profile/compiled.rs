@@ -9,6 +9,8 @@ use libseccomp::error::SeccompError;
 use libseccomp::{
     ScmpAction, ScmpArch, ScmpArgCompare, ScmpCompareOp, ScmpFilterContext, ScmpSyscall,
 };
+use rustix::fd::OwnedFd;
+use rustix::fs::MemfdFlags;
 
 /// Why a profile cannot be compiled or loaded.
 #[derive(Debug, thiserror::Error)]
@@ -24,6 +26,9 @@ pub enum CompileError {
         /// Why.
         source: SeccompError,
     },
+    /// The program could not be taken out of libseccomp.
+    #[error("the compiled filter cannot be read back")]
+    Export(#[source] rustix::io::Errno),
     /// The kernel refuses it; without CAP_SYS_ADMIN it wants no_new_privs.
     #[error("the kernel refuses the filter")]
     Load(#[source] SeccompError),
@@ -55,6 +60,27 @@ impl Program {
         Ok(Self(program))
     }
 
+    /// The filter as the kernel would get it: classic BPF in this machine's byte order, as a tree.
+    ///
+    /// # Errors
+    ///
+    /// [`CompileError`] if libseccomp does not give it.
+    pub fn bpf(&mut self) -> Result<Vec<u8>, CompileError> {
+        // Older libraries lack the tree and build the list, which answers the same.
+        let _ = self.0.set_ctl_optimize(2);
+        exported(|memory| self.0.export_bpf(memory))
+    }
+
+    /// The filter in libseccomp's pseudo code.
+    ///
+    /// # Errors
+    ///
+    /// [`CompileError`] if libseccomp does not give it.
+    pub fn pfc(&self) -> Result<String, CompileError> {
+        let bytes = exported(|memory| self.0.export_pfc(memory))?;
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    }
+
     /// Puts the filter on the calling thread, for good. Sets no_new_privs first if asked to, which a process
     /// without CAP_SYS_ADMIN needs.
     ///
@@ -68,6 +94,25 @@ impl Program {
         // A balanced tree instead of a list; older libraries lack it and build the list.
         let _ = self.0.set_ctl_optimize(2);
         self.0.load().map_err(CompileError::Load)
+    }
+}
+
+/// What libseccomp writes to a descriptor, which is all that it writes to; this one is a piece of memory.
+fn exported(
+    export: impl FnOnce(&OwnedFd) -> Result<(), SeccompError>,
+) -> Result<Vec<u8>, CompileError> {
+    let memory = rustix::fs::memfd_create("filter", MemfdFlags::CLOEXEC);
+    let memory = memory.map_err(CompileError::Export)?;
+    export(&memory).map_err(CompileError::Refused)?;
+    let mut bytes = Vec::new();
+    let mut buffer = [0; 4096];
+    loop {
+        let at = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        let length = rustix::io::pread(&memory, &mut buffer, at).map_err(CompileError::Export)?;
+        match &buffer[..length] {
+            [] => return Ok(bytes),
+            more => bytes.extend_from_slice(more),
+        }
     }
 }
 

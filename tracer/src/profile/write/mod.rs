@@ -2,6 +2,7 @@
 //! bytes. What a form cannot express is refused by name ([`Inexpressible`]).
 
 mod docker;
+mod filter;
 mod loss;
 mod names;
 mod oci;
@@ -16,6 +17,7 @@ mod examples;
 mod laws;
 
 pub use docker::docker;
+pub use filter::{FilterError, bpf, pfc};
 pub use loss::{Inexpressible, Part};
 pub use names::names;
 pub use oci::oci;
