@@ -31,18 +31,43 @@ fn convert(text: &str, flags: &str) -> Run {
 }
 
 fn each_form_is_as_it_should_be() {
-    let json = |rest: &str| {
-        format!(
-            "{{\n  \"defaultAction\": \"SCMP_ACT_ERRNO\",\n  \"defaultErrnoRet\": 1,\n{rest}}}\n"
-        )
-    };
-    let rules = "  \"syscalls\": [\n    {\n      \"names\": [\n        \"write\",\n        \"read\"\n      ],\n      \
-                 \"action\": \"SCMP_ACT_ALLOW\"\n    }\n  ]\n";
-    let architectures = "  \"architectures\": [\n    \"SCMP_ARCH_X86_64\"\n  ],\n";
-    let oci = json(&format!("{architectures}{rules}"));
+    let oci = r#"{
+  "architectures": [
+    "SCMP_ARCH_X86_64"
+  ],
+  "defaultAction": "SCMP_ACT_ERRNO",
+  "defaultErrnoRet": 1,
+  "syscalls": [
+    {
+      "action": "SCMP_ACT_ALLOW",
+      "names": [
+        "write",
+        "read"
+      ]
+    }
+  ]
+}
+"#;
+    let seccompiler = r#"{
+  "main": {
+    "filter": [
+      {
+        "syscall": "read"
+      },
+      {
+        "syscall": "write"
+      }
+    ],
+    "match_action": "allow",
+    "mismatch_action": {
+      "errno": 1
+    }
+  }
+}
+"#;
     let table = [
-        ("--to oci", oci.as_str()),
-        ("--to docker", oci.as_str()),
+        ("--to oci", oci),
+        ("--to docker", oci),
         (
             "--to spo --name web",
             "apiVersion: security-profiles-operator.x-k8s.io/v1\nkind: SeccompProfile\nmetadata:\n  name: web\n\
@@ -54,12 +79,7 @@ fn each_form_is_as_it_should_be() {
             "[Service]\nSystemCallArchitectures=x86-64\nSystemCallErrorNumber=EPERM\n\
              SystemCallFilter=@default\nSystemCallFilter=~@default\nSystemCallFilter=read write\n",
         ),
-        (
-            "--to seccompiler",
-            "{\n  \"main\": {\n    \"mismatch_action\": {\n      \"errno\": 1\n    },\n    \
-             \"match_action\": \"allow\",\n    \"filter\": [\n      {\n        \"syscall\": \"read\"\n      },\n      \
-             {\n        \"syscall\": \"write\"\n      }\n    ]\n  }\n}\n",
-        ),
+        ("--to seccompiler", seccompiler),
         ("--to names", "read\nwrite\n"),
     ];
     for (flags, expected) in table {

@@ -1,7 +1,7 @@
 //! Files that cannot be read, are not what they should be, or cannot be written.
 
 use crate::{data, product};
-use house_tests::run::Run;
+use house_tests::run::{Program, Run};
 use house_tests::{arguments, tests};
 use std::fs;
 use std::io::Read;
@@ -175,7 +175,7 @@ fn arguments_that_mean_nothing() {
     generate(elsewhere, &[]).exits(2).stdout("");
 }
 
-fn generate_to(output: &Path) -> house_tests::run::Program {
+fn generate_to(output: &Path) -> Program {
     product().args(arguments!["generate", data("small.rec.json"), "-o", output])
 }
 
@@ -243,7 +243,7 @@ fn pipes_and_links_stay_what_they_are() {
         .stdout;
 
     let pipe = folder.join("pipe");
-    let made = house_tests::run::Program::new("mkfifo").args([&pipe]).run();
+    let made = Program::new("mkfifo").args([&pipe]).run();
     made.exits(0);
     // Both ends are open, so nobody waits for anybody.
     let mut ends = fs::File::options()
@@ -300,13 +300,10 @@ fn a_file_of_somebody_else_stays_as_it_is() {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let folder = directory.path();
     fs::set_permissions(folder, fs::Permissions::from_mode(0o755)).expect("permissions");
-    // Wherever the product was built, nobody can read this copy.
-    let copy = folder.join("product");
-    fs::copy(house_tests::product!(), &copy).expect("a copy");
+    let program = Program::copied_product(house_tests::product!(), folder);
     fs::copy(data("small.rec.json"), folder.join("rec.json")).expect("a copy");
     fs::write(folder.join("profile.json"), "old").expect("a file");
-    let run = house_tests::run::Program::product(&copy.to_string_lossy())
-        .in_directory(folder)
+    let run = program
         .words("generate rec.json -o profile.json")
         .as_nobody()
         .run();

@@ -17,6 +17,7 @@ fn main() -> ExitCode {
         .tests(Needs::Nothing, files::TESTS)
         .tests(Needs::Root, files::TESTS_AS_ROOT)
         .tests(Needs::Root, surroundings::TESTS)
+        .tests(Needs::Recording, surroundings::TESTS_WHERE_RECORDING_WORKS)
         .run()
 }
 

@@ -1,22 +1,29 @@
 //! Containers under the real engine.
 
+mod attach;
+mod concurrent;
+mod cycle;
+mod podman;
+mod recorder;
+mod start;
 mod workloads;
 
+use house_tests::run::Program;
 use house_tests::suite::{Needs, Suite};
-use house_tests::tests;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
     Suite::from_command_line()
         .one_at_a_time()
-        .tests(Needs::Docker, tests![the_workloads_print_what_is_written])
+        .tests(Needs::Docker, cycle::TESTS)
+        .tests(Needs::Docker, concurrent::TESTS)
+        .tests(Needs::Docker, start::TESTS)
+        .tests(Needs::Docker, attach::TESTS)
+        .tests(Needs::Podman, podman::TESTS)
         .run()
 }
 
-/// The output that the other tests compare with is that of the default profile.
-fn the_workloads_print_what_is_written() {
-    use workloads::{busybox, nginx, python, redis};
-    for workload in [busybox(), python(), nginx(), redis()] {
-        workload.docker().go().exits(0).stdout(workload.output);
-    }
+/// The product.
+fn product() -> Program {
+    Program::product(house_tests::product!())
 }

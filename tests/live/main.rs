@@ -2,6 +2,9 @@
 
 mod arguments;
 mod command;
+mod losses;
+mod running;
+mod surroundings;
 mod witnesses;
 
 use house_tests::facts;
@@ -18,6 +21,9 @@ fn main() -> ExitCode {
         .tests(Needs::Recording, witnesses::TESTS)
         .tests(Needs::Recording, arguments::TESTS)
         .tests(Needs::Recording, command::TESTS)
+        .tests(Needs::Recording, running::TESTS)
+        .tests(Needs::Recording, losses::TESTS)
+        .tests(Needs::Recording, surroundings::TESTS)
         .run()
 }
 

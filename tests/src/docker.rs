@@ -23,6 +23,13 @@ impl Docker {
         }
     }
 
+    /// One that stays after it ended.
+    #[must_use]
+    pub fn kept(mut self) -> Self {
+        self.options.retain(|option| option != "--rm");
+        self
+    }
+
     /// Adds options.
     #[must_use]
     pub fn with(mut self, options: &[&str]) -> Self {
@@ -43,6 +50,12 @@ impl Docker {
         self.with(&["--security-opt", "seccomp=unconfined"])
     }
 
+    /// So that programs cannot gain rights; the runtime then installs the filter last.
+    #[must_use]
+    pub fn no_new_privileges(self) -> Self {
+        self.with(&["--security-opt", "no-new-privileges"])
+    }
+
     /// As a user would type it.
     #[must_use]
     pub fn command_line(&self) -> Vec<String> {
@@ -60,6 +73,12 @@ impl Docker {
     }
 }
 
+/// A name that no other run of the tests uses.
+#[must_use]
+pub fn container_name(name: &str) -> String {
+    format!("house-tests-{name}-{}", std::process::id())
+}
+
 /// A container in the background, removed when this value goes away.
 pub struct Container {
     /// Its name.
@@ -70,10 +89,43 @@ impl Container {
     /// Starts it.
     #[must_use]
     pub fn start(name: &str, docker: Docker) -> Self {
-        let name = format!("house-tests-{name}-{}", std::process::id());
-        let run = docker.with(&["--detach", "--name", &name]).go();
+        let container = Self::expected(name);
+        let run = docker.with(&["--detach", "--name", &container.name]).go();
         run.exits(0);
+        container
+    }
+
+    /// One that somebody else will start under this name.
+    #[must_use]
+    pub fn expected(name: &str) -> Self {
+        let name = container_name(name);
         Self { name }
+    }
+
+    /// What the engine says about it, by a template; `None` if it does not know it.
+    #[must_use]
+    pub fn inspect(&self, template: &str) -> Option<String> {
+        let run = Program::new("docker")
+            .args(["inspect", "--type", "container", "--format", template])
+            .args([&self.name])
+            .run();
+        (run.code() == 0).then(|| run.stdout_text().trim().to_owned())
+    }
+
+    /// Its full id.
+    ///
+    /// # Panics
+    ///
+    /// If the engine does not know it.
+    #[must_use]
+    pub fn id(&self) -> String {
+        self.inspect("{{.Id}}").expect("a container")
+    }
+
+    /// Tells the engine to do something with it.
+    pub fn order(&self, verb: &[&str]) {
+        let order = Program::new("docker").args(verb).args([&self.name]);
+        order.run().exits(0);
     }
 
     /// Runs a command in it.

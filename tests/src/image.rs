@@ -35,6 +35,12 @@ impl Default for Rootfs {
 }
 
 impl Rootfs {
+    /// Where it is, until this value goes away.
+    #[must_use]
+    pub fn directory(&self) -> &Path {
+        self.directory.path()
+    }
+
     fn path(&self, inside: impl AsRef<Path>) -> PathBuf {
         let inside = inside.as_ref();
         let inside = inside.strip_prefix("/").unwrap_or(inside);

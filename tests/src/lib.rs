@@ -3,6 +3,7 @@
 //! The tests know the product from outside: its program, its files, its exit codes. They use the product's
 //! library only to read recordings, because a second reader would test itself.
 
+pub mod cgroup;
 pub mod docker;
 pub mod facts;
 pub mod filter;
@@ -12,6 +13,7 @@ pub mod load;
 pub mod run;
 pub mod strace;
 pub mod suite;
+pub mod verdict;
 pub mod witness;
 
 /// Path of the product, built with the tests.

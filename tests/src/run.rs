@@ -7,6 +7,7 @@ use std::io::{Read, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -37,6 +38,20 @@ impl Program {
         let mut program = Self::new(path);
         program.command.arg0("seccomp-tracer");
         program
+    }
+
+    /// A copy of the product in that folder, for users who cannot reach where it was built.
+    ///
+    /// Another program makes the copy: had we it open for writing, a child that another thread forks
+    /// meanwhile would keep it open, and it could not be executed.
+    #[must_use]
+    pub fn copied_product(path: &str, folder: &Path) -> Self {
+        let copy = folder.join("product");
+        Self::new("cp")
+            .args([path.as_ref(), copy.as_os_str()])
+            .run()
+            .exits(0);
+        Self::product(&copy.to_string_lossy()).in_directory(folder)
     }
 
     /// Adds arguments.
@@ -89,14 +104,26 @@ impl Program {
         self
     }
 
+    /// Runs it as `nobody` with these capabilities, as in `+bpf,+perfmon`, and no others.
+    #[must_use]
+    pub fn as_nobody_with(self, capabilities: &str) -> Self {
+        let mut outer = Self::new("setpriv").words("--reuid 65534 --regid 65534 --clear-groups");
+        outer = outer.args(["--inh-caps", capabilities, "--ambient-caps", capabilities]);
+        self.inside(outer)
+    }
+
     /// Runs it in a mount namespace of its own, after a shell has prepared that, as in
     /// `mount -t tmpfs none /mnt`. Nobody else sees those mounts.
     #[must_use]
     pub fn after(self, preparation: &str) -> Self {
         let script = format!("set -e\n{preparation}\nexec \"$@\"");
-        let mut outer = Self::new("unshare").args(["--mount", "--propagation", "private"]);
-        outer = outer.args(["bash", "-c", &script, "bash"]);
-        // `exec -a` is no option with "$@" first, so the name is lost; usage lines are not tested here.
+        let outer = Self::new("unshare").args(["--mount", "--propagation", "private"]);
+        self.inside(outer.args(["bash", "-c", &script, "bash"]))
+    }
+
+    /// Runs it by way of another program, whose last arguments it becomes. The name by which it is called is
+    /// lost, so usage lines are not tested like this.
+    fn inside(self, mut outer: Self) -> Self {
         outer = outer.args([self.command.get_program()]);
         outer = outer.args(self.command.get_args());
         for (name, value) in self.command.get_envs() {
@@ -128,8 +155,8 @@ impl Program {
         let text = self.stdin;
         // A program need not read what it is given.
         thread::spawn(move || stdin.write_all(&text));
-        let stdout = child.stdout.take().map(collect);
-        let stderr = collect(child.stderr.take().expect("piped"));
+        let stdout = child.stdout.take().map(Collected::of);
+        let stderr = Collected::of(child.stderr.take().expect("piped"));
         Running {
             label,
             child,
@@ -145,20 +172,41 @@ impl Program {
     }
 }
 
-fn collect(mut pipe: impl Read + Send + 'static) -> JoinHandle<Vec<u8>> {
-    thread::spawn(move || {
-        let mut bytes = Vec::new();
-        let _ = pipe.read_to_end(&mut bytes);
-        bytes
-    })
+/// What comes out of a pipe, while it comes.
+struct Collected {
+    bytes: Arc<Mutex<Vec<u8>>>,
+    reader: JoinHandle<()>,
+}
+
+impl Collected {
+    fn of(mut pipe: impl Read + Send + 'static) -> Self {
+        let bytes = Arc::new(Mutex::new(Vec::new()));
+        let sink = Arc::clone(&bytes);
+        let reader = thread::spawn(move || {
+            let mut buffer = [0; 4096];
+            while let Ok(length @ 1..) = pipe.read(&mut buffer) {
+                sink.lock().expect("bytes").extend(&buffer[..length]);
+            }
+        });
+        Self { bytes, reader }
+    }
+
+    fn so_far(&self) -> Vec<u8> {
+        self.bytes.lock().expect("bytes").clone()
+    }
+
+    fn all(self) -> Vec<u8> {
+        self.reader.join().expect("a reader");
+        self.bytes.lock().expect("bytes").clone()
+    }
 }
 
 /// A program that runs.
 pub struct Running {
     label: String,
     child: Child,
-    stdout: Option<JoinHandle<Vec<u8>>>,
-    stderr: JoinHandle<Vec<u8>>,
+    stdout: Option<Collected>,
+    stderr: Collected,
 }
 
 impl Running {
@@ -176,9 +224,42 @@ impl Running {
         assert_eq!(result, 0, "{}", self.label);
     }
 
+    /// Whether it has children that it has not waited for.
+    #[must_use]
+    pub fn has_children(&self) -> bool {
+        let threads = std::fs::read_dir(format!("/proc/{}/task", self.child.id()));
+        let mut threads = threads.into_iter().flatten().flatten();
+        threads.any(|thread| {
+            let children = std::fs::read_to_string(thread.path().join("children"));
+            children.is_ok_and(|children| !children.is_empty())
+        })
+    }
+
     /// Whether it has ended.
     pub fn has_ended(&mut self) -> bool {
         self.child.try_wait().expect("a child").is_some()
+    }
+
+    /// Waits until it has said this on standard error.
+    ///
+    /// # Panics
+    ///
+    /// If it ends without.
+    pub fn await_stderr(&mut self, expected: &str) {
+        let said = |stderr: &Collected| String::from_utf8_lossy(&stderr.so_far()).into_owned();
+        while !said(&self.stderr).contains(expected) {
+            if self.has_ended() {
+                // The end can be seen before the last words are read.
+                thread::sleep(Duration::from_millis(100));
+                let said = said(&self.stderr);
+                assert!(
+                    said.contains(expected),
+                    "{} did not say {expected:?} but:\n{said}",
+                    self.label
+                );
+            }
+            thread::sleep(Duration::from_millis(2));
+        }
     }
 
     /// Waits for its end.
@@ -199,11 +280,8 @@ impl Running {
         let run = Run {
             label: self.label,
             status,
-            stdout: self
-                .stdout
-                .map(|reader| reader.join().expect("a reader"))
-                .unwrap_or_default(),
-            stderr: self.stderr.join().expect("a reader"),
+            stdout: self.stdout.map(Collected::all).unwrap_or_default(),
+            stderr: self.stderr.all(),
         };
         assert!(!hung, "hangs: {run}");
         run

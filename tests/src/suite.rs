@@ -23,6 +23,8 @@ pub enum Needs {
     Recording,
     /// All that, and a Docker engine (`DOCKER_HOST` or the default socket).
     Docker,
+    /// Root, a kernel that can be recorded, and Podman.
+    Podman,
 }
 
 impl Needs {
@@ -30,12 +32,14 @@ impl Needs {
     fn missing(self) -> Option<&'static str> {
         static ROOT: LazyLock<Option<String>> = LazyLock::new(no_root);
         static RECORDING: LazyLock<Option<String>> = LazyLock::new(no_recording);
+        static PODMAN: LazyLock<Option<String>> = LazyLock::new(no_podman);
         static DOCKER: LazyLock<Option<String>> = LazyLock::new(no_docker);
         let reasons: &[&LazyLock<Option<String>>] = match self {
             Self::Nothing => &[],
             Self::Root => &[&ROOT],
             Self::Recording => &[&ROOT, &RECORDING],
             Self::Docker => &[&ROOT, &RECORDING, &DOCKER],
+            Self::Podman => &[&ROOT, &RECORDING, &PODMAN],
         };
         reasons.iter().find_map(|reason| reason.as_deref())
     }
@@ -78,6 +82,13 @@ fn no_docker() -> Option<String> {
         )),
         Ok(_) => None,
     }
+}
+
+fn no_podman() -> Option<String> {
+    let mut version = Command::new("podman");
+    let answer = version.arg("--version").stdin(Stdio::null()).output();
+    let failure = |error| format!("cannot run `podman`: {error}");
+    answer.err().map(failure)
 }
 
 /// A list of tests with what they need.

@@ -69,6 +69,13 @@ pub fn threads() -> Witness {
     witness
 }
 
+/// So many numbers that no table has, each once.
+#[must_use]
+pub fn odds(count: i32) -> Witness {
+    let numbers = (0..count).map(|odd| (Call::new(Abi::X86_64, 1000 + odd), 1));
+    mode(&format!("odds {count}"), numbers)
+}
+
 /// So many short-lived processes.
 #[must_use]
 pub fn processes(count: u64) -> Witness {

@@ -56,6 +56,7 @@ extern "sysv64" fn start(stack: *const usize) -> ! {
         b"int80" => int80(),
         b"x32" => repeat(0x4000_0000 | GETPPID, 4),
         b"odd" => odd(),
+        b"odds" => (0..number).for_each(|odd| repeat(1000 + odd.cast_signed(), 1)),
         b"nested" => nested(),
         b"daemon" => daemon(),
         b"arguments" => arguments(),

@@ -8,8 +8,9 @@ use crate::probe::offsets;
 use crate::profile::{Circumstances, KernelVersion, read, write};
 use crate::recording;
 use crate::syscall::{Abi, capability};
-use crate::target::docker::{answers, id_in_cgroup_name};
-use crate::target::{cgroup, mounts, podman, runtime};
+use crate::target::engine::{answers, id_in_cgroup_name, podman};
+use crate::target::engine_run::EngineKind;
+use crate::target::{cgroup, mounts, runtime};
 use std::hint::black_box;
 use std::path::Path;
 
@@ -65,11 +66,11 @@ pub fn engine(bytes: &[u8]) {
     if let Ok(inspected) = answers::inspected(bytes) {
         let about = answers::about(bytes, bytes).ok();
         done(inspected.first_process());
-        done(inspected.container(about.as_ref()));
+        done(inspected.container(EngineKind::Docker, about.as_ref()));
         done(inspected.seccomp(about.as_ref(), None));
     }
     done(answers::about(bytes, bytes));
-    done(podman::read(bytes));
+    done(podman::about(bytes));
     let text = String::from_utf8_lossy(bytes);
     for name in ["runc", "crun", "youki"] {
         done(runtime::read(name, &text));

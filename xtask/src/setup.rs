@@ -220,6 +220,16 @@ const SERVICES: &[(&str, &[&str])] = &[
         &["docker.service", "docker.socket", "containerd.service"],
     ),
     ("nginx-light", &["nginx.service"]),
+    (
+        "podman",
+        &[
+            "podman.service",
+            "podman.socket",
+            "podman-auto-update.service",
+            "podman-auto-update.timer",
+            "podman-restart.service",
+        ],
+    ),
     ("redis-server", &["redis-server.service"]),
 ];
 

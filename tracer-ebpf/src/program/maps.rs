@@ -29,9 +29,9 @@ pub(crate) static TUPLE_COUNTS: Array<TupleCount> = Array::with_max_entries(SLOT
 pub(crate) static ODD_CALLS: PerCpuHashMap<OddKey, u64> =
     PerCpuHashMap::with_max_entries(1 << 12, 0);
 
-/// Whether a scope records yet, by slot. Cannot be full.
+/// Whether a scope records yet, by slot; see `scope::is_armed`. Cannot be full.
 #[map]
-pub(crate) static ARMED: Array<u32> = Array::with_max_entries(1, 0);
+pub(crate) static ARMED: Array<u64> = Array::with_max_entries(1, 0);
 
 /// Slot by cgroup id, when every child is a scope. When the slots are used up `SCOPES_FULL` counts.
 #[map]

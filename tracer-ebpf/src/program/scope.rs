@@ -4,7 +4,7 @@ use super::access::read;
 use super::config;
 use super::maps::{ARMED, SLOTS, SLOTS_USED};
 use super::report::{self, Call};
-use aya_ebpf::helpers::generated::bpf_get_current_ancestor_cgroup_id;
+use aya_ebpf::helpers::generated::{bpf_get_current_ancestor_cgroup_id, bpf_get_current_task};
 use core::ffi::c_void;
 use seccomp_tracer_ebpf::{abi, arming, counter, event};
 
@@ -79,7 +79,14 @@ fn new_slot(id: u64) -> Option<u32> {
     Some(slot)
 }
 
+/// A scope that records. Any other value than this and zero is the address of the task whose exec starts the
+/// scope and has not returned yet; no task is at address 1.
+const ALL: u64 = 1;
+
 /// Whether the call is to be recorded; the exec that starts a scope is.
+///
+/// Runtimes have several threads. Until the exec has ended those that do not make it, they go on with the
+/// runtime's business, which is none of the target's. Its first call after the exec shows that it is alone.
 #[inline(always)]
 pub(crate) fn is_armed(call: &Call, task: *const c_void) -> bool {
     let mode = config::arming();
@@ -89,19 +96,36 @@ pub(crate) fn is_armed(call: &Call, task: *const c_void) -> bool {
     let Some(armed) = ARMED.get_ptr_mut(call.slot) else {
         return false;
     };
-    // SAFETY: an aligned word that only ever goes from 0 to 1.
-    if unsafe { armed.read_volatile() } == 1 {
-        return true;
-    }
-    if is_exec(call) && (mode == arming::FIRST_EXEC || is_in_container(task)) {
-        // SAFETY: as above.
-        unsafe { armed.write_volatile(1) };
+    // SAFETY: an aligned word that goes from zero to a task to `ALL`.
+    let state = unsafe { armed.read_volatile() };
+    state == ALL || starts(call, task, armed, state)
+}
+
+/// The rare half of [`is_armed`]: the scope does not record yet.
+#[inline(always)]
+fn starts(call: &Call, task: *const c_void, armed: *mut u64, state: u64) -> bool {
+    // SAFETY: the helper has no preconditions. The address is compared, never followed, and stays the same
+    // when an exec gives another thread the leader's id.
+    let current = unsafe { bpf_get_current_task() };
+    let next = if state == current {
+        ALL
+    } else if state == 0 && is_exec(call) && is_start(task) {
         report_start(call, task);
-        return true;
-    }
-    // A runtime may install the container's filter long before it starts the program; what it does in
-    // between, the profile must allow.
-    mode == arming::CONTAINER_EXEC && call.filtered
+        current
+    } else {
+        // A runtime may install the container's filter long before it starts the program; what it does in
+        // between, the profile must allow.
+        return config::arming() == arming::CONTAINER_EXEC && call.filtered;
+    };
+    // SAFETY: as in `is_armed`.
+    unsafe { armed.write_volatile(next) };
+    true
+}
+
+/// Whether an exec starts the target.
+#[inline(always)]
+fn is_start(task: *const c_void) -> bool {
+    config::arming() == arming::FIRST_EXEC || is_in_container(task)
 }
 
 /// `execve` or `execveat`.

@@ -6,7 +6,7 @@ use super::failure::Failure;
 use super::output::{self, Sink};
 use crate::minimize::{self, Cause, Denied, Options, Outcome};
 use crate::profile::{Meaning, base as bases, blocked, compare, write};
-use crate::recording::{self, Recording, TargetKind};
+use crate::recording::{self, Recording, TargetKind, WindowStart};
 use crate::report::escape;
 use crate::syscall::{Abi, Call};
 use std::collections::BTreeSet;
@@ -58,6 +58,12 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     for note in &resolved.notes {
         output::say(&format!("note: {note}"));
     }
+    if !recordings.iter().any(covers_start) {
+        output::say(
+            "note: no recording covers the target's start, so what only that needs is missing; add one made \
+             with `record -- …`",
+        );
+    }
     let options = Options {
         base: resolved.profile.clone(),
         native,
@@ -74,6 +80,10 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     }
     summarise(&outcome, &options, &resolved, &arguments.output);
     Ok(Exit::Done)
+}
+
+fn covers_start(recording: &Recording) -> bool {
+    recording.window.from == WindowStart::Exec
 }
 
 /// Reads recordings; the same run twice counts once.

@@ -16,6 +16,7 @@ mod failure;
 mod format;
 mod generate;
 mod man;
+mod messages;
 mod output;
 mod progress;
 mod record;
@@ -31,6 +32,9 @@ use std::process::ExitCode;
 struct CommandLine {
     #[command(subcommand)]
     verb: Verb,
+    /// Say on stderr what is done behind the scenes.
+    #[arg(short, long, global = true)]
+    verbose: bool,
 }
 
 #[derive(Subcommand)]
@@ -51,6 +55,7 @@ enum Verb {
 #[must_use]
 pub fn main() -> ExitCode {
     let command_line = CommandLine::parse();
+    messages::show(command_line.verbose);
     let result = match command_line.verb {
         Verb::Record(arguments) => record::run(&arguments),
         Verb::Generate(arguments) => generate::run(&arguments),

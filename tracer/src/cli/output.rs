@@ -6,6 +6,7 @@ use std::fs::{File, Metadata, Permissions};
 use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// A file or stream that could not be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -167,15 +168,30 @@ fn stdout(product: &[u8]) -> Result<(), Failure> {
     }
 }
 
-/// Says something to the user.
+/// Whether the terminal's last line is one that changes in place.
+static CHANGING: AtomicBool = AtomicBool::new(false);
+
+/// Says something to the user. It takes the place of a line that changes.
 pub(super) fn say(line: &str) {
+    clear_line();
     let _ = writeln!(anstream::stderr(), "{line}");
 }
 
-/// Says a part of a line, for one that changes in place.
-pub(super) fn say_part(part: &str) {
-    let mut stderr = anstream::stderr();
-    let _ = write!(stderr, "{part}").and_then(|()| stderr.flush());
+/// Says something in a line that changes in place; for terminals.
+pub(super) fn say_in_place(line: &str) {
+    clear_line();
+    let mut stderr = io::stderr();
+    let _ = write!(stderr, "{line}").and_then(|()| stderr.flush());
+    CHANGING.store(true, Ordering::Relaxed);
+}
+
+/// Removes the line that changes, if there is one, so that what comes next stands alone.
+pub(super) fn clear_line() {
+    if CHANGING.swap(false, Ordering::Relaxed) {
+        // No matter of colour, so not for `NO_COLOR` to take away.
+        let mut stderr = io::stderr();
+        let _ = write!(stderr, "\r\x1b[K").and_then(|()| stderr.flush());
+    }
 }
 
 /// Says what failed, why, and what to do.

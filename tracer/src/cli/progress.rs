@@ -14,7 +14,6 @@ pub(super) struct Display {
     label: String,
     terminal: bool,
     quiet: bool,
-    shown: bool,
     next_plain_s: u64,
     scopes: Sender<u64>,
 }
@@ -26,17 +25,8 @@ impl Display {
             label: escape::text(label),
             terminal: std::io::stderr().is_terminal(),
             quiet,
-            shown: false,
             next_plain_s: PLAIN_LINE_EVERY_S,
             scopes,
-        }
-    }
-
-    /// Removes the changing line, so that what comes next stands alone.
-    pub(super) fn clear(&mut self) {
-        if self.shown {
-            output::say_part("\r\x1b[K");
-            self.shown = false;
         }
     }
 }
@@ -48,8 +38,7 @@ impl Observer for Display {
         }
         let line = line(&self.label, progress);
         if self.terminal {
-            output::say_part(&format!("\r\x1b[K{line}"));
-            self.shown = true;
+            output::say_in_place(&line);
         } else if progress.elapsed_ms / 1000 >= self.next_plain_s {
             self.next_plain_s += PLAIN_LINE_EVERY_S;
             output::say(&line);

@@ -5,10 +5,12 @@
 
 mod child;
 mod ledger;
+mod listening;
 mod value;
 mod watch;
 
 pub use child::{Spawn, SpawnError};
 pub use ledger::{Ledger, Rights};
+pub use listening::Listening;
 pub use value::{Context, recording};
 pub use watch::{Ended, Limits, Observer, Progress, SessionError, Stop, Target, watch};

@@ -2,6 +2,7 @@
 
 use super::child::{Spawn, SpawnError};
 use super::ledger::Ledger;
+use super::listening::{Listening, Signals};
 use crate::probe::{Probe, ProbeError, Snapshot};
 use crate::recording::WindowEnd;
 use rustix::process::{Pid, Signal, kill_process};
@@ -12,7 +13,6 @@ use std::time::Duration;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::process::Child;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 /// How often the scope is asked whether it is empty.
@@ -28,6 +28,9 @@ const GRACE: Duration = Duration::from_secs(10);
 pub trait Target {
     /// Whether any process is left in the scope.
     fn is_populated(&self) -> bool;
+
+    /// Asks what is left in the scope to end, if it is ours to end.
+    fn signal(&self, which: Signal);
 
     /// Ends what is left in the scope, if it is ours to end.
     fn kill(&self);
@@ -103,12 +106,13 @@ pub enum SessionError {
     Wait(#[source] io::Error),
 }
 
-/// Watches until the end and reads everything.
+/// Watches until the end and reads everything. Signals that came since `listening` began count.
 ///
 /// # Errors
 ///
 /// [`SessionError`] if the command cannot be started or the kernel side cannot be read.
 pub fn watch(
+    listening: Listening,
     probe: &mut Probe,
     command: Option<Spawn>,
     target: &dyn Target,
@@ -116,10 +120,7 @@ pub fn watch(
     limits: Limits,
     observer: &mut dyn Observer,
 ) -> Result<Ended, SessionError> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build();
-    let runtime = runtime.map_err(SessionError::Wait)?;
+    let Listening { runtime, signals } = listening;
     runtime.block_on(async {
         let child = command.map(Spawn::start).transpose()?;
         let session = Session {
@@ -131,7 +132,7 @@ pub fn watch(
             stop,
             limits,
         };
-        session.run(probe, target, observer).await
+        session.run(signals, probe, target, observer).await
     })
 }
 
@@ -149,6 +150,7 @@ struct Session {
 impl Session {
     async fn run(
         mut self,
+        mut signals: Signals,
         probe: &mut Probe,
         target: &dyn Target,
         observer: &mut dyn Observer,
@@ -160,8 +162,6 @@ impl Session {
         // SAFETY: an owned descriptor, moved in: it stays open, and the same, until `events` is dropped.
         let events = unsafe { AsyncFd::register_with_interest(fd, Interest::READABLE) };
         let events = events.map_err(|error| SessionError::Wait(error.into()))?;
-        let mut interrupt = signal(SignalKind::interrupt()).map_err(SessionError::Wait)?;
-        let mut terminate = signal(SignalKind::terminate()).map_err(SessionError::Wait)?;
         let mut tick = interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut ticks = 0;
@@ -171,10 +171,12 @@ impl Session {
                     ready.map_err(SessionError::Wait)?.clear_ready();
                     self.drain(probe, observer);
                 }
-                _ = interrupt.recv() => self.interrupted(Signal::INT, target),
-                _ = terminate.recv() => self.interrupted(Signal::TERM, target),
+                which = signals.next() => self.interrupted(which, target),
                 status = wait(self.child.as_mut()), if self.status.is_none() => {
                     self.status = Some(status.map_err(SessionError::Wait)?);
+                    if self.ending.is_some() {
+                        target.signal(Signal::TERM);
+                    }
                 }
                 _ = tick.tick() => {
                     ticks += 1;
@@ -230,10 +232,12 @@ impl Session {
             return;
         }
         self.begin_end(WindowEnd::Interrupted);
-        // At a terminal, Ctrl-C reaches the command without us.
-        let reached = which == Signal::INT && rustix::termios::isatty(io::stdin());
+        // At a terminal, Ctrl-C reaches the command without us, as long as there is one.
+        let reached = which == Signal::INT
+            && self.command().is_some()
+            && rustix::termios::isatty(io::stdin());
         if !reached {
-            self.signal_child(which);
+            self.signal(which, target);
         }
     }
 
@@ -244,6 +248,8 @@ impl Session {
             }
             return;
         }
+        // What has not started yet is not idle: an engine may first have to fetch an image.
+        let waits = self.child.is_some() && self.ledger.rights().is_none();
         let idle = Duration::from_nanos(now_ns().saturating_sub(self.ledger.last_new_ns()));
         let end = if self
             .limits
@@ -251,28 +257,37 @@ impl Session {
             .is_some_and(|limit| self.started.elapsed() >= limit)
         {
             WindowEnd::Duration
-        } else if self.limits.idle.is_some_and(|limit| idle >= limit) {
+        } else if self
+            .limits
+            .idle
+            .is_some_and(|limit| !waits && idle >= limit)
+        {
             WindowEnd::Idle
         } else {
             return;
         };
         self.begin_end(end);
-        self.signal_child(Signal::TERM);
+        self.signal(Signal::TERM, target);
     }
 
     fn begin_end(&mut self, end: WindowEnd) {
         self.ending = Some((end, Instant::now()));
     }
 
-    fn signal_child(&self, which: Signal) {
-        let id = self.child.as_ref().and_then(Child::id);
-        let id = id
-            .and_then(|id| i32::try_from(id).ok())
-            .and_then(Pid::from_raw);
-        if let Some(id) = id {
-            // Not yet waited for, so the id is still its own.
-            let _ = kill_process(id, which);
+    /// Asks the command to end, which is who knows how to end what it started; when it has gone, what is
+    /// left of that.
+    fn signal(&self, which: Signal, target: &dyn Target) {
+        match self.command() {
+            Some(id) => drop(kill_process(id, which)),
+            None => target.signal(which),
         }
+    }
+
+    /// The command while it has not been waited for, so that the id is still its own.
+    fn command(&self) -> Option<Pid> {
+        let id = self.child.as_ref().and_then(Child::id);
+        id.and_then(|id| i32::try_from(id).ok())
+            .and_then(Pid::from_raw)
     }
 
     /// What ended the session, if anything did.

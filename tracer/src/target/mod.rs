@@ -13,11 +13,10 @@ pub mod cgroup;
 pub mod own_cgroup;
 pub mod process;
 
-pub mod docker;
-pub mod docker_run;
+pub mod engine;
+pub mod engine_run;
 pub mod executable;
 pub mod namespace;
-pub mod podman;
 pub mod runtime;
 
 pub mod requirements;

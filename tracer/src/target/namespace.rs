@@ -1,6 +1,6 @@
 //! Mount namespaces, by inode number: by them a container's own exec is told from its runtime's.
 
-use super::docker::Engine;
+use super::engine::Engine;
 use rustix::net::sockopt::socket_peercred;
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixStream;
@@ -11,10 +11,10 @@ pub fn own() -> Option<u32> {
     inode("/proc/self/ns/mnt")
 }
 
-/// The mount namespace in which Docker's engine lives; `None` if it cannot be found out, as when the engine
-/// is reached over the network.
+/// The mount namespace in which an engine's daemon lives; `None` if it cannot be found out, as when it is
+/// reached over the network, or when there is no daemon.
 #[must_use]
-pub fn docker(engine: &Engine) -> Option<u32> {
+pub fn engine(engine: &Engine) -> Option<u32> {
     let endpoint = engine.endpoint()?;
     let path = endpoint.strip_prefix("unix://")?;
     let stream = UnixStream::connect(path).ok()?;

@@ -114,6 +114,13 @@ impl OwnCgroup {
         File::open(&path).map_err(|source| CgroupError::Read { path, source })
     }
 
+    /// Sends a signal to every process in it and below it. Those that come meanwhile may not get it.
+    pub fn signal(&self, which: Signal) {
+        for pid in self.cgroup.members() {
+            let _ = rustix::process::kill_process(pid, which);
+        }
+    }
+
     /// Kills every process in it and below it, and waits until they are gone.
     ///
     /// # Errors
@@ -143,9 +150,7 @@ impl OwnCgroup {
     fn kill_one_by_one(&self) {
         // Frozen processes cannot fork while we go through them; signals that kill still reach them.
         let _ = write(&self.cgroup.path.join("cgroup.freeze"), b"1");
-        for pid in self.cgroup.members() {
-            let _ = rustix::process::kill_process(pid, Signal::KILL);
-        }
+        self.signal(Signal::KILL);
     }
 }
 

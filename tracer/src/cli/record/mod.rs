@@ -1,6 +1,7 @@
 //! `record`: a target in, a recording out.
 
 mod plan;
+mod remarks;
 
 use super::exit::Exit;
 use super::failure::Failure;
@@ -9,7 +10,9 @@ use super::progress::Display;
 use crate::probe::{Probe, ProbeError, Watch};
 use crate::recording::{self, Host, Recording, WindowStart};
 use crate::report::escape;
-use crate::session::{self, Context, Ended, Limits, SessionError};
+use crate::session::{self, Context, Ended, Limits, Listening, SessionError};
+use crate::target::engine_run::EngineKind;
+use crate::target::requirements;
 use clap::builder::TypedValueParser;
 use plan::Plan;
 use rustix::time::{ClockId, clock_gettime};
@@ -29,6 +32,9 @@ pub(super) struct Arguments {
     /// A running container, by name or id.
     #[arg(long, value_name = "NAME|ID")]
     container: Option<String>,
+    /// Engine that the container belongs to [default: the one that knows it].
+    #[arg(long, value_name = "NAME", requires = "container", value_parser = engine_parser())]
+    engine: Option<EngineKind>,
     /// A running process, with all others in its cgroup.
     #[arg(long, value_name = "PID", value_parser = clap::value_parser!(i32).range(1..))]
     pid: Option<i32>,
@@ -50,11 +56,22 @@ pub(super) struct Arguments {
     /// Use the raw tracepoint even where the kernel has the typed one.
     #[arg(long, hide = true)]
     raw_tracepoint: bool,
-    /// A command, watched from its start to the end of all its children; `docker run …` watches the
-    /// container.
+    /// A command, watched from its start to the end of all its children; `docker run …` and `podman run …`
+    /// watch the container.
     #[arg(last = true, value_name = "CMD")]
     command: Vec<OsString>,
 }
+
+/// The engines by name.
+fn engine_parser() -> impl TypedValueParser<Value = EngineKind> {
+    clap::builder::PossibleValuesParser::new(EngineKind::ALL.map(EngineKind::name))
+        .try_map(|name| EngineKind::of_program(name.as_ref()).ok_or(NoEngine))
+}
+
+/// A name that no engine has.
+#[derive(Debug, thiserror::Error)]
+#[error("not an engine")]
+struct NoEngine;
 
 /// A time that is none.
 #[derive(Debug, thiserror::Error)]
@@ -82,7 +99,10 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
 }
 
 fn record(arguments: &Arguments) -> Result<Exit, Failure> {
+    // Before anything is made that a signal would leave behind.
+    let listening = Listening::start().map_err(no_session)?;
     let sink = Sink::open(Some(&arguments.output))?;
+    requirements::met().map_err(unmet)?;
     let mut plan = Plan::of(arguments)?;
     for warning in &plan.warnings {
         output::say(&format!("warning: {warning}"));
@@ -107,6 +127,7 @@ fn record(arguments: &Arguments) -> Result<Exit, Failure> {
     };
     let command = plan.command.take();
     let watched = session::watch(
+        listening,
         &mut probe,
         command,
         &plan.place,
@@ -114,12 +135,12 @@ fn record(arguments: &Arguments) -> Result<Exit, Failure> {
         limits,
         &mut display,
     );
-    display.clear();
+    output::clear_line();
     drop(display);
     let ended = watched.map_err(no_session)?;
     let losses = probe.losses().map_err(no_probe)?;
     if let Some(thread) = details {
-        plan.learn(thread.join().ok().flatten().as_ref());
+        plan.learn(thread.join().ok().flatten());
     }
     let recording = session::recording(&ended, losses, context(&plan, &clock)?);
     sink.write(&recording::to_json(&recording))?;
@@ -169,6 +190,11 @@ fn context(plan: &Plan, clock: &Clock) -> Result<Context, Failure> {
     })
 }
 
+fn unmet(unmet: requirements::Unmet) -> Failure {
+    let hint = unmet.hint();
+    plan::with_hint(Failure::environment(unmet), hint)
+}
+
 fn no_probe(error: ProbeError) -> Failure {
     let hint = match &error {
         ProbeError::NoBtf(_) | ProbeError::Btf(_) | ProbeError::KernelBtf(_) => {
@@ -202,13 +228,8 @@ fn summarise(recording: &Recording, arguments: &Arguments) {
         calls.len(),
         recording.total_count(),
     ));
-    if calls
-        .iter()
-        .any(|call| call.name() == Some("io_uring_setup"))
-    {
-        output::say(
-            "warning: what it did through io_uring is not in the recording: no filter sees it either",
-        );
+    for remark in remarks::remarks(recording) {
+        output::say(&format!("warning: {remark}"));
     }
     if path != "-" {
         output::say(&format!(

@@ -8,15 +8,15 @@ use crate::recording::{SeccompState, Target, TargetKind};
 use crate::report::escape;
 use crate::session::{self, Spawn, Stop};
 use crate::target::cgroup::{Cgroup, CgroupError, Hierarchy};
-use crate::target::docker::{
+use crate::target::engine::{
     About, Engine, EngineError, Inspected, PrepareError, Prepared, id_in_cgroup_name,
 };
-use crate::target::docker_run::{self, DockerRun, Recognised};
+use crate::target::engine_run::{self, EngineKind, EngineRun, Recognised};
 use crate::target::executable::{self, ExecutableError};
 use crate::target::namespace;
 use crate::target::own_cgroup::OwnCgroup;
 use crate::target::process::{self, SeccompMode};
-use rustix::process::Pid;
+use rustix::process::{Pid, Signal};
 use std::ffi::OsString;
 use std::sync::mpsc::Receiver;
 use std::thread::JoinHandle;
@@ -37,6 +37,8 @@ pub(super) struct Plan {
     pub(super) place: Place,
     pub(super) warnings: Vec<String>,
     engine: Option<(Engine, About)>,
+    /// The image of a `docker run`, as the user named it.
+    image: Option<String>,
 }
 
 /// The cgroup that is watched.
@@ -60,6 +62,12 @@ impl session::Target for Place {
     fn is_populated(&self) -> bool {
         // A cgroup that is gone has nobody in it.
         self.cgroup().is_populated().unwrap_or(false)
+    }
+
+    fn signal(&self, which: Signal) {
+        if let Self::Own(own) = self {
+            own.signal(which);
+        }
     }
 
     fn kill(&self) {
@@ -86,7 +94,7 @@ fn not_prepared(error: PrepareError) -> Failure {
     with_hint(Failure::environment(error), hint)
 }
 
-fn with_hint(failure: Failure, hint: Option<String>) -> Failure {
+pub(super) fn with_hint(failure: Failure, hint: Option<String>) -> Failure {
     match hint {
         Some(hint) => failure.hint(hint),
         None => failure,
@@ -98,7 +106,7 @@ impl Plan {
     pub(super) fn of(arguments: &Arguments) -> Result<Self, Failure> {
         let hierarchy = Hierarchy::detect().map_err(no_cgroup)?;
         if let Some(name) = &arguments.container {
-            return Self::container(&hierarchy, name);
+            return Self::container(&hierarchy, name, arguments.engine);
         }
         if let Some(pid) = arguments.pid.and_then(Pid::from_raw) {
             return Self::process(&hierarchy, pid);
@@ -111,13 +119,14 @@ impl Plan {
             };
             return Ok(Self::running(cgroup.relative.clone(), target, cgroup));
         }
-        match docker_run::recognise(&arguments.command) {
-            Recognised::Run(docker) => Self::docker_run(&hierarchy, &docker, &arguments.command),
+        match engine_run::recognise(&arguments.command) {
+            Recognised::Run(run) => Self::engine_run(&hierarchy, &run, &arguments.command),
             Recognised::Program => Self::command(&hierarchy, &arguments.command),
-            Recognised::ClientOnly { verb } => {
+            Recognised::ClientOnly { kind, verb } => {
                 let mut plan = Self::command(&hierarchy, &arguments.command)?;
                 plan.warnings.push(format!(
-                    "`docker {}` is recorded as a client; of containers, only `docker run` is followed",
+                    "`{0} {1}` is recorded as a client; of containers, only `{0} run` is followed",
+                    kind.name(),
                     escape::text(&verb)
                 ));
                 Ok(plan)
@@ -145,14 +154,15 @@ impl Plan {
             place: Place::Own(own),
             warnings: Vec::new(),
             engine: None,
+            image: None,
         })
     }
 
     /// The container is made below a parent of ours, which is watched before there is a container: nothing
     /// is missed, and nothing of the engine is in it.
-    fn docker_run(
+    fn engine_run(
         hierarchy: &Hierarchy,
-        docker: &DockerRun,
+        run: &EngineRun,
         words: &[OsString],
     ) -> Result<Self, Failure> {
         let Prepared {
@@ -160,14 +170,14 @@ impl Plan {
             about,
             parent,
             command,
-        } = Prepared::new(hierarchy, docker).map_err(not_prepared)?;
-        let image = docker
+        } = Prepared::new(hierarchy, run).map_err(not_prepared)?;
+        let image = run
             .image
             .as_ref()
             .map(|image| image.to_string_lossy().into_owned());
-        let namespaces = [namespace::own(), namespace::docker(&engine)];
+        let namespaces = [namespace::own(), namespace::engine(&engine)];
         Ok(Self {
-            label: image.unwrap_or_else(|| "container".to_owned()),
+            label: image.clone().unwrap_or_else(|| "container".to_owned()),
             target: Target {
                 kind: TargetKind::Container,
                 command: words
@@ -184,12 +194,16 @@ impl Plan {
             place: Place::Own(parent),
             warnings: Vec::new(),
             engine: Some((engine, about)),
+            image,
         })
     }
 
-    fn container(hierarchy: &Hierarchy, name: &str) -> Result<Self, Failure> {
-        let engine = Engine::default();
-        let inspected = engine.inspect(name).map_err(no_engine)?;
+    fn container(
+        hierarchy: &Hierarchy,
+        name: &str,
+        meant: Option<EngineKind>,
+    ) -> Result<Self, Failure> {
+        let (engine, inspected) = Engine::find(name, meant).map_err(no_engine)?;
         let pid = inspected.first_process().map_err(no_engine)?;
         let about = engine.about().ok();
         let cgroup = hierarchy
@@ -201,8 +215,9 @@ impl Plan {
         };
         let mode = add_process_facts(&mut target, pid)?;
         target.seccomp = Some(inspected.seccomp(about.as_ref(), mode));
-        target.container = Some(inspected.container(about.as_ref()));
-        Ok(Self::running(name.to_owned(), target, cgroup))
+        target.container = Some(inspected.container(engine.kind(), about.as_ref()));
+        let label = format!("{name} of {}", engine.kind().name());
+        Ok(Self::running(label, target, cgroup))
     }
 
     fn process(hierarchy: &Hierarchy, pid: Pid) -> Result<Self, Failure> {
@@ -224,11 +239,12 @@ impl Plan {
                 .take(3)
                 .map(|one| escape::text(&one.program));
             let names: Vec<_> = names.collect();
-            plan.warnings.push(format!(
-                "{} other processes share its cgroup and are recorded too: {}",
-                watched.strangers.len(),
-                names.join(", ")
-            ));
+            let shared = match watched.strangers.len() {
+                1 => "1 other process shares its cgroup and is".to_owned(),
+                many => format!("{many} other processes share its cgroup and are"),
+            };
+            plan.warnings
+                .push(format!("{shared} recorded too: {}", names.join(", ")));
         }
         Ok(plan)
     }
@@ -246,31 +262,49 @@ impl Plan {
             place: Place::Foreign(cgroup),
             warnings: Vec::new(),
             engine: None,
+            image: None,
         }
     }
 
     /// Asks the engine about the container as soon as there is one, while it still is. The thread ends when
     /// the session does.
-    pub(super) fn details(&self, found: Receiver<u64>) -> Option<JoinHandle<Option<Inspected>>> {
+    pub(super) fn details(&self, found: Receiver<u64>) -> Option<JoinHandle<Option<Started>>> {
         let (engine, _) = self.engine.clone()?;
         let parent = self.place.cgroup().clone();
         Some(std::thread::spawn(move || {
-            let cgroup_id = found.recv().ok()?;
-            let child = parent
-                .children()
-                .into_iter()
-                .find(|child| child.id == cgroup_id)?;
-            engine.inspect(id_in_cgroup_name(&child.name())?).ok()
+            // Helpers of an engine may be there as well.
+            found.into_iter().find_map(|cgroup_id| {
+                let children = parent.children();
+                let child = children.iter().find(|child| child.id == cgroup_id)?;
+                let id = id_in_cgroup_name(&child.name())?.to_owned();
+                // It may have ended and be gone already.
+                let inspected = engine.inspect(&id).ok();
+                Some(Started { id, inspected })
+            })
         }))
     }
 
     /// Takes in what the engine said. The kernel's word on rights, from the first exec, goes before it.
-    pub(super) fn learn(&mut self, inspected: Option<&Inspected>) {
-        if let (Some(inspected), Some((_, about))) = (inspected, &self.engine) {
-            self.target.seccomp = Some(inspected.seccomp(Some(about), None));
-            self.target.container = Some(inspected.container(Some(about)));
-        }
+    pub(super) fn learn(&mut self, started: Option<Started>) {
+        let (Some(started), Some((engine, about))) = (started, &self.engine) else {
+            return;
+        };
+        let kind = engine.kind();
+        self.target.container = Some(match started.inspected {
+            Some(inspected) => {
+                self.target.seccomp = Some(inspected.seccomp(Some(about), None));
+                inspected.container(kind, Some(about))
+            }
+            None => about.container_of_run(kind, started.id, self.image.clone()),
+        });
     }
+}
+
+/// A container that `docker run` started.
+pub(super) struct Started {
+    id: String,
+    /// What the engine said about it, if it still knew it.
+    inspected: Option<Inspected>,
 }
 
 /// Gives the seccomp mode as well.

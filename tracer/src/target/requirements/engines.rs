@@ -4,19 +4,16 @@
 use super::{Check, FIXED_LIBSECCOMP, MIXES_UP, mixes_up_hint};
 use crate::report::escape;
 use crate::target::ToolError;
-use crate::target::docker::{About, Engine, EngineError};
-use crate::target::docker_run::CgroupDriver;
-use crate::target::podman::{self, Podman, PodmanError};
+use crate::target::engine::{About, Engine, EngineError};
+use crate::target::engine_run::EngineKind;
 use crate::target::runtime::{self, Runtime, RuntimeSeccomp};
 use std::error::Error;
 
 /// What was found.
 #[derive(Debug)]
 pub struct Engines {
-    /// Docker's answer.
-    pub docker: Result<About, EngineError>,
-    /// Podman's answer.
-    pub podman: Result<Podman, PodmanError>,
+    /// What each engine answered.
+    pub answers: Vec<(EngineKind, Result<About, EngineError>)>,
     /// The runtimes that are installed.
     pub runtimes: Vec<Runtime>,
 }
@@ -25,97 +22,79 @@ impl Engines {
     /// Asks all of them; that can take seconds.
     #[must_use]
     pub fn look() -> Self {
+        let answer = |kind| (kind, Engine::of_kind(kind).about());
         Self {
-            docker: Engine::default().about(),
-            podman: podman::about(),
+            answers: EngineKind::ALL.map(answer).into(),
             runtimes: runtime::installed(),
         }
     }
 }
 
-/// One check for Docker, one for each other that is installed.
+/// One check for each engine and runtime that is installed, or one that says that there is no engine.
 #[must_use]
 pub fn engines(engines: &Engines) -> Vec<Check> {
-    let mut checks = vec![docker(&engines.docker)];
-    checks.extend(podman_check(&engines.podman));
+    let answers = engines.answers.iter();
+    let mut checks: Vec<Check> = answers
+        .filter_map(|(kind, answer)| engine(*kind, answer))
+        .collect();
+    if checks.is_empty() {
+        checks.push(Check::warning(
+            "engines",
+            "neither Docker nor Podman is installed",
+            "only `record --container` and `record -- docker run` need one",
+        ));
+    }
     checks.extend(engines.runtimes.iter().map(runtime_check));
     checks
 }
 
-fn docker(answer: &Result<About, EngineError>) -> Check {
-    const ID: &str = "docker";
-    let about = match answer {
-        Ok(about) => about,
-        Err(EngineError::Tool(ToolError::NotInstalled { .. })) => {
-            return Check::warning(
-                ID,
-                "not installed",
-                "only `record --container` and `record -- docker run` need it",
-            );
-        }
+/// Nothing for an engine that is not installed.
+fn engine(kind: EngineKind, answer: &Result<About, EngineError>) -> Option<Check> {
+    let id = kind.name();
+    Some(match answer {
+        Err(EngineError::Tool(ToolError::NotInstalled { .. })) => return None,
         Err(error) => {
             let hint = error.hint().unwrap_or_else(|| {
-                "`docker version` and `docker info` must work for containers to be recorded".into()
+                format!(
+                    "`{id} version` and `{id} info` must work for its containers to be recorded"
+                )
             });
             let mut detail = error.to_string();
             if let Some(cause) = error.source() {
                 detail.push_str(": ");
                 detail.push_str(&escape::text(&cause.to_string()));
             }
-            return Check::warning(ID, detail, hint);
+            Check::warning(id, detail, hint)
         }
-    };
+        Ok(about) => described(id, about),
+    })
+}
+
+fn described(id: &'static str, about: &About) -> Check {
     let version = escape::text(&about.version);
     let Some(driver) = about.cgroup_driver else {
         return Check::warning(
-            ID,
+            id,
             format!("{version}, makes cgroups in an unknown way"),
-            "`record -- docker run` needs the cgroup driver `cgroupfs` or `systemd`; \
-             `record --container` works as it is",
+            format!(
+                "`record -- {id} run` needs the cgroup driver `cgroupfs` or `systemd`; \
+                 `record --container` works as it is"
+            ),
         );
     };
     if about.seccomp_profile.is_none() {
         return Check::warning(
-            ID,
+            id,
             format!("{version}, without seccomp"),
             "this engine cannot apply profiles",
         );
     }
-    let driver = match driver {
-        CgroupDriver::Cgroupfs => "cgroupfs",
-        CgroupDriver::Systemd => "systemd",
-    };
     let runtime = about.runtime().map_or_else(String::new, |(name, version)| {
         let version = version.unwrap_or("of unknown version");
         format!(", {} {}", escape::text(name), escape::text(version))
     });
-    Check::ok(ID, format!("{version}, cgroup driver {driver}{runtime}"))
-}
-
-fn podman_check(answer: &Result<Podman, PodmanError>) -> Option<Check> {
-    const ID: &str = "podman";
-    match answer {
-        Err(PodmanError::Tool(ToolError::NotInstalled { .. })) => None,
-        Err(error) => Some(Check::warning(
-            ID,
-            error.to_string(),
-            "`podman info` must work; its containers are recorded with `record --cgroup`",
-        )),
-        Ok(podman) => {
-            let mut detail = escape::text(&podman.version);
-            if let Some(manager) = &podman.cgroup_manager {
-                detail.push_str(&format!(", cgroup manager {}", escape::text(manager)));
-            }
-            if let Some((name, version)) = &podman.runtime {
-                detail.push_str(&format!(
-                    ", {} {}",
-                    escape::text(name),
-                    escape::text(version)
-                ));
-            }
-            Some(Check::ok(ID, detail))
-        }
-    }
+    let driver = driver.name();
+    Check::ok(id, format!("{version}, cgroup driver {driver}{runtime}"))
 }
 
 fn runtime_check(runtime: &Runtime) -> Check {
@@ -142,7 +121,8 @@ fn runtime_check(runtime: &Runtime) -> Check {
 mod tests {
     use super::super::Verdict;
     use super::*;
-    use crate::target::docker::Said;
+    use crate::target::engine::Said;
+    use crate::target::engine_run::CgroupDriver;
     use crate::target::runtime::Version;
 
     fn about() -> About {
@@ -161,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn docker_is_judged_by_what_it_can_do_for_us() {
+    fn an_engine_is_judged_by_what_it_can_do_for_us() {
         use Verdict::{Ok as Good, Warning};
         let unknown = About {
             cgroup_driver: None,
@@ -175,7 +155,7 @@ mod tests {
             default_runtime: Some("runsc\u{1b}".into()),
             ..about()
         };
-        let table: [(Result<About, EngineError>, Verdict, &str); 6] = [
+        let table: [(Result<About, EngineError>, Verdict, &str); 5] = [
             (
                 Ok(about()),
                 Good,
@@ -192,7 +172,6 @@ mod tests {
                 "20.10.24, makes cgroups in an unknown way",
             ),
             (Ok(deaf), Warning, "20.10.24, without seccomp"),
-            (Err(missing("docker").into()), Warning, "not installed"),
             (
                 Err(EngineError::Unreachable(Said("no".into()))),
                 Warning,
@@ -200,7 +179,7 @@ mod tests {
             ),
         ];
         for (answer, verdict, detail) in table {
-            let check = docker(&answer);
+            let check = engine(EngineKind::Docker, &answer).expect("it is installed");
             assert_eq!((check.verdict, check.detail.as_str()), (verdict, detail));
             assert_eq!(check.hint.is_some(), verdict != Good, "{detail}");
         }
@@ -208,25 +187,27 @@ mod tests {
 
     #[test]
     fn only_what_is_installed_is_mentioned() {
+        let missing = |kind: EngineKind| (kind, Err(missing(kind.name()).into()));
         let none = Engines {
-            docker: Ok(about()),
-            podman: Err(missing("podman").into()),
+            answers: EngineKind::ALL.map(missing).into(),
             runtimes: Vec::new(),
         };
-        assert_eq!(engines(&none).len(), 1);
-        let podman = Podman {
-            version: "4.3.1".into(),
-            cgroup_manager: Some("systemd".into()),
-            runtime: Some(("crun".into(), "1.8.1".into())),
-        };
+        let checks = engines(&none);
+        let shown: Vec<_> = checks
+            .iter()
+            .map(|check| (check.id, check.verdict))
+            .collect();
+        assert_eq!(shown, [("engines", Verdict::Warning)]);
         let runtime = |seccomp| Runtime {
             name: "runc",
             version: "1.1.5".into(),
             seccomp,
         };
         let all = Engines {
-            docker: Ok(about()),
-            podman: Ok(podman),
+            answers: vec![
+                (EngineKind::Docker, Ok(about())),
+                missing(EngineKind::Podman),
+            ],
             runtimes: [
                 RuntimeSeccomp::With(Version::new(2, 5, 4)),
                 RuntimeSeccomp::With(FIXED_LIBSECCOMP),
@@ -242,7 +223,6 @@ mod tests {
             .map(|check| (check.verdict, check.detail))
             .collect();
         let expected = [
-            (Verdict::Ok, "4.3.1, cgroup manager systemd, crun 1.8.1"),
             (
                 Verdict::Warning,
                 "1.1.5 with libseccomp 2.5.4, which can mix up the actions of rules that compare \

@@ -3,7 +3,7 @@
 use crate::syscall::capability::{self, Capabilities};
 use crate::target::cgroup::{Hierarchy, Mode};
 use crate::target::runtime::Version;
-use rustix::fs::{Access, access};
+use rustix::fs::{Access, AtFlags, CWD, accessat};
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -136,9 +136,11 @@ fn presence(path: &Path) -> Presence {
 fn hierarchy(mountinfo: &Path) -> Result<CgroupFacts, (String, Option<String>)> {
     let found = Hierarchy::from_mountinfo(mountinfo, Hierarchy::is_whole);
     let hierarchy = found.map_err(|error| (error.to_string(), error.hint()))?;
+    // By our effective rights: `access` asks for those of our real user, without any capabilities.
+    let may_write = accessat(CWD, hierarchy.point(), Access::WRITE_OK, AtFlags::EACCESS);
     Ok(CgroupFacts {
         mode: hierarchy.mode(),
-        is_writable: access(hierarchy.point(), Access::WRITE_OK).is_ok(),
+        is_writable: may_write.is_ok(),
         point: hierarchy.point().to_owned(),
     })
 }

@@ -1,13 +1,13 @@
-//! `record -- docker run …`: a cgroup to watch, and the command line that puts the container below it.
+//! `record -- docker run …` and `podman run`: a cgroup to watch, and the command line that puts the container below it.
 
 use super::Engine;
 use super::error::EngineError;
 use crate::target::cgroup::{CgroupError, Hierarchy};
-use crate::target::docker_run::{BadParent, CgroupDriver, DockerRun};
+use crate::target::engine_run::{BadParent, CgroupDriver, EngineRun};
 use crate::target::own_cgroup::{OwnCgroup, fresh_name};
 use std::ffi::OsString;
 
-/// Why a `docker run` cannot be recorded.
+/// Why such a command cannot be recorded.
 #[derive(Debug, thiserror::Error)]
 pub enum PrepareError {
     /// The engine cannot be asked.
@@ -33,7 +33,7 @@ impl PrepareError {
             Self::Parent(error) => error.hint(),
             Self::Cgroup(error) => error.hint(),
             Self::Driver => Some(
-                "`docker info --format '{{.CgroupDriver}}'` must say `cgroupfs` or `systemd`; \
+                "`docker info` or `podman info` must name the cgroup driver or manager `cgroupfs` or `systemd`; \
                  rootless engines need delegated cgroups"
                     .into(),
             ),
@@ -41,7 +41,7 @@ impl PrepareError {
     }
 }
 
-/// A `docker run` that is ready to be watched: every cgroup directly below `parent` is a container of it.
+/// A container that is ready to be watched: every cgroup directly below `parent` is a container of it.
 #[derive(Debug)]
 pub struct Prepared {
     /// The engine.
@@ -60,7 +60,7 @@ impl Prepared {
     /// # Errors
     ///
     /// [`PrepareError`] if that is not possible. Nothing is left behind.
-    pub fn new(hierarchy: &Hierarchy, run: &DockerRun) -> Result<Self, PrepareError> {
+    pub fn new(hierarchy: &Hierarchy, run: &EngineRun) -> Result<Self, PrepareError> {
         let engine = Engine::of_run(run);
         let about = engine.about()?;
         let driver: CgroupDriver = about.cgroup_driver.ok_or(PrepareError::Driver)?;

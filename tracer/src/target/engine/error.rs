@@ -1,9 +1,10 @@
 //! What can go wrong with an engine, read from what its client says.
 //!
-//! The client has no error codes: everything is exit code 1 and a sentence. The sentences here are those of
-//! versions 20.10 to 29; one that is not known is passed on as it is.
+//! The clients have no error codes, only sentences. Those here are of Docker 20.10 to 29 and Podman 4 and 5;
+//! one that is not known is passed on as it is.
 
 use crate::report::escape;
+use crate::target::engine_run::EngineKind;
 use crate::target::tool::ToolError;
 
 /// Why an engine did not help.
@@ -55,6 +56,14 @@ pub enum EngineError {
     /// The engine refused for another reason.
     #[error("the container engine refused")]
     Refused(#[source] Said),
+    /// Engines that know one container each by that name.
+    #[error("several engines have a container `{}`: {}", escape::text(.name), names(.kinds))]
+    SeveralEngines {
+        /// As the user named it.
+        name: String,
+        /// The engines.
+        kinds: Vec<EngineKind>,
+    },
     /// The engine answered something that is no answer.
     #[error("the container engine's description of {subject} is not understood")]
     BadAnswer {
@@ -76,7 +85,7 @@ impl EngineError {
     pub fn hint(&self) -> Option<String> {
         Some(match self {
             Self::Tool(ToolError::NotInstalled { .. }) => {
-                "install Docker's client, or record without an engine: `--pid`, `--cgroup` or `-- CMD`"
+                "install the engine's client, or record without an engine: `--pid`, `--cgroup` or `-- CMD`"
                     .into()
             }
             Self::Unreachable(_) => {
@@ -86,14 +95,18 @@ impl EngineError {
             }
             Self::Denied(_) => "run as root, or join the group `docker`".into(),
             Self::NotFound { similar, .. } if similar.is_empty() => {
-                "`docker ps` lists the running containers".into()
+                "`docker ps` and `podman ps` list the running containers".into()
             }
             Self::NotFound { similar, .. } => {
                 let names = similar.iter().map(|name| format!("`{}`", escape::text(name)));
                 let names: Vec<String> = names.collect();
                 format!("running containers with similar names: {}", names.join(", "))
             }
-            Self::Ambiguous { .. } => "give more of the id, or the name; `docker ps` lists both".into(),
+            Self::Ambiguous { .. } => "give more of the id, or the name; `ps` of the engine lists both".into(),
+            Self::SeveralEngines { kinds, .. } => {
+                let kind = kinds.first().map_or("docker", |kind| kind.name());
+                format!("say which one is meant, as in `--engine {kind}`")
+            }
             Self::NotRunning { name, status } => format!(
                 "its state is `{}`; to record it from its first call, start it with \
                  `seccomp-tracer record -- docker run …`, else `docker start {}` first",
@@ -104,6 +117,12 @@ impl EngineError {
             Self::Tool(_) | Self::Refused(_) | Self::BadAnswer { .. } => return None,
         })
     }
+}
+
+/// `docker, podman`
+fn names(kinds: &[EngineKind]) -> String {
+    let names: Vec<&str> = kinds.iter().map(|kind| kind.name()).collect();
+    names.join(", ")
 }
 
 /// What a question was about.
@@ -131,10 +150,18 @@ pub(super) fn classify(talk: &str, subject: Subject<'_>) -> EngineError {
     }
     if let Subject::Container(name) = subject {
         let name = name.to_owned();
-        if has("Multiple IDs found") {
+        if has("Multiple IDs found") || has("more than one result for container") {
             return EngineError::Ambiguous { name };
         }
-        if has("No such container") || has("No such object") || has("value is empty") {
+        // Docker's two, then Podman's two, then Docker's about an empty name.
+        let not_found = [
+            "No such container",
+            "No such object",
+            "no such container",
+            "no container with name or ID",
+            "value is empty",
+        ];
+        if not_found.into_iter().any(has) {
             let similar = Vec::new();
             return EngineError::NotFound { name, similar };
         }
@@ -198,6 +225,21 @@ mod tests {
                 "the container engine refused",
             ),
             ("", container, "the container engine refused"),
+            (
+                "Error: inspecting object: no such container x",
+                container,
+                "no container `x`",
+            ),
+            (
+                "Error: no container with name or ID \"x\" found: no such container",
+                container,
+                "no container `x`",
+            ),
+            (
+                "Error: inspecting object: more than one result for container name or ID prefix x",
+                container,
+                "several containers have an id that begins with `x`",
+            ),
         ] {
             assert_eq!(classify(talk, subject).to_string(), expected, "{talk}");
         }

@@ -55,7 +55,7 @@ fn a_container_is_described() {
         }
     );
     assert_eq!(
-        inspected.container(Some(&engine())),
+        inspected.container(EngineKind::Docker, Some(&engine())),
         Container {
             id: ID.into(),
             name: Some("web1".into()),
@@ -197,10 +197,53 @@ fn a_container_is_known_by_its_cgroups_name() {
     for (name, expected) in [
         (ID, Some(ID)),
         (scope.as_str(), Some(ID)),
+        (&format!("libpod-{ID}"), Some(ID)),
+        (&format!("libpod-{ID}.scope"), Some(ID)),
+        (&format!("libpod-conmon-{ID}.scope"), None),
         (&ID[1..], None),
         ("init.scope", None),
         ("", None),
     ] {
         assert_eq!(id_in_cgroup_name(name), expected, "{name}");
     }
+}
+
+/// As Podman 4.3 describes a container made from a directory, shortened.
+#[test]
+fn podmans_containers_are_described_too() {
+    let said = serde_json::json!({
+        "Id": ID, "Name": "t2", "Image": "", "ImageName": "", "OCIRuntime": "/usr/bin/crun",
+        "State": {"OciVersion": "1.0.2-dev", "Status": "running", "Running": true, "Pid": 775,
+                  "ConmonPid": 763, "CgroupPath": "/libpod_parent/libpod-1"},
+        "Config": {"Image": ""}, "EffectiveCaps": ["CAP_CHOWN"],
+        "HostConfig": {"SecurityOpt": [], "Privileged": false, "Runtime": "oci", "CapAdd": []}
+    });
+    let podman = About {
+        version: "4.3.1".into(),
+        default_runtime: Some("crun".into()),
+        parts: [("crun".into(), "1.8.1".into())].into(),
+        ..About::default()
+    };
+    let inspected = read(&said).unwrap();
+    assert_eq!(
+        inspected.first_process().unwrap(),
+        Pid::from_raw(775).unwrap()
+    );
+    let list = serde_json::json!([said]);
+    assert_eq!(read(&list).unwrap(), inspected);
+    assert!(read(&serde_json::json!([])).is_err());
+    assert!(read(&serde_json::json!([said, said])).is_err());
+    assert_eq!(
+        inspected.container(EngineKind::Podman, Some(&podman)),
+        Container {
+            id: ID.into(),
+            name: Some("t2".into()),
+            image: None,
+            image_id: None,
+            engine: Some("podman".into()),
+            engine_version: Some("4.3.1".into()),
+            runtime: Some("crun".into()),
+            runtime_version: Some("1.8.1".into()),
+        }
+    );
 }

@@ -4,7 +4,7 @@ fn words(line: &str) -> Vec<OsString> {
     line.split(' ').map(OsString::from).collect()
 }
 
-fn run(line: &str) -> DockerRun {
+fn run(line: &str) -> EngineRun {
     match recognise(&words(line)) {
         Recognised::Run(run) => run,
         other => panic!("`{line}` is {other:?}"),
@@ -13,7 +13,10 @@ fn run(line: &str) -> DockerRun {
 
 #[test]
 fn only_docker_with_a_verb_that_starts_containers_is_special() {
-    let client = |verb: &str| Recognised::ClientOnly { verb: verb.into() };
+    let client = |verb: &str| Recognised::ClientOnly {
+        kind: EngineKind::Docker,
+        verb: verb.into(),
+    };
     for (line, expected) in [
         ("nginx -g daemon", Recognised::Program),
         ("./dockerd run x", Recognised::Program),
@@ -168,4 +171,37 @@ fn the_users_parent_is_kept_above_ours() {
             Err(BadParent { given, driver })
         );
     }
+}
+
+#[test]
+fn podman_has_flags_of_its_own() {
+    let parent = Parent {
+        value: "/p".into(),
+        directory: "p".into(),
+    };
+    for (line, expected, image) in [
+        (
+            "podman --cgroup-manager cgroupfs --remote run --rm --rootfs /r sh",
+            "podman --cgroup-manager cgroupfs --remote run --cgroup-parent=/p --rm --rootfs /r sh",
+            "/r",
+        ),
+        (
+            "podman --runtime=runc run --replace --name x --tls-verify=false image run",
+            "podman --runtime=runc run --cgroup-parent=/p --replace --name x --tls-verify=false image run",
+            "image",
+        ),
+    ] {
+        let run = run(line);
+        assert_eq!(run.kind, EngineKind::Podman);
+        assert_eq!(run.with_parent(&parent), words(expected), "{line}");
+        assert_eq!(run.image.as_deref(), Some(OsStr::new(image)), "{line}");
+    }
+    // The same words mean other things to the two clients.
+    assert_eq!(
+        run("docker run --replace x y").image.as_deref(),
+        Some(OsStr::new("y"))
+    );
+    let play = recognise(&words("podman kube play x.yaml"));
+    let (kind, verb) = (EngineKind::Podman, "kube".to_owned());
+    assert_eq!(play, Recognised::ClientOnly { kind, verb });
 }

@@ -4,7 +4,7 @@
 
 use super::error::EngineError;
 use crate::recording::{Container, SeccompState};
-use crate::target::docker_run::CgroupDriver;
+use crate::target::engine_run::{CgroupDriver, EngineKind};
 use crate::target::process::SeccompMode;
 use rustix::process::Pid;
 use serde::Deserialize;
@@ -29,7 +29,7 @@ pub struct Inspected {
     pub status: String,
     /// The first process, if it runs.
     first: Option<Pid>,
-    /// The runtime by the engine's name for it.
+    /// The runtime by the engine's name for it, or by its path.
     pub runtime: Option<String>,
     /// `--security-opt`, in order.
     pub security_options: Vec<String>,
@@ -69,6 +69,9 @@ struct InspectObject {
     state: StateObject,
     config: Option<ConfigObject>,
     host_config: Option<HostConfigObject>,
+    /// Podman's, where the other one says `oci` whatever it is.
+    #[serde(rename = "OCIRuntime")]
+    oci_runtime: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -131,7 +134,13 @@ struct InfoObject {
 
 /// Reads the answer about a container.
 pub(crate) fn inspected(json: &[u8]) -> Result<Inspected, serde_json::Error> {
-    let object: InspectObject = serde_json::from_slice(json)?;
+    // Podman puts it into a list, or not, depending on its version.
+    let object = if json.trim_ascii_start().starts_with(b"[") {
+        let [object] = serde_json::from_slice::<[InspectObject; 1]>(json)?;
+        object
+    } else {
+        serde_json::from_slice(json)?
+    };
     if !is_id(&object.id) {
         return Err(serde_json::Error::custom("`Id` is no container id"));
     }
@@ -140,16 +149,16 @@ pub(crate) fn inspected(json: &[u8]) -> Result<Inspected, serde_json::Error> {
     Ok(Inspected {
         id: object.id,
         name: object.name.trim_start_matches('/').to_owned(),
-        image: object.config.and_then(|config| config.image),
-        image_id: object.image,
+        image: said(object.config.and_then(|config| config.image)),
+        image_id: said(object.image),
         status: object.state.status,
         first: first.and_then(Pid::from_raw),
-        runtime: host.runtime.filter(|runtime| !runtime.is_empty()),
+        runtime: said(object.oci_runtime.or(host.runtime)),
         security_options: host.security_opt.unwrap_or_default(),
         is_privileged: host.privileged,
         added_capabilities: host.cap_add.unwrap_or_default(),
         dropped_capabilities: host.cap_drop.unwrap_or_default(),
-        pid_mode: host.pid_mode.filter(|mode| !mode.is_empty()),
+        pid_mode: said(host.pid_mode),
     })
 }
 
@@ -162,11 +171,7 @@ pub(crate) fn about(version: &[u8], info: &[u8]) -> Result<About, serde_json::Er
     let options = info.security_options.unwrap_or_default();
     Ok(About {
         version: server.version,
-        cgroup_driver: info.cgroup_driver.and_then(|name| match name.as_str() {
-            "cgroupfs" => Some(CgroupDriver::Cgroupfs),
-            "systemd" => Some(CgroupDriver::Systemd),
-            _ => None,
-        }),
+        cgroup_driver: info.cgroup_driver.as_deref().and_then(CgroupDriver::named),
         default_runtime: info.default_runtime,
         parts: parts.map(|part| (part.name, part.version)).collect(),
         seccomp_profile: options.iter().find_map(|option| seccomp_profile(option)),
@@ -178,6 +183,11 @@ fn seccomp_profile(option: &str) -> Option<String> {
     let rest = option.strip_prefix("name=seccomp")?;
     let profile = rest.strip_prefix(",profile=").unwrap_or("default");
     Some(profile.to_owned())
+}
+
+/// Podman leaves what does not apply empty.
+fn said(text: Option<String>) -> Option<String> {
+    text.filter(|text| !text.is_empty())
 }
 
 /// Whether the text is a full container id.
@@ -193,14 +203,34 @@ impl About {
         let name = plain_runtime(self.default_runtime.as_deref()?);
         Some((name, self.parts.get(name).map(String::as_str)))
     }
+
+    /// What a recording says about a container that was gone before the engine could be asked about it. The
+    /// runtime stays open: the user may have chosen another than the default.
+    #[must_use]
+    pub fn container_of_run(
+        &self,
+        kind: EngineKind,
+        id: String,
+        image: Option<String>,
+    ) -> Container {
+        Container {
+            id,
+            image,
+            engine: Some(kind.name().to_owned()),
+            engine_version: Some(self.version.clone()),
+            ..Container::default()
+        }
+    }
 }
 
-/// The container's id from the name of the cgroup that the engine makes for it.
+/// The container's id from the name of the cgroup that an engine makes for it: `ID`, `docker-ID.scope`,
+/// `libpod-ID`, or `libpod-ID.scope`. Podman's `libpod-conmon-ID` is that of a helper.
 #[must_use]
 pub fn id_in_cgroup_name(name: &str) -> Option<&str> {
-    let scope = name.strip_prefix("docker-");
-    let inner = scope.and_then(|name| name.strip_suffix(".scope"));
-    Some(inner.unwrap_or(name)).filter(|id| is_id(id))
+    let name = name.strip_suffix(".scope").unwrap_or(name);
+    let prefixes = ["docker-", "libpod-"];
+    let id = prefixes.iter().find_map(|prefix| name.strip_prefix(prefix));
+    Some(id.unwrap_or(name)).filter(|id| is_id(id))
 }
 
 impl Inspected {
@@ -231,7 +261,7 @@ impl Inspected {
 
     /// What a recording says about the container.
     #[must_use]
-    pub fn container(&self, about: Option<&About>) -> Container {
+    pub fn container(&self, kind: EngineKind, about: Option<&About>) -> Container {
         let default = about.and_then(|about| about.default_runtime.as_deref());
         let runtime = self.runtime.as_deref().or(default).map(plain_runtime);
         let version = about
@@ -242,7 +272,7 @@ impl Inspected {
             name: Some(self.name.clone()).filter(|name| !name.is_empty()),
             image: self.image.clone(),
             image_id: self.image_id.clone(),
-            engine: Some("docker".into()),
+            engine: Some(kind.name().to_owned()),
             engine_version: about.map(|about| about.version.clone()),
             runtime: runtime.map(str::to_owned),
             runtime_version: version.cloned(),
@@ -282,9 +312,9 @@ impl Inspected {
     }
 }
 
-/// The runtime's own name behind the name of containerd's shim for it.
+/// The runtime's own name behind the name of containerd's shim for it, or its path.
 fn plain_runtime(name: &str) -> &str {
-    match name {
+    match name.rsplit('/').next().unwrap_or(name) {
         "io.containerd.runc.v2" | "io.containerd.runc.v1" | "io.containerd.runtime.v1.linux" => {
             "runc"
         }

@@ -1,58 +1,42 @@
-//! `docker run` as a user types it: recognised, and rewritten so that the container appears below a cgroup
-//! that is watched before the engine starts anything.
+//! `docker run` and `podman run` as a user types them: recognised, and rewritten so that the container appears
+//! below a cgroup that is watched before the engine starts anything.
 //!
 //! Pure. It refuses to know the engine's state, and never looks into the container's own command.
-//! The grammar is that of the Docker client 28: <https://docs.docker.com/reference/cli/docker/container/run/>.
+//! The grammars are those of the Docker client 28 and of Podman 5:
+//! <https://docs.docker.com/reference/cli/docker/container/run/>,
+//! <https://docs.podman.io/en/latest/markdown/podman-run.1.html>.
 
+mod flags;
+mod kind;
+
+pub use kind::{CgroupDriver, EngineKind};
+
+use flags::scan;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
-
-/// The client's own flags that need no value, long and short.
-const CLIENT_SWITCHES: Flags = Flags {
-    long: &["debug", "help", "tls", "tlsverify", "version"],
-    short: b"Dv",
-};
-
-/// The flags of `run` that need no value. All others take one: new flags of the client nearly always do.
-const RUN_SWITCHES: Flags = Flags {
-    long: &[
-        "detach",
-        "disable-content-trust",
-        "help",
-        "init",
-        "interactive",
-        "no-healthcheck",
-        "oom-kill-disable",
-        "privileged",
-        "publish-all",
-        "quiet",
-        "read-only",
-        "rm",
-        "sig-proxy",
-        "tty",
-        "use-api-socket",
-    ],
-    short: b"diPqt",
-};
 
 /// What a command line is to the recorder.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Recognised {
     /// An ordinary program.
     Program,
-    /// `docker run`.
-    Run(DockerRun),
-    /// Another verb of the client that makes containers work; watching the client would miss them.
+    /// `docker run` or `podman run`.
+    Run(EngineRun),
+    /// Another verb of a client that makes containers work; watching the client would miss them.
     ClientOnly {
+        /// Whose client.
+        kind: EngineKind,
         /// The verb, like `exec` or `compose`.
         verb: String,
     },
 }
 
-/// A `docker run` command line.
+/// A `docker run` or `podman run` command line.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DockerRun {
+pub struct EngineRun {
+    /// Whose client.
+    pub kind: EngineKind,
     words: Vec<OsString>,
     /// Where the flags of `run` begin.
     flags_at: usize,
@@ -71,15 +55,6 @@ struct ParentFlag {
     /// The words of the flag: one with `=`, else two.
     words: std::ops::Range<usize>,
     value: OsString,
-}
-
-/// How an engine makes cgroups.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CgroupDriver {
-    /// By itself: a parent is a path.
-    Cgroupfs,
-    /// Through systemd: a parent is a slice.
-    Systemd,
 }
 
 /// A `--cgroup-parent` that cannot be nested into.
@@ -121,10 +96,10 @@ pub fn recognise(command: &[OsString]) -> Recognised {
     let Some((program, _)) = command.split_first() else {
         return Recognised::Program;
     };
-    if Path::new(program).file_name() != Some(OsStr::new("docker")) {
+    let Some(kind) = EngineKind::of_program(program) else {
         return Recognised::Program;
-    }
-    let client = scan(command, 1, &CLIENT_SWITCHES);
+    };
+    let client = scan(command, 1, kind.client_switches());
     let mut verb_at = client.end;
     if command.get(verb_at).is_some_and(|word| word == "container") {
         verb_at += 1;
@@ -133,17 +108,23 @@ pub fn recognise(command: &[OsString]) -> Recognised {
         return Recognised::Program;
     };
     match verb.as_bytes() {
-        b"run" => Recognised::Run(docker_run(command, 1..client.end, verb_at + 1)),
+        b"run" => Recognised::Run(engine_run(kind, command, 1..client.end, verb_at + 1)),
         b"create" | b"start" | b"restart" | b"exec" | b"compose" | b"build" | b"buildx"
-        | b"stack" | b"service" => Recognised::ClientOnly {
+        | b"stack" | b"service" | b"kube" | b"play" | b"pod" => Recognised::ClientOnly {
+            kind,
             verb: verb.to_string_lossy().into_owned(),
         },
         _ => Recognised::Program,
     }
 }
 
-fn docker_run(command: &[OsString], client: std::ops::Range<usize>, flags_at: usize) -> DockerRun {
-    let scanned = scan(command, flags_at, &RUN_SWITCHES);
+fn engine_run(
+    kind: EngineKind,
+    command: &[OsString],
+    client: std::ops::Range<usize>,
+    flags_at: usize,
+) -> EngineRun {
+    let scanned = scan(command, flags_at, kind.run_switches());
     let parents = scanned.flags.iter().filter(|flag| flag.is("cgroup-parent"));
     // Of a switch that is given several times, the last one counts.
     let detach = scanned
@@ -156,7 +137,8 @@ fn docker_run(command: &[OsString], client: std::ops::Range<usize>, flags_at: us
             b"false" | b"0" | b"f" | b"F" | b"FALSE" | b"False"
         )
     };
-    DockerRun {
+    EngineRun {
+        kind,
         words: command.to_vec(),
         flags_at,
         parents: parents
@@ -171,11 +153,13 @@ fn docker_run(command: &[OsString], client: std::ops::Range<usize>, flags_at: us
     }
 }
 
-impl DockerRun {
+impl EngineRun {
     /// The client.
     #[must_use]
     pub fn program(&self) -> &OsStr {
-        self.words.first().map_or(OsStr::new("docker"), |word| word)
+        self.words
+            .first()
+            .map_or(OsStr::new(self.kind.name()), |word| word)
     }
 
     /// The parent cgroup that the user asked for; of several, the last one counts.
@@ -248,106 +232,6 @@ fn slice(given: Option<&OsStr>, fresh: &str) -> Option<Parent> {
         directory: prefixes.map(|prefix| format!("{prefix}.slice")).collect(),
         value: format!("{stem}.slice").into(),
     })
-}
-
-/// Flags that need no value.
-struct Flags {
-    long: &'static [&'static str],
-    short: &'static [u8],
-}
-
-/// One flag with its value, if it has one.
-struct Flag {
-    name: Vec<u8>,
-    value: Option<OsString>,
-    /// The words it takes up.
-    words: std::ops::Range<usize>,
-}
-
-impl Flag {
-    fn is(&self, name: &str) -> bool {
-        self.name == name.as_bytes()
-    }
-}
-
-/// The flags from a place on, and where they end: at the first word that is none.
-struct Scanned {
-    flags: Vec<Flag>,
-    end: usize,
-}
-
-/// Reads flags as the client does: `--name`, `--name=value`, `--name value`, `-abc`, `-e value`, `-evalue`,
-/// `-e=value`; `--` ends them.
-fn scan(words: &[OsString], from: usize, switches: &Flags) -> Scanned {
-    let mut flags = Vec::new();
-    let mut at = from;
-    while let Some(word) = words.get(at).map(|word| word.as_bytes()) {
-        if word == b"--" {
-            at += 1;
-            break;
-        }
-        let next = words.get(at + 1);
-        let taken = if let Some(long) = word.strip_prefix(b"--") {
-            let (flag, taken) = long_flag(long, at, next, switches);
-            flags.push(flag);
-            taken
-        } else if word.len() > 1 && word[0] == b'-' {
-            short_flags(&word[1..], at, next, switches, &mut flags)
-        } else {
-            break;
-        };
-        at += taken;
-    }
-    Scanned {
-        flags,
-        end: at.min(words.len()),
-    }
-}
-
-fn long_flag(word: &[u8], at: usize, next: Option<&OsString>, switches: &Flags) -> (Flag, usize) {
-    let equals = word.iter().position(|&byte| byte == b'=');
-    let name = &word[..equals.unwrap_or(word.len())];
-    let is_switch = switches.long.iter().any(|long| long.as_bytes() == name);
-    let (value, taken) = match equals {
-        Some(equals) => (Some(OsStr::from_bytes(&word[equals + 1..]).to_owned()), 1),
-        None if is_switch => (None, 1),
-        None => (next.cloned(), 2),
-    };
-    let flag = Flag {
-        name: name.to_vec(),
-        value,
-        words: at..at + taken,
-    };
-    (flag, taken)
-}
-
-/// A cluster of one-letter flags. How many words it takes up.
-fn short_flags(
-    letters: &[u8],
-    at: usize,
-    next: Option<&OsString>,
-    switches: &Flags,
-    flags: &mut Vec<Flag>,
-) -> usize {
-    let mut rest = letters;
-    while let [letter, tail @ ..] = rest {
-        let (value, taken, more): (Option<&OsStr>, usize, &[u8]) = match tail {
-            [b'=', value @ ..] => (Some(OsStr::from_bytes(value)), 1, &[]),
-            _ if switches.short.contains(letter) => (None, 1, tail),
-            [] => (next.map(OsString::as_os_str), 2, &[]),
-            value => (Some(OsStr::from_bytes(value)), 1, &[]),
-        };
-        flags.push(Flag {
-            name: vec![*letter],
-            value: value.map(OsStr::to_owned),
-            words: at..at + taken,
-        });
-        if taken == 2 {
-            return 2;
-        }
-        rest = more;
-    }
-    1
 }
 
 #[cfg(test)]

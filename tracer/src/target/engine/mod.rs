@@ -1,18 +1,21 @@
-//! The Docker engine, asked through its own client, so that contexts, `DOCKER_HOST` and TLS are as the user
-//! has set them up.
+//! Container engines, asked through their own clients, so that contexts, `DOCKER_HOST` and TLS are as the user
+//! has set them up. Podman speaks as Docker does, nearly.
 //!
 //! The engine is taken at its word only where nothing follows from a lie: process ids are checked against
 //! the container's id in the process's cgroup by [`super::cgroup::Hierarchy::of_container`].
 
 pub(crate) mod answers;
 mod error;
+mod find;
 mod nearest;
-mod run;
+pub(crate) mod podman;
+mod prepare;
 
 pub use answers::{About, Inspected, id_in_cgroup_name};
 pub use error::{EngineError, Said};
-pub use run::{PrepareError, Prepared};
+pub use prepare::{PrepareError, Prepared};
 
+use super::engine_run::{EngineKind, EngineRun};
 use super::tool::{self, Answer, Bounds};
 use error::Subject;
 use std::ffi::{OsStr, OsString};
@@ -31,28 +34,36 @@ const SIMILAR_MAX: usize = 3;
 /// An engine, as it is reached.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Engine {
+    kind: EngineKind,
     program: OsString,
     flags: Vec<OsString>,
 }
 
-impl Default for Engine {
-    /// The one that `docker` reaches.
-    fn default() -> Self {
+impl Engine {
+    /// The engine that a client of that kind reaches.
+    #[must_use]
+    pub fn of_kind(kind: EngineKind) -> Self {
         Self {
-            program: "docker".into(),
+            kind,
+            program: kind.name().into(),
             flags: Vec::new(),
         }
     }
-}
 
-impl Engine {
-    /// The engine that a user's `docker run` reaches: the same program, with the same flags before the verb.
+    /// The engine that a user's `run` reaches: the same program, with the same flags before the verb.
     #[must_use]
-    pub fn of_run(run: &super::docker_run::DockerRun) -> Self {
+    pub fn of_run(run: &EngineRun) -> Self {
         Self {
+            kind: run.kind,
             program: run.program().to_owned(),
             flags: run.client_flags.clone(),
         }
+    }
+
+    /// Whose client it is reached by.
+    #[must_use]
+    pub fn kind(&self) -> EngineKind {
+        self.kind
     }
 
     /// Describes a container, whatever its state.
@@ -97,15 +108,22 @@ impl Engine {
             subject: "itself",
             source,
         };
+        if self.kind == EngineKind::Podman {
+            let info = self.ask_engine(&["info", "--format", "json"])?;
+            return podman::about(&info.stdout).map_err(bad);
+        }
         let version = self.ask_engine(&["version", "--format", "{{json .}}"])?;
         let info = self.ask_engine(&["info", "--format", "{{json .}}"])?;
         answers::about(&version.stdout, &info.stdout).map_err(bad)
     }
 
     /// Where the engine listens, like `unix:///var/run/docker.sock`, after contexts and environment have had
-    /// their say. `None` if the client does not tell.
+    /// their say. `None` if the client does not tell, or is itself the engine.
     #[must_use]
     pub fn endpoint(&self) -> Option<String> {
+        if self.kind == EngineKind::Podman {
+            return None;
+        }
         let format = "{{.Endpoints.docker.Host}}";
         let answer = self.ask(&["context", "inspect", "--format", format]).ok()?;
         let text = String::from_utf8(answer.stdout).ok()?;

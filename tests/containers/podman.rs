@@ -1,0 +1,122 @@
+//! Podman: no daemon, other defaults, the same result.
+
+use crate::product;
+use crate::recorder::Recorder;
+use house_tests::facts::{counts_where, named, set};
+use house_tests::image::Rootfs;
+use house_tests::run::{Program, Running};
+use house_tests::{arguments, tests};
+use seccomp_tracer::recording::{SeccompState, TargetKind, WindowEnd, WindowStart};
+
+pub(crate) const TESTS: [(&str, fn()); 2] = tests![
+    a_podman_run_is_recorded_from_its_first_call_and_lives_with_its_profile,
+    a_container_of_podmans_is_found_by_its_name,
+];
+
+const SCRIPT: &str = include_str!("busybox.sh");
+const OUTPUT: &str = "a\nb\nc\n500500\nmoved\nlater 3\n";
+
+/// Works where limits cannot be raised, with or without systemd.
+const PODMAN: &str = "podman --cgroup-manager=cgroupfs --runtime=runc run --rm --network=none \
+                      --pids-limit=-1 --ulimit=nofile=20000:20000 --ulimit=nproc=1000:1000";
+
+fn rootfs() -> Rootfs {
+    let applets = [
+        "sh", "ls", "cat", "sort", "wc", "seq", "mkdir", "rm", "mv", "ln", "sleep",
+    ];
+    let rootfs = Rootfs::default().busybox(&applets);
+    rootfs.file("script.sh", SCRIPT)
+}
+
+/// The command line of a container from a directory.
+fn podman(options: &[&str], rootfs: &Rootfs, command: &[&str]) -> Vec<String> {
+    let directory = rootfs.directory().to_string_lossy();
+    let words = PODMAN.split_whitespace().chain(options.iter().copied());
+    let words = words.chain(["--rootfs", &*directory]);
+    let words = words.chain(command.iter().copied());
+    words.map(str::to_owned).collect()
+}
+
+fn start(line: &[String]) -> Running {
+    Program::new(&line[0]).args(&line[1..]).start()
+}
+
+fn a_podman_run_is_recorded_from_its_first_call_and_lives_with_its_profile() {
+    let rootfs = rootfs();
+    let command = ["/bin/sh", "/script.sh"];
+    let mut words = vec!["--".to_owned()];
+    words.extend(podman(&[], &rootfs, &command));
+    let recorded = Recorder::start(&words).finish();
+    recorded.run.exits(0).stdout(OUTPUT);
+    let recording = &recorded.recording;
+    assert_eq!(recording.window.from, WindowStart::Exec);
+    assert_eq!(recording.window.until, WindowEnd::Empty);
+    assert_eq!(recording.target.kind, TargetKind::Container);
+    let container = recording.target.container.as_ref().expect("a container");
+    assert_eq!(container.engine.as_deref(), Some("podman"));
+    let capabilities = recording.target.capabilities.as_ref();
+    let capabilities = capabilities.expect("capabilities");
+    assert!(!capabilities.contains("CAP_SYS_ADMIN"), "{capabilities:?}");
+    // Podman's default lets through what makes a container, and none of that is in it.
+    let seen = set(&counts_where(recording, true));
+    assert!(seen.contains(&named("execve")), "{seen:?}");
+    for name in ["mount", "pivot_root", "unshare", "sethostname"] {
+        assert!(!seen.contains(&named(name)), "{name} is the runtime's");
+    }
+
+    let profile = recorded.beside("profile.json");
+    let generate = arguments!["generate", recorded.path, "-o", profile];
+    product().args(generate).run().exits(0);
+    let under = format!("--security-opt=seccomp={}", profile.display());
+    let late = "--security-opt=no-new-privileges";
+    for options in [&[&*under][..], &[&*under, late]] {
+        let again = start(&podman(options, &rootfs, &command)).finish();
+        again.exits(0).stdout(OUTPUT);
+    }
+    // The profile is in force: nobody was seen to change the root.
+    let refused = podman(&[&under], &rootfs, &["/bin/busybox", "chroot", "/"]);
+    assert_ne!(start(&refused).finish().code(), 0);
+}
+
+fn a_container_of_podmans_is_found_by_its_name() {
+    let rootfs = rootfs();
+    let name = format!("house-podman-{}", std::process::id());
+    let option = format!("--name={name}");
+    let busy = [
+        "/bin/sh",
+        "-c",
+        "while ls / > /dev/null; do sleep 0.05; done",
+    ];
+    let running = start(&podman(&[&option], &rootfs, &busy));
+    await_running(&name);
+    let recorded = Recorder::attach(&name, &["--for", "500ms"]).finish();
+    let said = format!("recording {name} of podman\n");
+    recorded.run.exits(0).stderr_has(&said);
+    let recording = &recorded.recording;
+    assert_eq!(recording.window.from, WindowStart::Attach);
+    assert_eq!(recording.target.seccomp, Some(SeccompState::EngineDefault));
+    let seen = set(&counts_where(recording, true));
+    assert!(seen.contains(&named("execve")), "{seen:?}");
+
+    // Nearly right.
+    let wrong = format!("{name}x");
+    let record = |flags: &[&str]| {
+        let program = product().args(["record", "-o", "/dev/null"]);
+        program.args(flags).run()
+    };
+    record(&["--container", &wrong])
+        .exits(3)
+        .stderr_has(&format!("error: no container `{wrong}`\n"))
+        .stderr_has(&format!("`{name}`"));
+    record(&["--container", &name, "--engine", "docker"]).exits(3);
+    Program::new("podman").args(["kill", &name]).run().exits(0);
+    let _ = running.finish();
+}
+
+fn await_running(name: &str) {
+    let format = "--format={{.State.Running}}";
+    let inspect = || Program::new("podman").args(["inspect", "--type=container", format, name]);
+    while inspect().run().stdout_text().trim() != "true" {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+}

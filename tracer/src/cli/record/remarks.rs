@@ -1,0 +1,107 @@
+//! What the user should know about a recording that was just made. Pure.
+
+use crate::recording::{Recording, TargetKind, WindowStart};
+
+/// The remarks, most important first.
+pub(super) fn remarks(recording: &Recording) -> Vec<&'static str> {
+    let is_container = recording.target.kind == TargetKind::Container;
+    let mut remarks = Vec::new();
+    if never_started(recording) {
+        remarks.push("it never started, so the recording says nothing of it");
+    }
+    if !recording.losses.is_complete() {
+        remarks
+            .push("the recording is incomplete; `generate` takes it with --allow-incomplete only");
+    }
+    if is_container && !recording.has_filtered_facts() && has_runtime(recording) {
+        remarks.push(
+            "something was executed in the container from outside; without a filter, what the runtime did \
+             on its way in cannot be told from what the container did",
+        );
+    }
+    let calls = recording.facts.keys().map(|key| key.call);
+    if calls
+        .into_iter()
+        .any(|call| call.name() == Some("io_uring_setup"))
+    {
+        remarks
+            .push("what it did through io_uring is not in the recording: no filter sees it either");
+    }
+    remarks
+}
+
+/// The rights are those at the first exec of the target itself.
+fn never_started(recording: &Recording) -> bool {
+    recording.window.from == WindowStart::Exec && recording.target.capabilities.is_none()
+}
+
+/// Whether a runtime made more than the exec that starts the container. A hint, because a name can lie; only
+/// a warning follows from it.
+fn has_runtime(recording: &Recording) -> bool {
+    let facts = recording.facts.iter();
+    let others = facts.filter(|(key, _)| key.call.name() != Some("execve"));
+    let mut programs = others.filter_map(|(_, facts)| Some(&facts.first.as_ref()?.program));
+    programs.any(|program| program.starts_with("runc:["))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::audit::testing::{recording, untracked};
+    use crate::recording::{CallFacts, Loss};
+    use crate::syscall::capability;
+
+    fn by(program: &str) -> CallFacts {
+        let mut facts = untracked(1);
+        facts.first.as_mut().unwrap().program = program.to_owned();
+        facts
+    }
+
+    fn container(facts: Vec<(&str, bool, CallFacts)>) -> Recording {
+        let mut recording = recording("1", facts);
+        recording.target.kind = TargetKind::Container;
+        recording.target.capabilities = Some(capability::docker_default());
+        recording
+    }
+
+    #[test]
+    fn an_ordinary_recording_needs_no_remark() {
+        let exec = || ("execve", false, by("runc:[2:INIT]"));
+        assert_eq!(
+            remarks(&container(vec![exec(), ("read", false, by("sh"))])),
+            [""; 0]
+        );
+        // Under a filter the runtime is told from the container.
+        let visited = vec![
+            ("read", true, by("sh")),
+            ("keyctl", false, by("runc:[2:INIT]")),
+        ];
+        assert_eq!(remarks(&container(visited)), [""; 0]);
+    }
+
+    #[test]
+    fn what_a_recording_does_not_show_is_said() {
+        let first = |recording: &Recording| remarks(recording)[0].split(',').next().unwrap();
+        let visited = container(vec![("keyctl", false, by("runc:[2:INIT]"))]);
+        assert_eq!(
+            first(&visited),
+            "something was executed in the container from outside; without a filter"
+        );
+        let mut lossy = container(Vec::new());
+        lossy.losses.set(Loss::MapError, 1);
+        assert_eq!(
+            first(&lossy),
+            "the recording is incomplete; `generate` takes it with --allow-incomplete only"
+        );
+        let ring = container(vec![("io_uring_setup", false, by("sh"))]);
+        assert_eq!(
+            remarks(&ring),
+            ["what it did through io_uring is not in the recording: no filter sees it either"]
+        );
+        let mut unborn = container(Vec::new());
+        unborn.target.capabilities = None;
+        assert_eq!(first(&unborn), "it never started");
+        unborn.window.from = WindowStart::Attach;
+        assert_eq!(remarks(&unborn), [""; 0]);
+    }
+}
