@@ -66,6 +66,7 @@ fn subject() -> Subject {
         kernel: "6.1".to_owned(),
         capabilities: capability::docker_default(),
         default_action: Action::Errno(1),
+        runtime: None,
         remarks: Vec::new(),
     }
 }
@@ -287,7 +288,13 @@ fn whether_anything_recorded_would_be_denied() {
     ];
     for (what, (name, facts), rules, expected) in table {
         let recording = recording("r", vec![(name, true, facts)]);
-        let check = check(&profile(&rules), Abi::X86_64, None, &named(vec![recording]));
+        let check = check(
+            &profile(&rules),
+            Abi::X86_64,
+            None,
+            None,
+            &named(vec![recording]),
+        );
         assert_eq!(check.verdict(), expected, "{what}: {check:?}");
     }
 }
@@ -305,6 +312,7 @@ fn lost_facts_leave_a_pass_unclear_and_a_failure_as_it_is() {
         let check = check(
             &profile(&allow("read")),
             Abi::X86_64,
+            None,
             None,
             &named(vec![recording]),
         );
@@ -467,4 +475,55 @@ fn what_is_ignored_or_misread_is_remarked() {
     for (rules, expected) in table {
         assert_eq!(remarks(&source(&rules)), expected, "{rules}");
     }
+}
+
+#[test]
+fn a_profile_is_told_when_its_filter_does_something_else() {
+    let rules = r#"{"names": ["prctl"], "action": "SCMP_ACT_ALLOW",
+            "args": [{"index": 0, "value": 0, "op": "SCMP_CMP_NE"}]},
+        {"names": ["prctl"], "action": "SCMP_ACT_ALLOW",
+            "args": [{"index": 1, "value": 5, "op": "SCMP_CMP_NE"},
+                     {"index": 0, "value": 1, "op": "SCMP_CMP_NE"}]}"#;
+    let all = audit(subject(), &profile(rules), Some(&docker()), &[]);
+    let found: Vec<_> = all
+        .miscompiled
+        .iter()
+        .map(|one| (one.call, one.witness, one.meant, one.compiled))
+        .collect();
+    let witness = [0, 5, 0, 0, 0, 0];
+    assert_eq!(
+        found,
+        [(call("prctl"), witness, Action::Errno(1), Action::Allow)]
+    );
+    assert_eq!(all.verdict(), Verdict::Fail);
+    // One condition, two actions.
+    let rules = r#"{"names": ["prctl"], "action": "SCMP_ACT_ALLOW",
+            "args": [{"index": 0, "value": 1, "op": "SCMP_CMP_EQ"}]},
+        {"names": ["prctl"], "action": "SCMP_ACT_KILL",
+            "args": [{"index": 0, "value": 1, "op": "SCMP_CMP_EQ"}]}"#;
+    let all = audit(subject(), &profile(rules), Some(&docker()), &[]);
+    let why = all.uncompiled.clone().unwrap();
+    assert!(
+        why.starts_with("libseccomp refuses the rule for `prctl`: "),
+        "{why}"
+    );
+    assert_eq!(all.verdict(), Verdict::Fail);
+}
+
+#[test]
+fn a_runtime_reads_a_profile_in_its_way() {
+    let rules = allow("read rseq");
+    let mut subject = subject();
+    let answer = |subject: &Subject| {
+        let audit = audit(subject.clone(), &profile(&rules), Some(&docker()), &[]);
+        let bpf = audit.documented.into_iter().find(|one| one.name == "bpf");
+        bpf.unwrap().presence[&Abi::X86_64].clone()
+    };
+    assert_eq!(answer(&subject), Presence::Blocked(Action::Errno(1)));
+    // `rseq` is 334: runc thinks that the profile was written before `io_uring_setup`, but not before `bpf`.
+    subject.runtime = Some(Runtime::Runc);
+    assert_eq!(answer(&subject), Presence::Blocked(Action::Errno(1)));
+    let meaning = Meaning::under(&profile(&rules), Abi::X86_64, subject.runtime);
+    let newer = meaning.action(call("io_uring_setup"), &[0; 6]);
+    assert_eq!(newer, Action::Errno(38));
 }

@@ -1,7 +1,8 @@
 //! The parts of an audit.
 
 use super::value::Values;
-use crate::profile::{Action, Condition};
+use crate::profile::proof::Miscompiled;
+use crate::profile::{Action, Condition, Runtime};
 use crate::syscall::capability::Capabilities;
 use crate::syscall::{Abi, Call};
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,6 +18,10 @@ pub struct Audit {
     pub documented: Vec<Documented>,
     /// What the profile allows and the base does not, in order of call.
     pub beyond: Vec<Excess>,
+    /// Where the filter that libseccomp makes of the profile does not do what the profile says.
+    pub miscompiled: Vec<Miscompiled>,
+    /// Why libseccomp makes no filter of it, so that no container starts with it; `None` if it does.
+    pub uncompiled: Option<String>,
     /// What recordings say, if any were given.
     pub evidence: Option<Evidence>,
 }
@@ -48,6 +53,8 @@ pub struct Subject {
     pub capabilities: Capabilities,
     /// What the profile does with calls that it does not speak of.
     pub default_action: Action,
+    /// The runtime as which it was read; `None` for what all of them do.
+    pub runtime: Option<Runtime>,
     /// What an engine would silently ignore or read otherwise than it is written.
     pub remarks: Vec<String>,
 }
@@ -376,10 +383,12 @@ pub enum Unknown {
 }
 
 impl Audit {
-    /// The answer: what is beyond the base fails, then what the evidence says.
+    /// The answer: what is beyond the base fails, and what does not do what it says, then what the evidence
+    /// says.
     #[must_use]
     pub fn verdict(&self) -> Verdict {
-        if !self.beyond.is_empty() {
+        let is_sound = self.miscompiled.is_empty() && self.uncompiled.is_none();
+        if !self.beyond.is_empty() || !is_sound {
             return Verdict::Fail;
         }
         self.evidence

@@ -6,6 +6,7 @@ use super::failure::Failure;
 use super::format::{Format, ReportArguments, gate};
 use super::generate::read_one;
 use super::output::{self, Sink};
+use super::runtime::RuntimeArguments;
 use crate::audit::{self, Base, Subject};
 use crate::recording::Recording;
 use crate::report::{json, text};
@@ -29,6 +30,8 @@ pub(super) struct Arguments {
     recordings: Vec<PathBuf>,
     #[command(flatten)]
     base: BaseArguments,
+    #[command(flatten)]
+    runtime: RuntimeArguments,
     #[command(flatten)]
     report: ReportArguments,
 }
@@ -56,6 +59,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         kernel: format!("{}.{}", kernel.major, kernel.minor),
         capabilities: circumstances.capabilities.clone(),
         default_action: profile.default_action,
+        runtime: arguments.runtime.runtime(),
         remarks: audit::remarks(&source),
     };
     let base = resolved

@@ -6,6 +6,7 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::format::{Format, ReportArguments};
 use super::output::{self, Sink};
+use super::runtime::RuntimeArguments;
 use crate::audit::diff;
 use crate::profile::{Meaning, Source, read};
 use crate::recording::{self, Recording};
@@ -30,6 +31,8 @@ pub(super) struct Arguments {
     b: PathBuf,
     #[command(flatten)]
     circumstances: CircumstanceArguments,
+    #[command(flatten)]
+    runtime: RuntimeArguments,
     #[command(flatten)]
     report: ReportArguments,
 }
@@ -88,7 +91,9 @@ fn profiles(arguments: &Arguments, a: &Source, b: &Source) -> Result<(String, Ex
     for note in &notes {
         output::say(&format!("note: {note}"));
     }
-    let meaning = |source: &Source| Meaning::of(&source.resolve(&circumstances), native);
+    let runtime = arguments.runtime.runtime();
+    let meaning =
+        |source: &Source| Meaning::under(&source.resolve(&circumstances), native, runtime);
     let diff = diff::profiles(native, &meaning(a), &meaning(b));
     let (a, b) = (name(&arguments.a), name(&arguments.b));
     let report = match arguments.report.format {

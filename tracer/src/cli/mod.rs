@@ -21,6 +21,7 @@ mod output;
 mod progress;
 mod record;
 mod run;
+mod runtime;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;

@@ -9,8 +9,12 @@ mod model;
 mod position;
 mod remark;
 mod resolve;
+mod runtime;
 mod set;
 mod source;
+
+#[cfg(test)]
+mod vectors;
 
 pub mod artifact;
 pub mod base;
@@ -18,6 +22,7 @@ pub mod blocked;
 pub mod compare;
 pub mod compiled;
 pub mod errno;
+pub mod proof;
 pub mod read;
 pub mod words;
 pub mod write;
@@ -27,8 +32,6 @@ pub use model::{Action, Condition, Operator, Profile, Rule};
 pub use position::{Position, RulePositions, SourcePositions};
 pub use remark::{ReadRemark, RemarkKind};
 pub use resolve::Circumstances;
+pub use runtime::Runtime;
 pub use set::ArgumentSet;
 pub use source::{Filter, KernelVersion, Origin, Source, SourceRule};
-
-#[cfg(test)]
-mod vectors;

@@ -79,6 +79,14 @@ impl fmt::Display for Call {
     }
 }
 
+/// The ABI of an `AUDIT_ARCH_*` value; x86_64 for the one that it shares with x32.
+#[must_use]
+pub fn abi_of(architecture: u32) -> Option<Abi> {
+    Abi::ALL
+        .into_iter()
+        .find(|abi| abi.audit_arch() == architecture)
+}
+
 /// Whether any ABI we know has a call of this name.
 #[must_use]
 pub fn is_known_name(name: &str) -> bool {

@@ -1,7 +1,7 @@
 //! Writes the filter that libseccomp builds from a profile: as the kernel gets it, and as pseudo code.
 
 use super::loss::{Inexpressible, Losses, Part};
-use crate::profile::compiled::{CompileError, Program};
+use crate::profile::compiled::{CompileError, Layout, Program};
 use crate::profile::model::Profile;
 use crate::syscall::Abi;
 
@@ -20,9 +20,10 @@ pub enum FilterError {
 ///
 /// # Errors
 ///
-/// [`FilterError`] for flags, a listener, architectures that we have no tables for, and what libseccomp refuses.
+/// [`FilterError`] for flags, a listener, architectures that we have no tables for, calls of other ABIs that
+/// libseccomp does not know, and what it refuses.
 pub fn bpf(profile: &Profile, native: Abi) -> Result<Vec<u8>, FilterError> {
-    Ok(program(profile, native)?.bpf()?)
+    Ok(program(profile, native)?.bpf(Layout::List)?)
 }
 
 /// The filter in libseccomp's pseudo code, for a host with that native ABI.
@@ -41,5 +42,10 @@ fn program(profile: &Profile, native: Abi) -> Result<Program, FilterError> {
         losses.add(Part::Architecture(name.clone()));
     }
     losses.finish(())?;
-    Ok(Program::compile(profile, native)?)
+    let program = Program::compile(profile, native)?;
+    let mut losses = Losses::new("this machine's libseccomp");
+    for call in program.unknown() {
+        losses.add(Part::Call(*call));
+    }
+    Ok(losses.finish(program)?)
 }

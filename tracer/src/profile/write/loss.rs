@@ -1,6 +1,7 @@
 //! What a form cannot say. A profile is written without loss or not at all.
 
 use crate::profile::model::{Action, Condition, Operator};
+use crate::syscall::Call;
 use std::fmt;
 
 /// Why a profile cannot be written in a form.
@@ -41,6 +42,8 @@ pub enum Part {
         /// The architecture, by OCI name.
         architecture: &'static str,
     },
+    /// A call.
+    Call(Call),
     /// An architecture, by OCI name.
     Architecture(String),
     /// A flag of the filter.
@@ -74,6 +77,7 @@ impl fmt::Display for Part {
             Self::Multiplexed { name, architecture } => {
                 write!(formatter, "`{name}` on {architecture}")
             }
+            Self::Call(call) => write!(formatter, "`{call}`"),
             Self::Architecture(name) => write!(formatter, "the architecture {name}"),
             Self::Flag(name) => write!(formatter, "the flag {name}"),
             Self::Listener => formatter.write_str("the listener"),

@@ -8,6 +8,8 @@ use crate::audit::{
     AbiCoverage, Audit, BaseView, Check, Counted, Denied, Documented, Evidence, Excess, Presence,
     RecordingSummary, Standing, Subject, Surface, Undecided, Unknown, Used, View, When,
 };
+use crate::profile::Runtime;
+use crate::profile::proof::Miscompiled;
 use crate::report::layout::permille;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,6 +23,8 @@ pub fn audit(audit: &Audit) -> String {
         subject: (&audit.subject).into(),
         surface: audit.surfaces.iter().map(Into::into).collect(),
         beyond: audit.beyond.iter().map(Into::into).collect(),
+        miscompiled: audit.miscompiled.iter().map(Into::into).collect(),
+        uncompiled: audit.uncompiled.as_deref(),
         evidence: audit.evidence.as_ref().map(Into::into),
         documented: audit.documented.iter().map(Into::into).collect(),
     })
@@ -50,6 +54,11 @@ struct AuditDocument<'a> {
     /// The native ABI first.
     surface: Vec<SurfaceObject>,
     beyond: Vec<ExcessObject<'a>>,
+    /// Where the filter that libseccomp makes of the profile does not do what the profile says.
+    miscompiled: Vec<MiscompiledObject>,
+    /// Why libseccomp makes no filter of it; absent if it does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    uncompiled: Option<&'a str>,
     /// Absent when no recording was given.
     #[serde(skip_serializing_if = "Option::is_none")]
     evidence: Option<EvidenceObject<'a>>,
@@ -79,6 +88,9 @@ struct SubjectObject<'a> {
     kernel: &'a str,
     capabilities: &'a BTreeSet<String>,
     default_action: ActionObject,
+    /// The runtime as which the profile was read; absent for what all of them do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    runtime: Option<&'static str>,
     /// What an engine would ignore or read otherwise than it is written.
     remarks: &'a [String],
 }
@@ -92,6 +104,7 @@ impl<'a> From<&'a Subject> for SubjectObject<'a> {
             kernel: &subject.kernel,
             capabilities: &subject.capabilities,
             default_action: subject.default_action.into(),
+            runtime: subject.runtime.map(Runtime::name),
             remarks: &subject.remarks,
         }
     }
@@ -197,6 +210,32 @@ impl<'a> From<&'a Excess> for ExcessObject<'a> {
             whole_call: excess.whole,
             reason: excess.reason.as_deref(),
             unlocked_by: &excess.unlock,
+        }
+    }
+}
+
+/// A call to which the compiled filter answers otherwise than the profile says.
+#[derive(Serialize)]
+struct MiscompiledObject {
+    call: CallObject,
+    /// Arguments with which it happens.
+    witness: [u64; 6],
+    /// What the profile says.
+    meant: ActionObject,
+    /// What the filter does.
+    compiled: ActionObject,
+    /// In which arrangements of the filter: `list`, `tree`.
+    layouts: Vec<&'static str>,
+}
+
+impl From<&Miscompiled> for MiscompiledObject {
+    fn from(one: &Miscompiled) -> Self {
+        Self {
+            call: one.call.into(),
+            witness: one.witness,
+            meant: one.meant.into(),
+            compiled: one.compiled.into(),
+            layouts: one.layouts.iter().map(|layout| layout.name()).collect(),
         }
     }
 }

@@ -24,6 +24,7 @@ const LEGEND: &str = "
 pub fn audit(audit: &Audit) -> String {
     let mut sections = vec![head(audit), surfaces(audit)];
     sections.extend(beyond(audit));
+    sections.extend(miscompiled(audit));
     sections.extend(audit.evidence.as_ref().map(evidence::evidence));
     sections.push(documented(&audit.documented));
     sections.join("\n")
@@ -67,11 +68,13 @@ fn head(audit: &Audit) -> String {
     let sentence = format!("{} {}", quoted(&subject.profile), clauses.join(", "));
     let mut out = hanging(&lead, column, &sentence);
     out.push('\n');
+    let runtime = subject.runtime.map(|runtime| format!(", {runtime}"));
     let host = format!(
-        "{}, Linux {}, {}",
+        "{}, Linux {}, {}{}",
         subject.native,
         escape::text(&subject.kernel),
-        capabilities(&subject.capabilities)
+        capabilities(&subject.capabilities),
+        runtime.unwrap_or_default()
     );
     out.push_str(&hanging("  resolved for", COLUMN, &host));
     let default = words::action(subject.default_action);
@@ -193,6 +196,30 @@ fn beyond(audit: &Audit) -> Option<String> {
     let rows: Vec<Vec<String>> = audit.beyond.iter().map(excess).collect();
     let align = [Align::Left, Align::Left, Align::Left];
     out.push_str(&layout::table(2, &align, &rows));
+    Some(out)
+}
+
+fn miscompiled(audit: &Audit) -> Option<String> {
+    if let Some(why) = &audit.uncompiled {
+        let mut out =
+            String::from("No filter can be made of it, and no container starts with it\n\n");
+        out.push_str(&hanging("  ", 2, &escape::text(why)));
+        return Some(out);
+    }
+    if audit.miscompiled.is_empty() {
+        return None;
+    }
+    let mut out = String::from("Compiled to something else than it says\n\n");
+    let rows = audit.miscompiled.iter().map(|one| {
+        let (meant, compiled) = (words::action(one.meant), words::action(one.compiled));
+        vec![
+            one.call.to_string(),
+            words::witness(one.call, &one.witness),
+            format!("by the rules {meant}, by the filter {compiled}"),
+        ]
+    });
+    let align = [Align::Left, Align::Left, Align::Left];
+    out.push_str(&layout::table(2, &align, &rows.collect::<Vec<_>>()));
     Some(out)
 }
 
