@@ -12,12 +12,13 @@ pub(crate) const TESTS: [(&str, fn()); 4] = tests![
 ];
 
 /// The verbs, all of them.
-const VERBS: [&str; 10] = [
+const VERBS: [&str; 11] = [
     "record",
     "generate",
     "audit",
     "check",
     "diff",
+    "convert",
     "explain",
     "run",
     "doctor",
@@ -97,6 +98,8 @@ fn words_that_mean_nothing_are_refused() {
         "explain",
         "check x.json",
         "diff a.json",
+        "convert a.json",
+        "convert --to xml a.json",
         "doctor --format xml",
         "completions klingon",
         "run -- true",

@@ -1,5 +1,6 @@
 //! The command line from outside: exit codes and messages of everything that can go wrong for a user.
 
+mod convert;
 mod explain;
 mod files;
 mod gate;
@@ -14,6 +15,7 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     Suite::from_command_line()
         .tests(Needs::Nothing, help::TESTS)
+        .tests(Needs::Nothing, convert::TESTS)
         .tests(Needs::Nothing, files::TESTS)
         .tests(Needs::Nothing, gate::TESTS)
         .tests(Needs::Nothing, explain::TESTS)

@@ -7,6 +7,7 @@ mod audit;
 mod base;
 mod check;
 mod completions;
+mod convert;
 mod diff;
 mod doctor;
 mod doctor_report;
@@ -46,6 +47,7 @@ enum Verb {
     Audit(audit::Arguments),
     Check(check::Arguments),
     Diff(diff::Arguments),
+    Convert(convert::Arguments),
     Explain(explain::Arguments),
     Run(run::Arguments),
     Doctor(doctor::Arguments),
@@ -64,6 +66,7 @@ pub fn main() -> ExitCode {
         Verb::Audit(arguments) => audit::run(&arguments),
         Verb::Check(arguments) => check::run(&arguments),
         Verb::Diff(arguments) => diff::run(&arguments),
+        Verb::Convert(arguments) => convert::run(&arguments),
         Verb::Explain(arguments) => explain::run(&arguments),
         Verb::Run(arguments) => run::run(&arguments),
         Verb::Doctor(arguments) => doctor::run(&arguments),

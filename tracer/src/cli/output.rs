@@ -115,10 +115,15 @@ impl Sink {
 
     /// Writes the whole product; a regular file appears complete or not at all.
     pub(super) fn write(self, text: &str) -> Result<(), Failure> {
+        self.write_bytes(text.as_bytes())
+    }
+
+    /// The same for a product that is no text.
+    pub(super) fn write_bytes(self, product: &[u8]) -> Result<(), Failure> {
         match self {
-            Self::Stdout => stdout(text),
+            Self::Stdout => stdout(product),
             Self::Stream { path, mut stream } => stream
-                .write_all(text.as_bytes())
+                .write_all(product)
                 .map_err(|source| Failure::invalid(FileProblem::Write { path, source })),
             Self::File {
                 path,
@@ -126,7 +131,7 @@ impl Sink {
                 mut temporary,
             } => {
                 let written = temporary
-                    .write_all(text.as_bytes())
+                    .write_all(product)
                     .and_then(|()| temporary.as_file().sync_all())
                     .and_then(|()| {
                         temporary
@@ -153,12 +158,9 @@ fn without_path(error: io::Error) -> io::Error {
 }
 
 /// Writes a product to standard output. A reader that went away is not an error.
-fn stdout(text: &str) -> Result<(), Failure> {
+fn stdout(product: &[u8]) -> Result<(), Failure> {
     let mut stdout = io::stdout().lock();
-    match stdout
-        .write_all(text.as_bytes())
-        .and_then(|()| stdout.flush())
-    {
+    match stdout.write_all(product).and_then(|()| stdout.flush()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             Err(Failure::invalid(FileProblem::Stdout(error)))
         }

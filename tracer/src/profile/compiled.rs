@@ -140,11 +140,30 @@ impl Program {
     ///
     /// [`CompileError`] if libseccomp does not give it, or it is not understood.
     pub fn code(&mut self, layout: Layout) -> Result<Code, CompileError> {
+        let bytes = self.bpf(layout)?;
+        Code::decode(&bytes).map_err(CompileError::Code)
+    }
+
+    /// The filter's bytes as the kernel would get them: classic BPF in this machine's byte order.
+    ///
+    /// # Errors
+    ///
+    /// [`CompileError`] if libseccomp does not give it.
+    pub fn bpf(&mut self, layout: Layout) -> Result<Vec<u8>, CompileError> {
         self.context
             .set_ctl_optimize(layout.level())
             .map_err(CompileError::Refused)?;
-        let bytes = exported(|memory| self.context.export_bpf(memory))?;
-        Code::decode(&bytes).map_err(CompileError::Code)
+        exported(|memory| self.context.export_bpf(memory))
+    }
+
+    /// The filter in libseccomp's pseudo code.
+    ///
+    /// # Errors
+    ///
+    /// [`CompileError`] if libseccomp does not give it.
+    pub fn pfc(&self) -> Result<String, CompileError> {
+        let bytes = exported(|memory| self.context.export_pfc(memory))?;
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
 
     /// Puts the filter on the calling thread, for good. Sets no_new_privs first if asked to, which a process

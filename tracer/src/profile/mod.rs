@@ -13,6 +13,10 @@ mod runtime;
 mod set;
 mod source;
 
+#[cfg(test)]
+mod vectors;
+
+pub mod artifact;
 pub mod base;
 pub mod blocked;
 pub mod compare;
@@ -31,6 +35,3 @@ pub use resolve::Circumstances;
 pub use runtime::Runtime;
 pub use set::ArgumentSet;
 pub use source::{Filter, KernelVersion, Origin, Source, SourceRule};
-
-#[cfg(test)]
-mod vectors;

@@ -4,10 +4,10 @@
 //! The engine is taken at its word only where nothing follows from a lie: process ids are checked against
 //! the container's id in the process's cgroup by [`super::cgroup::Hierarchy::of_container`].
 
-mod answers;
+pub(crate) mod answers;
 mod error;
 mod find;
-mod podman;
+pub(crate) mod podman;
 mod prepare;
 
 pub use answers::{About, Inspected, id_in_cgroup_name};
