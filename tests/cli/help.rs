@@ -12,12 +12,14 @@ pub(crate) const TESTS: [(&str, fn()); 4] = tests![
 ];
 
 /// The verbs, all of them.
-const VERBS: [&str; 9] = [
+const VERBS: [&str; 11] = [
     "record",
     "generate",
     "audit",
     "check",
     "diff",
+    "convert",
+    "explain",
     "run",
     "doctor",
     "completions",
@@ -92,8 +94,12 @@ fn words_that_mean_nothing_are_refused() {
         "generate --runtime lxc x.json",
         "audit",
         "audit --format xml x.json",
+        "audit --engine lxc x.json",
+        "explain",
         "check x.json",
         "diff a.json",
+        "convert a.json",
+        "convert --to xml a.json",
         "doctor --format xml",
         "completions klingon",
         "run -- true",

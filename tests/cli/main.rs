@@ -1,6 +1,9 @@
 //! The command line from outside: exit codes and messages of everything that can go wrong for a user.
 
+mod convert;
+mod explain;
 mod files;
+mod gate;
 mod help;
 mod surroundings;
 
@@ -12,7 +15,10 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     Suite::from_command_line()
         .tests(Needs::Nothing, help::TESTS)
+        .tests(Needs::Nothing, convert::TESTS)
         .tests(Needs::Nothing, files::TESTS)
+        .tests(Needs::Nothing, gate::TESTS)
+        .tests(Needs::Nothing, explain::TESTS)
         .tests(Needs::Root, files::TESTS_AS_ROOT)
         .tests(Needs::Root, surroundings::TESTS)
         .tests(Needs::Recording, surroundings::TESTS_WHERE_RECORDING_WORKS)

@@ -6,7 +6,6 @@ use libseccomp::{
 };
 use seccomp_tracer::syscall::{Abi, Call};
 use std::collections::BTreeSet;
-use std::fs::File;
 use std::io::{Read, Seek};
 
 /// A classic BPF program.
@@ -46,9 +45,17 @@ impl Filter {
         }
         let mut file = tempfile::tempfile().expect("a temporary file");
         context.export_bpf(&file).expect("a compiled filter");
-        Self {
-            instructions: instructions(&mut file),
-        }
+        let mut bytes = Vec::new();
+        file.rewind().expect("a file");
+        file.read_to_end(&mut bytes).expect("a file");
+        Self::read(&bytes)
+    }
+
+    /// A program as the kernel would get it.
+    #[must_use]
+    pub fn read(bytes: &[u8]) -> Self {
+        let instructions = bytes.chunks_exact(8).map(instruction).collect();
+        Self { instructions }
     }
 
     /// What the filter answers: `SECCOMP_RET_*` with its data.
@@ -106,17 +113,13 @@ fn data(call: Call, arguments: &[u64; 6]) -> Vec<u32> {
     words
 }
 
-fn instructions(file: &mut File) -> Vec<Instruction> {
-    let mut bytes = Vec::new();
-    file.rewind().expect("a file");
-    file.read_to_end(&mut bytes).expect("a file");
-    let instruction = |bytes: &[u8]| Instruction {
+fn instruction(bytes: &[u8]) -> Instruction {
+    Instruction {
         code: u16::from_le_bytes([bytes[0], bytes[1]]),
         if_true: bytes[2],
         if_false: bytes[3],
         value: u32::from_le_bytes([bytes[4], bytes[5], bytes[6], bytes[7]]),
-    };
-    bytes.chunks_exact(8).map(instruction).collect()
+    }
 }
 
 fn add(context: &mut ScmpFilterContext, entry: &Entry, action: ScmpAction) {

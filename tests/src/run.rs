@@ -328,6 +328,16 @@ impl Run {
         self
     }
 
+    /// Expects this somewhere on standard output.
+    #[track_caller]
+    pub fn stdout_has(&self, expected: &str) -> &Self {
+        assert!(
+            self.stdout_text().contains(expected),
+            "no {expected:?} in stdout of {self}"
+        );
+        self
+    }
+
     /// Expects this somewhere on standard error.
     #[track_caller]
     pub fn stderr_has(&self, expected: &str) -> &Self {

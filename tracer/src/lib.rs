@@ -23,6 +23,9 @@ pub mod target;
 
 pub mod session;
 
+#[doc(hidden)]
+pub mod hostile;
+
 mod cli;
 
 pub use cli::main;

@@ -4,6 +4,7 @@
 //! workspace needs.
 
 mod check;
+mod codegen;
 mod command;
 mod demo;
 mod ebpf;
@@ -33,6 +34,7 @@ enum Verb {
     Test(test::Arguments),
     Setup(setup::Arguments),
     Check(check::Arguments),
+    Codegen(codegen::Arguments),
     Ebpf(ebpf::Arguments),
     Readme(readme::Arguments),
     Engine(engine::Arguments),
@@ -48,6 +50,7 @@ fn main() -> ExitCode {
         Verb::Demo(arguments) => demo::run(&arguments),
         Verb::Test(test::Arguments {}) => test::run(),
         Verb::Readme(readme::Arguments {}) => readme::run(),
+        Verb::Codegen(arguments) => codegen::run(&arguments),
         Verb::Ebpf(arguments) => ebpf::run(&arguments),
     };
     match result {

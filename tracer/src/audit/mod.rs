@@ -13,16 +13,22 @@
 //!   of allowed calls.
 //! - A recorded value is compared as if the upper half of its register were zero, which is how compilers
 //!   pass an `unsigned int`; recordings keep no more than the width of the C type.
-//! - A gate *fails* when something recorded would be denied so that a program notices, or when something is
-//!   allowed beyond the base. It is *unclear* when neither is known, but the recordings do not suffice to
-//!   say so: facts were lost, or the outcome depends on values that were not kept.
+//! - A gate *fails*, unless told otherwise, when something recorded would be denied so that a program
+//!   notices, or when something is allowed beyond the base. It is *unclear* when neither is known, but the
+//!   recordings do not suffice to say so: facts were lost, or the outcome depends on values that were not
+//!   kept.
 
 pub mod diff;
+pub mod explain;
+pub mod exploits;
+pub mod findings;
+pub mod gate;
+pub mod ignore;
+pub mod rules;
 
 mod evidence;
 mod observed;
 mod outcome;
-mod remarks;
 mod surface;
 mod types;
 mod value;
@@ -33,7 +39,6 @@ pub(crate) mod testing;
 mod tests;
 
 pub use observed::{Observation, Observed, Sightings, counted, observe, summary};
-pub use remarks::remarks;
 pub use types::{
     AbiCoverage, Alternative, Audit, BaseView, Check, Counted, Coverage, Denied, Documented,
     Evidence, Excess, Presence, RecordingSummary, Standing, Subject, Surface, Undecided, Unknown,
@@ -41,11 +46,25 @@ pub use types::{
 };
 pub use value::Values;
 
-use crate::profile::{Action, Circumstances, Meaning, Profile, Source, base, blocked, compare};
+use crate::profile::proof::{self, Miscompiled};
+use crate::profile::{
+    Action, Circumstances, Meaning, Profile, Runtime, Source, base, blocked, compare,
+};
 use crate::recording::Recording;
 use crate::syscall::{Abi, Call};
 use evidence::Question;
 use surface::presence;
+
+/// Everything that is said about a profile: what there is, and what of it matters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Assessment {
+    /// What the profile permits, and what was recorded.
+    pub audit: Audit,
+    /// What it does about known exploits.
+    pub exposure: Vec<exploits::Exposed>,
+    /// What there is to object to, and the answer.
+    pub judgement: gate::Judgement,
+}
 
 /// What a profile is measured against.
 #[derive(Clone, Debug)]
@@ -100,7 +119,7 @@ pub fn audit(
     base: Option<&Base>,
     recordings: &[(String, Recording)],
 ) -> Audit {
-    let meaning = Meaning::of(profile, subject.native);
+    let meaning = Meaning::under(profile, subject.native, subject.runtime);
     // Without a base, what is left is measured against everything on the ABIs that the profile lists.
     let everything = Meaning::of(&everything(&meaning), subject.native);
     let measure = base.map_or(&everything, |base| &base.meaning);
@@ -110,14 +129,31 @@ pub fn audit(
         meaning: &meaning,
         base,
     };
+    let (miscompiled, uncompiled) = compiled(profile, subject.native);
     Audit {
         surfaces,
+        miscompiled,
+        uncompiled,
         documented: blocked::published()
             .map(|name| documented(name, &meaning, base))
             .collect(),
         beyond: base.map_or_else(Vec::new, |base| beyond(&meaning, base)),
         evidence: (!recordings.is_empty()).then(|| evidence::evidence(&question, recordings)),
         subject,
+    }
+}
+
+/// Whether the compiled filter is what the profile means. Runtimes differ in what they give to libseccomp,
+/// but not in what it makes of it.
+fn compiled(profile: &Profile, native: Abi) -> (Vec<Miscompiled>, Option<String>) {
+    match proof::prove(profile, native, None) {
+        Ok(proof) => (proof.miscompiled, None),
+        Err(error) => {
+            let first: &dyn std::error::Error = &error;
+            let causes = std::iter::successors(Some(first), |error| error.source());
+            let causes: Vec<String> = causes.skip(1).map(ToString::to_string).collect();
+            (Vec::new(), Some(causes.join(": ")))
+        }
     }
 }
 
@@ -134,18 +170,19 @@ fn everything(meaning: &Meaning) -> Profile {
     }
 }
 
-/// Whether anything recorded would be denied by a resolved profile on a host with that native ABI. The base,
-/// if there is one, says why; it does not change the answer.
+/// Whether anything recorded would be denied by a resolved profile on a host with that native ABI, as a
+/// runtime reads it. The base, if there is one, says why; it does not change the answer.
 #[must_use]
 pub fn check(
     profile: &Profile,
     native: Abi,
+    runtime: Option<Runtime>,
     base: Option<&Base>,
     recordings: &[(String, Recording)],
 ) -> Check {
     let question = Question {
         profile,
-        meaning: &Meaning::of(profile, native),
+        meaning: &Meaning::under(profile, native, runtime),
         base,
     };
     let observed = observe(recordings.iter().map(|(_, recording)| recording));

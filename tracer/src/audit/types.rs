@@ -1,7 +1,8 @@
 //! The parts of an audit.
 
 use super::value::Values;
-use crate::profile::{Action, Condition};
+use crate::profile::proof::Miscompiled;
+use crate::profile::{Action, Condition, Runtime};
 use crate::syscall::capability::Capabilities;
 use crate::syscall::{Abi, Call};
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,6 +18,10 @@ pub struct Audit {
     pub documented: Vec<Documented>,
     /// What the profile allows and the base does not, in order of call.
     pub beyond: Vec<Excess>,
+    /// Where the filter that libseccomp makes of the profile does not do what the profile says.
+    pub miscompiled: Vec<Miscompiled>,
+    /// Why libseccomp makes no filter of it, so that no container starts with it; `None` if it does.
+    pub uncompiled: Option<String>,
     /// What recordings say, if any were given.
     pub evidence: Option<Evidence>,
 }
@@ -48,8 +53,8 @@ pub struct Subject {
     pub capabilities: Capabilities,
     /// What the profile does with calls that it does not speak of.
     pub default_action: Action,
-    /// What an engine would silently ignore or read otherwise than it is written.
-    pub remarks: Vec<String>,
+    /// The runtime as which it was read; `None` for what all of them do.
+    pub runtime: Option<Runtime>,
 }
 
 /// How much of the base is left on one ABI. Every call that the base allows is in exactly one of the sets.
@@ -373,17 +378,4 @@ pub enum Unknown {
     TooManyValues,
     /// The profile tests arguments that the recording does not have.
     NotRecorded(BTreeSet<u8>),
-}
-
-impl Audit {
-    /// The answer: what is beyond the base fails, then what the evidence says.
-    #[must_use]
-    pub fn verdict(&self) -> Verdict {
-        if !self.beyond.is_empty() {
-            return Verdict::Fail;
-        }
-        self.evidence
-            .as_ref()
-            .map_or(Verdict::Pass, |evidence| evidence.check.verdict())
-    }
 }

@@ -1,40 +1,99 @@
-//! `audit`: what a profile allows, against a base and against recordings.
+//! `audit`: what a profile allows, against a base and against recordings, and whether that is acceptable.
 
 use super::base::{self, BaseArguments};
 use super::exit::Exit;
 use super::failure::Failure;
-use super::format::{Format, ReportArguments, gate};
+use super::format::gate;
+use super::gate::GateArguments;
 use super::generate::read_one;
 use super::output::{self, Sink};
-use crate::audit::{self, Base, Subject};
+use super::runtime::RuntimeArguments;
+use crate::audit::exploits;
+use crate::audit::findings::{self, Engine, Examined};
+use crate::audit::{self, Assessment, Base, Subject};
+use crate::profile::{Circumstances, Meaning, base as bases};
 use crate::recording::Recording;
-use crate::report::{json, text};
+use crate::report::{github, json, junit, sarif, text};
 use std::path::{Path, PathBuf};
 
-/// Say what a profile allows: how much of the base is left, what is beyond it, and what recordings show in
-/// use, unused and denied.
+/// Say what a profile allows: how much of the base is left, what is beyond it, what recordings show in use,
+/// unused and denied, which known kernel exploits it stops, and what there is to object to.
 ///
 /// Recorded calls count when the target had a seccomp filter; if it never had one, all of them do. Coverage is
 /// the number of allowed calls that were recorded, divided by the number of allowed calls.
 #[derive(clap::Args)]
 #[command(after_help = "\
-Exit code: 0 if nothing recorded would be denied and nothing is allowed beyond the base; 1 if something is;
-4 if the recordings do not suffice to say so, because calls are missing from them or because the profile
-tests argument values that they do not have.")]
+Exit code: 0 if no finding fails the gate; 1 if one does; 4 if the recordings do not suffice to say so, because
+calls are missing from them or because the profile tests argument values that they do not have.
+
+Unless --fail-on says otherwise, the gate fails on beyond-base, truncation-bypass and would-deny: if something
+is allowed beyond the base, or something recorded would be denied. `explain RULE` says what a rule is about.")]
 pub(super) struct Arguments {
     /// The profile; `-` is standard input.
     profile: PathBuf,
     /// A recording to measure the profile by; may be given several times.
     #[arg(long = "recording", value_name = "REC")]
     recordings: Vec<PathBuf>,
+    /// The engine that will read the profile, to find what it takes otherwise than it is written.
+    #[arg(long, value_enum)]
+    engine: Option<EngineName>,
+    #[command(flatten)]
+    gate: GateArguments,
     #[command(flatten)]
     base: BaseArguments,
     #[command(flatten)]
-    report: ReportArguments,
+    runtime: RuntimeArguments,
+    /// For people, for programs, or for CI systems.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+    /// Where the report goes.
+    #[arg(short, long, value_name = "FILE", default_value = "-")]
+    output: PathBuf,
+}
+
+/// The form of the report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    /// Text, 100 columns wide.
+    Text,
+    /// JSON, with a `schemaVersion`.
+    Json,
+    /// SARIF 2.1.0, for code scanning.
+    Sarif,
+    /// Annotations of GitHub's workflows.
+    Github,
+    /// JUnit XML, as test reports.
+    Junit,
+}
+
+/// An engine that gives profiles to a runtime.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum EngineName {
+    /// Docker.
+    Docker,
+    /// Podman.
+    Podman,
+    /// containerd, also under Kubernetes and nerdctl.
+    Containerd,
+    /// CRI-O.
+    Crio,
+}
+
+impl From<EngineName> for Engine {
+    fn from(name: EngineName) -> Self {
+        match name {
+            EngineName::Docker => Self::Docker,
+            EngineName::Podman => Self::Podman,
+            EngineName::Containerd => Self::Containerd,
+            EngineName::Crio => Self::Crio,
+        }
+    }
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
-    let sink = Sink::open(Some(&arguments.report.output))?;
+    let sink = Sink::open(Some(&arguments.output))?;
+    // What is wrong with the gate is told before the long work.
+    let judge = arguments.gate.read()?;
     let recordings = read_named(&arguments.recordings)?;
     let alone: Vec<Recording> = recordings.iter().map(|(_, one)| one.clone()).collect();
     let native = base::native(&alone)?;
@@ -56,17 +115,49 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         kernel: format!("{}.{}", kernel.major, kernel.minor),
         capabilities: circumstances.capabilities.clone(),
         default_action: profile.default_action,
-        remarks: audit::remarks(&source),
+        runtime: arguments.runtime.runtime(),
     };
     let base = resolved
         .conditions
         .map(|(source, circumstances)| Base::new(source, circumstances));
     let audit = audit::audit(subject, &profile, base.as_ref(), &recordings);
-    sink.write(&match arguments.report.format {
-        Format::Text => text::audit(&audit),
-        Format::Json => json::audit(&audit),
-    })?;
-    Ok(gate(audit.verdict()))
+    let runtime = arguments.runtime.runtime();
+    let meaning = Meaning::under(&profile, native, runtime);
+    let exposure = exploits::exposure(&meaning, &docker(circumstances), circumstances);
+    let examined = Examined {
+        source: &source,
+        circumstances,
+        profile: &profile,
+        meaning: &meaning,
+        engine: arguments.engine.map(Into::into),
+        runtime,
+        exposure: &exposure,
+    };
+    let findings = findings::findings(&examined, &audit);
+    let judgement = judge(findings);
+    let assessment = Assessment {
+        audit,
+        exposure,
+        judgement,
+    };
+    sink.write(&report(arguments, &assessment))?;
+    Ok(gate(assessment.judgement.verdict))
+}
+
+/// Docker's default in the same circumstances.
+fn docker(circumstances: &Circumstances) -> Meaning {
+    Meaning::of(&bases::docker().resolve(circumstances), circumstances.host)
+}
+
+fn report(arguments: &Arguments, assessment: &Assessment) -> String {
+    let ignores = arguments.gate.ignore_file().map(name);
+    match arguments.format {
+        Format::Text => text::audit(assessment),
+        Format::Json => json::audit(assessment),
+        Format::Sarif => sarif::audit(assessment, ignores.as_deref(), env!("CARGO_PKG_VERSION")),
+        Format::Github => github::audit(assessment, ignores.as_deref()),
+        Format::Junit => junit::audit(assessment),
+    }
 }
 
 /// Reads recordings, each with the name that the user gave it.

@@ -71,7 +71,7 @@ pub(super) struct NoProfile {
 
 /// Reads a profile.
 pub(super) fn read_profile(path: &Path) -> Result<Source, Failure> {
-    let text = output::read(path)?;
+    let text = output::read_at_most(path, read::SIZE_MAX_BYTES as u64)?;
     read::profile(&text).map_err(|source| {
         Failure::invalid(NoProfile {
             path: path.to_owned(),

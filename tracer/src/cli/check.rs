@@ -6,6 +6,7 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::format::{Format, ReportArguments, gate};
 use super::output::{self, Sink};
+use super::runtime::RuntimeArguments;
 use crate::audit::{self, Base, RecordingSummary};
 use crate::recording::Recording;
 use crate::report::{json, text};
@@ -28,6 +29,8 @@ pub(super) struct Arguments {
     #[command(flatten)]
     base: BaseArguments,
     #[command(flatten)]
+    runtime: RuntimeArguments,
+    #[command(flatten)]
     report: ReportArguments,
 }
 
@@ -44,7 +47,13 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let base = resolved
         .conditions
         .map(|(source, circumstances)| Base::new(source, circumstances));
-    let check = audit::check(&profile, native, base.as_ref(), &recordings);
+    let check = audit::check(
+        &profile,
+        native,
+        arguments.runtime.runtime(),
+        base.as_ref(),
+        &recordings,
+    );
     let profile = name(&arguments.profile);
     let summaries: Vec<RecordingSummary> = recordings
         .iter()

@@ -6,6 +6,7 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::format::{Format, ReportArguments};
 use super::output::{self, Sink};
+use super::runtime::RuntimeArguments;
 use crate::audit::diff;
 use crate::profile::{Meaning, Source, read};
 use crate::recording::{self, Recording};
@@ -31,6 +32,8 @@ pub(super) struct Arguments {
     #[command(flatten)]
     circumstances: CircumstanceArguments,
     #[command(flatten)]
+    runtime: RuntimeArguments,
+    #[command(flatten)]
     report: ReportArguments,
 }
 
@@ -44,11 +47,6 @@ enum Content {
 /// Why two files cannot be compared.
 #[derive(Debug, thiserror::Error)]
 enum DiffError {
-    #[error("cannot use `{}`", escape::path(.path))]
-    Json {
-        path: PathBuf,
-        source: serde_json::Error,
-    },
     #[error("cannot use `{}`", escape::path(.path))]
     Profile {
         path: PathBuf,
@@ -64,7 +62,7 @@ enum DiffError {
 }
 
 /// What tells a recording from a profile.
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Marks {
     schema_version: Option<IgnoredAny>,
@@ -93,7 +91,9 @@ fn profiles(arguments: &Arguments, a: &Source, b: &Source) -> Result<(String, Ex
     for note in &notes {
         output::say(&format!("note: {note}"));
     }
-    let meaning = |source: &Source| Meaning::of(&source.resolve(&circumstances), native);
+    let runtime = arguments.runtime.runtime();
+    let meaning =
+        |source: &Source| Meaning::under(&source.resolve(&circumstances), native, runtime);
     let diff = diff::profiles(native, &meaning(a), &meaning(b));
     let (a, b) = (name(&arguments.a), name(&arguments.b));
     let report = match arguments.report.format {
@@ -128,14 +128,11 @@ fn content(path: &Path) -> Result<Content, Failure> {
     read_content(path, &text).map_err(Failure::invalid)
 }
 
-/// A recording has a `schemaVersion`, a profile a `defaultAction`; a file with neither is read as a profile,
-/// which says best what is wrong with it.
+/// A recording has a `schemaVersion`, a profile a `defaultAction`; a file with neither, or that is no
+/// JSON, is read as a profile, which says best what is wrong with it.
 fn read_content(path: &Path, text: &str) -> Result<Content, DiffError> {
     let path = path.to_owned();
-    let marks: Marks = match serde_json::from_str(text) {
-        Ok(marks) => marks,
-        Err(source) => return Err(DiffError::Json { path, source }),
-    };
+    let marks: Marks = serde_json::from_str(text).unwrap_or_default();
     if marks.schema_version.is_some() && marks.default_action.is_none() {
         let recording =
             recording::from_json(text).map_err(|source| DiffError::Recording { path, source })?;
@@ -157,7 +154,6 @@ mod tests {
         let kind = |text: &str| match read_content(Path::new("f"), text) {
             Ok(Content::Profile(_)) => "profile",
             Ok(Content::Recording(_)) => "recording",
-            Err(DiffError::Json { .. }) => "no JSON",
             Err(DiffError::Recording { .. }) => "bad recording",
             Err(_) => "bad profile",
         };
@@ -167,8 +163,8 @@ mod tests {
             (r#"{"defaultAction": "SCMP_ACT_ALLOW"}"#, "profile"),
             (r#"{"defaultAction": "ALLOW"}"#, "bad profile"),
             ("{}", "bad profile"),
-            ("{", "no JSON"),
-            ("[]", "no JSON"),
+            ("{", "bad profile"),
+            ("[]", "bad profile"),
         ];
         for (text, expected) in table {
             assert_eq!(kind(text), expected, "{text}");

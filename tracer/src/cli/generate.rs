@@ -5,7 +5,8 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::output::{self, Sink};
 use crate::minimize::{self, Cause, Denied, Options, Outcome};
-use crate::profile::{Meaning, base as bases, blocked, compare, write};
+use crate::profile::proof::{self, ProofError};
+use crate::profile::{Action, Meaning, base as bases, blocked, write};
 use crate::recording::{self, Recording, TargetKind, WindowStart};
 use crate::report::escape;
 use crate::syscall::{Abi, Call};
@@ -45,10 +46,22 @@ struct Incomplete {
     missing: u64,
 }
 
-/// The result is not what it must be.
+/// The result is not what it must be, which can only be a fault of ours.
 #[derive(Debug, thiserror::Error)]
-#[error("the profile would go beyond its base: {0}")]
-struct Beyond(String);
+enum Unsound {
+    #[error("the profile's filter would go beyond its base: {0}")]
+    Beyond(String),
+    #[error(
+        "the profile's filter would not do what the profile says: {call} gets {compiled:?}, not {meant:?}"
+    )]
+    Miscompiled {
+        call: String,
+        meant: Action,
+        compiled: Action,
+    },
+    #[error("nothing can be proved of the profile")]
+    Unproved(#[source] ProofError),
+}
 
 pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let sink = Sink::open(Some(&arguments.output))?;
@@ -73,7 +86,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
             .all(|recording| recording.target.no_new_privs == Some(true)),
     };
     let outcome = minimize::minimize(&recordings, &options);
-    check(&outcome, &options)?;
+    prove(&outcome, &options)?;
     sink.write(&write::oci(&outcome.profile))?;
     if arguments.explain {
         explain(&outcome);
@@ -153,18 +166,31 @@ fn runtimes(recordings: &[Recording], asked: Option<&str>) -> BTreeSet<String> {
     })
 }
 
-/// The promise that nothing goes beyond the base, checked on the result itself.
-fn check(outcome: &Outcome, options: &Options) -> Result<(), Failure> {
-    let Some(base) = &options.base else {
-        return Ok(());
+/// The proof on the result itself: the filter that libseccomp makes of it does what the profile says, on
+/// every ABI, and lets nothing through that the base does not.
+fn prove(outcome: &Outcome, options: &Options) -> Result<(), Failure> {
+    let base = options.base.as_ref();
+    let base = base.map(|base| Meaning::of(base, options.native));
+    let proof = proof::prove(&outcome.profile, options.native, base.as_ref());
+    let unsound = match &proof {
+        Err(_) => None,
+        Ok(proof) => match (proof.miscompiled.first(), proof.beyond.first()) {
+            (None, None) => return Ok(()),
+            (Some(wrong), _) => Some(Unsound::Miscompiled {
+                call: wrong.to_string(),
+                meant: wrong.meant,
+                compiled: wrong.compiled,
+            }),
+            (None, Some(excess)) => Some(Unsound::Beyond(excess.to_string())),
+        },
     };
-    let base = Meaning::of(base, options.native);
-    let excess = compare::beyond(&base, &Meaning::of(&outcome.profile, options.native));
-    match excess.first() {
-        None => Ok(()),
-        Some(excess) => Err(Failure::invalid(Beyond(excess.to_string()))
-            .hint("this is a bug; please report it with the recordings")),
-    }
+    let unsound = match (unsound, proof) {
+        (Some(unsound), _) => unsound,
+        (None, Err(source)) => Unsound::Unproved(source),
+        (None, Ok(_)) => return Ok(()),
+    };
+    Err(Failure::invalid(unsound)
+        .hint("this is a bug, and nothing was written; please report it with the recordings"))
 }
 
 fn explain(outcome: &Outcome) {

@@ -7,12 +7,15 @@ mod audit;
 mod base;
 mod check;
 mod completions;
+mod convert;
 mod diff;
 mod doctor;
 mod doctor_report;
 mod exit;
+mod explain;
 mod failure;
 mod format;
+mod gate;
 mod generate;
 mod man;
 mod messages;
@@ -20,6 +23,7 @@ mod output;
 mod progress;
 mod record;
 mod run;
+mod runtime;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -43,6 +47,8 @@ enum Verb {
     Audit(audit::Arguments),
     Check(check::Arguments),
     Diff(diff::Arguments),
+    Convert(convert::Arguments),
+    Explain(explain::Arguments),
     Run(run::Arguments),
     Doctor(doctor::Arguments),
     Completions(completions::Arguments),
@@ -60,6 +66,8 @@ pub fn main() -> ExitCode {
         Verb::Audit(arguments) => audit::run(&arguments),
         Verb::Check(arguments) => check::run(&arguments),
         Verb::Diff(arguments) => diff::run(&arguments),
+        Verb::Convert(arguments) => convert::run(&arguments),
+        Verb::Explain(arguments) => explain::run(&arguments),
         Verb::Run(arguments) => run::run(&arguments),
         Verb::Doctor(arguments) => doctor::run(&arguments),
         Verb::Completions(arguments) => completions::run(&arguments),

@@ -26,6 +26,11 @@ const INPUT_MAX_BYTES: u64 = 256 << 20;
 
 /// Reads a file, `-` being standard input.
 pub(super) fn read(path: &Path) -> Result<String, Failure> {
+    read_at_most(path, INPUT_MAX_BYTES)
+}
+
+/// Reads a file that has no more bytes than that.
+pub(super) fn read_at_most(path: &Path, limit_bytes: u64) -> Result<String, Failure> {
     use io::Read;
     let problem = |source| {
         Failure::invalid(FileProblem::Read {
@@ -39,13 +44,13 @@ pub(super) fn read(path: &Path) -> Result<String, Failure> {
         Box::new(File::open(path).map_err(problem)?)
     };
     let mut bytes = Vec::new();
-    let mut source = source.take(INPUT_MAX_BYTES + 1);
+    let mut source = source.take(limit_bytes.saturating_add(1));
     source.read_to_end(&mut bytes).map_err(problem)?;
-    if bytes.len() as u64 > INPUT_MAX_BYTES {
+    if bytes.len() as u64 > limit_bytes {
         let path = path.to_owned();
         return Err(Failure::invalid(FileProblem::TooLarge {
             path,
-            limit_bytes: INPUT_MAX_BYTES,
+            limit_bytes,
         }));
     }
     String::from_utf8(bytes)
@@ -110,10 +115,15 @@ impl Sink {
 
     /// Writes the whole product; a regular file appears complete or not at all.
     pub(super) fn write(self, text: &str) -> Result<(), Failure> {
+        self.write_bytes(text.as_bytes())
+    }
+
+    /// The same for a product that is no text.
+    pub(super) fn write_bytes(self, product: &[u8]) -> Result<(), Failure> {
         match self {
-            Self::Stdout => stdout(text),
+            Self::Stdout => stdout(product),
             Self::Stream { path, mut stream } => stream
-                .write_all(text.as_bytes())
+                .write_all(product)
                 .map_err(|source| Failure::invalid(FileProblem::Write { path, source })),
             Self::File {
                 path,
@@ -121,7 +131,7 @@ impl Sink {
                 mut temporary,
             } => {
                 let written = temporary
-                    .write_all(text.as_bytes())
+                    .write_all(product)
                     .and_then(|()| temporary.as_file().sync_all())
                     .and_then(|()| {
                         temporary
@@ -148,12 +158,9 @@ fn without_path(error: io::Error) -> io::Error {
 }
 
 /// Writes a product to standard output. A reader that went away is not an error.
-fn stdout(text: &str) -> Result<(), Failure> {
+fn stdout(product: &[u8]) -> Result<(), Failure> {
     let mut stdout = io::stdout().lock();
-    match stdout
-        .write_all(text.as_bytes())
-        .and_then(|()| stdout.flush())
-    {
+    match stdout.write_all(product).and_then(|()| stdout.flush()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             Err(Failure::invalid(FileProblem::Stdout(error)))
         }

@@ -37,6 +37,17 @@ mod kind {
     pub(super) const ENUM64: u32 = 19;
 }
 
+/// The most members that are looked at for one name; `task_struct` has some 300. Types may contain each other
+/// in bytes that no compiler made, and would then be searched for ever.
+const MEMBERS_MAX: u32 = 100_000;
+
+/// A member that is looked for.
+struct Search<'a> {
+    wanted: &'a [u8],
+    /// How many more members may be looked at.
+    left: u32,
+}
+
 /// A type: where its three words are.
 #[derive(Clone, Copy)]
 struct Type {
@@ -89,10 +100,14 @@ impl<'a> Btf<'a> {
             .structures
             .get(structure.as_bytes())
             .ok_or_else(missing)?;
-        let mut bits = 0;
+        let mut bits: u32 = 0;
         for member in members.split('.') {
-            let (offset, next) = self.member(id, member.as_bytes(), 0)?.ok_or_else(missing)?;
-            bits += offset;
+            let mut search = Search {
+                wanted: member.as_bytes(),
+                left: MEMBERS_MAX,
+            };
+            let (offset, next) = self.member(id, &mut search, 0)?.ok_or_else(missing)?;
+            bits = bits.checked_add(offset).ok_or_else(missing)?;
             id = next;
         }
         Ok(bits / 8)
@@ -102,7 +117,7 @@ impl<'a> Btf<'a> {
     fn member(
         &self,
         id: usize,
-        wanted: &[u8],
+        search: &mut Search<'_>,
         depth: u8,
     ) -> Result<Option<(u32, usize)>, BtfError> {
         const DEPTH_MAX: u8 = 16;
@@ -113,6 +128,7 @@ impl<'a> Btf<'a> {
         let has_bitfields = self.word(structure.at + 4)? >> 31 == 1;
         for member in 0..len as usize {
             let at = structure.at + 12 + 12 * member;
+            search.left = search.left.checked_sub(1).ok_or(BtfError::Malformed(at))?;
             let (name, id) = (self.word(at)?, self.word(at + 4)? as usize);
             let offset = self.word(at + 8)?;
             let offset = if has_bitfields {
@@ -120,14 +136,15 @@ impl<'a> Btf<'a> {
             } else {
                 offset
             };
-            if name != 0 && self.string(name)? == wanted {
+            if name != 0 && self.string(name)? == search.wanted {
                 return Ok(Some((offset, id)));
             }
             if self.string(name)?.is_empty()
                 && depth < DEPTH_MAX
-                && let Some((inner, id)) = self.member(id, wanted, depth + 1)?
+                && let Some((inner, id)) = self.member(id, search, depth + 1)?
             {
-                return Ok(Some((offset + inner, id)));
+                let sum = offset.checked_add(inner);
+                return Ok(Some((sum.ok_or(BtfError::Malformed(at))?, id)));
             }
         }
         Ok(None)
@@ -251,5 +268,22 @@ mod tests {
             let found = Btf::parse(&bytes[..end]).and_then(|btf| btf.offset("outer.b.d"));
             assert!(found.is_err() || found.unwrap() == 8, "cut at {end}");
         }
+    }
+
+    #[test]
+    fn structures_that_contain_themselves_are_not_searched_for_ever() {
+        // `struct a { struct a; …; struct a; }`: each of the members leads to all of them again.
+        const MEMBERS: u32 = 64;
+        let strings = b"\0a\0";
+        let mut types = vec![1, kind::STRUCT << 24 | MEMBERS, 8];
+        types.extend((0..MEMBERS).flat_map(|_| [0, 1, u32::MAX]));
+        let length = u32::try_from(4 * types.len()).unwrap();
+        let strings_length = u32::try_from(strings.len()).unwrap();
+        let header = [0x0001_EB9F, 24, 0, length, length, strings_length];
+        let words = header.into_iter().chain(types);
+        let mut bytes: Vec<u8> = words.flat_map(u32::to_ne_bytes).collect();
+        bytes.extend(strings);
+        let found = Btf::parse(&bytes).unwrap().offset("a.b");
+        assert!(matches!(found, Err(BtfError::Malformed(_))), "{found:?}");
     }
 }

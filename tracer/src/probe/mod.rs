@@ -5,7 +5,7 @@
 mod attach;
 mod btf;
 mod counts;
-mod offsets;
+pub(crate) mod offsets;
 mod sighting;
 
 pub use attach::{Attachment, Probe, ProbeError, Scope, Start, Watch};

@@ -4,7 +4,7 @@ use super::btf::{Btf, BtfError};
 use seccomp_tracer_ebpf::Offsets;
 
 /// Looks them up.
-pub(super) fn find(btf: &[u8]) -> Result<Offsets, BtfError> {
+pub(crate) fn find(btf: &[u8]) -> Result<Offsets, BtfError> {
     let btf = Btf::parse(btf)?;
     Ok(Offsets {
         task_status: btf.offset("task_struct.thread_info.status")?,

@@ -1,14 +1,22 @@
 //! The filter that libseccomp builds from a profile.
 //!
 //! libseccomp's table of names is as old as the library; calls that it does not know are compiled by the
-//! number that our own table has for the native ABI.
+//! number that our own table has for the native ABI. For other ABIs there is no such way.
 
+mod hazard;
+
+use super::meaning::is_multiplexed;
 use super::model::{Action, Condition, Operator, Profile, Rule};
+use super::proof::{Code, CodeError};
+use super::runtime;
 use crate::syscall::{Abi, Call};
 use libseccomp::error::SeccompError;
 use libseccomp::{
     ScmpAction, ScmpArch, ScmpArgCompare, ScmpCompareOp, ScmpFilterContext, ScmpSyscall,
 };
+use rustix::fd::OwnedFd;
+use rustix::fs::MemfdFlags;
+use std::collections::BTreeSet;
 
 /// Why a profile cannot be compiled or loaded.
 #[derive(Debug, thiserror::Error)]
@@ -16,6 +24,26 @@ pub enum CompileError {
     /// libseccomp refuses.
     #[error("libseccomp refuses the profile")]
     Refused(#[source] SeccompError),
+    /// libseccomp would not come to an end.
+    #[error("libseccomp never ends with the rules for `{name}`: two of them go on after the same `{}`", .condition.operator.oci_name())]
+    Endless {
+        /// The call that they speak of.
+        name: String,
+        /// After what they go on.
+        condition: Condition,
+    },
+    /// libseccomp would take very long, or for ever.
+    #[error("the rules for `{name}` are too many of a kind that libseccomp unfolds")]
+    Unfolded {
+        /// A call that they speak of.
+        name: String,
+    },
+    /// The kernel would not take it, and libseccomp would take long to say so.
+    #[error("there are too many rules for `{name}`")]
+    TooMany {
+        /// The call that they speak of.
+        name: String,
+    },
     /// libseccomp refuses a rule.
     #[error("libseccomp refuses the rule for `{name}`")]
     Rule {
@@ -24,14 +52,54 @@ pub enum CompileError {
         /// Why.
         source: SeccompError,
     },
+    /// The program could not be taken out of libseccomp.
+    #[error("the compiled filter cannot be read back")]
+    Export(#[source] rustix::io::Errno),
+    /// It is not a program that we understand.
+    #[error("the compiled filter cannot be read back")]
+    Code(#[source] CodeError),
     /// The kernel refuses it; without CAP_SYS_ADMIN it wants no_new_privs.
     #[error("the kernel refuses the filter")]
     Load(#[source] SeccompError),
 }
 
+/// How libseccomp arranges the calls of a filter. What it answers is meant to be the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Layout {
+    /// One after the other; what crun and youki load, and runc for short profiles.
+    List,
+    /// A balanced tree by number; what runc from 1.2 loads.
+    Tree,
+}
+
+impl Layout {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::List, Self::Tree];
+
+    /// Its name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::List => "list",
+            Self::Tree => "tree",
+        }
+    }
+
+    /// libseccomp's number for it.
+    const fn level(self) -> u32 {
+        match self {
+            Self::List => 1,
+            Self::Tree => 2,
+        }
+    }
+}
+
 /// A filter, ready to be loaded.
 #[derive(Debug)]
-pub struct Program(ScmpFilterContext);
+pub struct Program {
+    context: ScmpFilterContext,
+    unknown: BTreeSet<Call>,
+}
 
 impl Program {
     /// Compiles a profile for a host with that native ABI.
@@ -40,19 +108,62 @@ impl Program {
     ///
     /// [`CompileError`] if libseccomp refuses it.
     pub fn compile(profile: &Profile, native: Abi) -> Result<Self, CompileError> {
-        let mut program = context(profile, &[native], native)?;
-        let others: Vec<Abi> = profile
-            .abis
-            .iter()
-            .copied()
-            .filter(|&abi| abi != native)
-            .collect();
-        if !others.is_empty() {
-            program
-                .merge(context(profile, &others, native)?)
-                .map_err(CompileError::Refused)?;
+        hazard::check(profile)?;
+        // Numbers can only be given for the ABI that this program itself has.
+        let all = profile.abis.iter().copied().chain([native]);
+        let all: BTreeSet<Abi> = all.collect();
+        let own = |abi: &Abi| architecture(*abi) == ScmpArch::native();
+        let (own, others): (Vec<Abi>, Vec<Abi>) = all.into_iter().partition(own);
+        let unknown = unknown(profile, &others);
+        let contexts = [own, others].into_iter().filter(|abis| !abis.is_empty());
+        let mut contexts = contexts.map(|abis| context(profile, &abis));
+        let Some(first) = contexts.next() else {
+            unreachable!("the native ABI is always there");
+        };
+        let mut context = first?;
+        for other in contexts {
+            context.merge(other?).map_err(CompileError::Refused)?;
         }
-        Ok(Self(program))
+        Ok(Self { context, unknown })
+    }
+
+    /// The calls that the profile speaks of and that this libseccomp cannot: for them the filter does what
+    /// it does by default.
+    #[must_use]
+    pub fn unknown(&self) -> &BTreeSet<Call> {
+        &self.unknown
+    }
+
+    /// The filter as the kernel would get it.
+    ///
+    /// # Errors
+    ///
+    /// [`CompileError`] if libseccomp does not give it, or it is not understood.
+    pub fn code(&mut self, layout: Layout) -> Result<Code, CompileError> {
+        let bytes = self.bpf(layout)?;
+        Code::decode(&bytes).map_err(CompileError::Code)
+    }
+
+    /// The filter's bytes as the kernel would get them: classic BPF in this machine's byte order.
+    ///
+    /// # Errors
+    ///
+    /// [`CompileError`] if libseccomp does not give it.
+    pub fn bpf(&mut self, layout: Layout) -> Result<Vec<u8>, CompileError> {
+        self.context
+            .set_ctl_optimize(layout.level())
+            .map_err(CompileError::Refused)?;
+        exported(|memory| self.context.export_bpf(memory))
+    }
+
+    /// The filter in libseccomp's pseudo code.
+    ///
+    /// # Errors
+    ///
+    /// [`CompileError`] if libseccomp does not give it.
+    pub fn pfc(&self) -> Result<String, CompileError> {
+        let bytes = exported(|memory| self.context.export_pfc(memory))?;
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
 
     /// Puts the filter on the calling thread, for good. Sets no_new_privs first if asked to, which a process
@@ -62,32 +173,91 @@ impl Program {
     ///
     /// [`CompileError::Load`] if the kernel refuses it.
     pub fn load(mut self, no_new_privs: bool) -> Result<(), CompileError> {
-        self.0
+        self.context
             .set_ctl_nnp(no_new_privs)
             .map_err(CompileError::Refused)?;
         // A balanced tree instead of a list; older libraries lack it and build the list.
-        let _ = self.0.set_ctl_optimize(2);
-        self.0.load().map_err(CompileError::Load)
+        let _ = self.context.set_ctl_optimize(Layout::Tree.level());
+        self.context.load().map_err(CompileError::Load)
     }
 }
 
-/// A context for some ABIs. libseccomp takes every number as the native ABI's, so rules by number only fit
-/// into a context for that.
-fn context(
-    profile: &Profile,
-    abis: &[Abi],
-    native: Abi,
-) -> Result<ScmpFilterContext, CompileError> {
+/// What libseccomp writes to a descriptor, which is all that it writes to; this one is a piece of memory.
+fn exported(
+    export: impl FnOnce(&OwnedFd) -> Result<(), SeccompError>,
+) -> Result<Vec<u8>, CompileError> {
+    let memory = rustix::fs::memfd_create("filter", MemfdFlags::CLOEXEC);
+    let memory = memory.map_err(CompileError::Export)?;
+    export(&memory).map_err(CompileError::Refused)?;
+    let mut bytes = Vec::new();
+    let mut buffer = [0; 4096];
+    loop {
+        let at = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        let length = rustix::io::pread(&memory, &mut buffer, at).map_err(CompileError::Export)?;
+        match &buffer[..length] {
+            [] => return Ok(bytes),
+            more => bytes.extend_from_slice(more),
+        }
+    }
+}
+
+/// The calls of a profile that libseccomp cannot express on ABIs that are not this program's.
+fn unknown(profile: &Profile, others: &[Abi]) -> BTreeSet<Call> {
+    let names: BTreeSet<&String> = profile.rules.iter().flat_map(|rule| &rule.names).collect();
+    let calls = others
+        .iter()
+        .flat_map(|&abi| names.iter().filter_map(move |name| Call::named(abi, name)));
+    let known = |call: &Call| {
+        let known = call.name().and_then(|name| by_name(name, call.abi));
+        // A multiplexed call has a number of libseccomp's own, and the kernel's besides.
+        let multiplexed = || {
+            call.name()
+                .is_some_and(|name| is_multiplexed(call.abi, name))
+        };
+        known == Some(call.filter_number().cast_signed()) || (known.is_some() && multiplexed())
+    };
+    calls.filter(|call| !known(call)).collect()
+}
+
+/// The number that libseccomp has for a name; negative if the ABI lacks the call.
+fn by_name(name: &str, abi: Abi) -> Option<i32> {
+    ScmpSyscall::from_name_by_arch(name, architecture(abi))
+        .ok()
+        .map(ScmpSyscall::as_raw_syscall)
+}
+
+/// What to call a rule's call in a context for some ABIs; `None` says nothing, as for the runtimes.
+fn number(name: &str, abis: &[Abi]) -> Option<ScmpSyscall> {
+    let known = ScmpSyscall::from_name(name).ok();
+    let mut own = abis
+        .iter()
+        .filter(|&&abi| architecture(abi) == ScmpArch::native());
+    let Some(own) = own.find_map(|&abi| Call::named(abi, name)) else {
+        return known;
+    };
+    // libseccomp may know the name, but not yet on this ABI.
+    let number = own.filter_number().cast_signed();
+    known
+        .filter(|known| known.as_raw_syscall() == number || is_multiplexed(own.abi, name))
+        .or_else(|| Some(ScmpSyscall::from(number)))
+}
+
+/// A context for some ABIs. libseccomp takes every number as the ABI's for which it was built, so rules by
+/// number only fit into a context for that.
+fn context(profile: &Profile, abis: &[Abi]) -> Result<ScmpFilterContext, CompileError> {
     let default_action = action(profile.default_action);
     let mut context = ScmpFilterContext::new(default_action).map_err(CompileError::Refused)?;
-    if !abis.contains(&native) {
-        context
-            .remove_arch(ScmpArch::Native)
-            .map_err(CompileError::Refused)?;
-    }
     for &abi in abis {
         context
             .add_arch(architecture(abi))
+            .map_err(CompileError::Refused)?;
+    }
+    if abis
+        .iter()
+        .all(|&abi| architecture(abi) != ScmpArch::native())
+    {
+        context
+            .remove_arch(ScmpArch::Native)
             .map_err(CompileError::Refused)?;
     }
     // Runtimes skip rules that repeat the default; libseccomp refuses them.
@@ -97,10 +267,7 @@ fn context(
         .filter(|rule| rule.action != profile.default_action)
     {
         for name in &rule.names {
-            let known = ScmpSyscall::from_name(name).ok();
-            let own = || Call::named(native, name).filter(|_| abis.contains(&native));
-            let call = known.or_else(|| own().map(|call| ScmpSyscall::from(call.number)));
-            // A name that nobody has says nothing, as for the runtimes.
+            let call = number(name, abis);
             if let Some(call) = call {
                 add(&mut context, rule, call).map_err(|source| CompileError::Rule {
                     name: name.clone(),
@@ -117,21 +284,10 @@ fn add(
     rule: &Rule,
     call: ScmpSyscall,
 ) -> Result<(), SeccompError> {
-    let mut indexes: Vec<u8> = rule
-        .conditions
-        .iter()
-        .map(|condition| condition.index)
-        .collect();
-    indexes.dedup();
-    let comparators: Vec<ScmpArgCompare> = rule.conditions.iter().map(comparator).collect();
-    if indexes.len() == rule.conditions.len() {
-        return context
-            .add_rule_conditional(action(rule.action), call, &comparators)
-            .map(drop);
-    }
     // An index used twice: runtimes make a rule of each condition.
-    for comparator in comparators {
-        context.add_rule_conditional(action(rule.action), call, &[comparator])?;
+    for conditions in runtime::alternatives(&rule.conditions, None) {
+        let comparators: Vec<ScmpArgCompare> = conditions.iter().map(comparator).collect();
+        context.add_rule_conditional(action(rule.action), call, &comparators)?;
     }
     Ok(())
 }

@@ -6,19 +6,32 @@
 
 mod meaning;
 mod model;
+mod position;
+mod remark;
 mod resolve;
+mod runtime;
 mod set;
 mod source;
 
+#[cfg(test)]
+mod vectors;
+
+pub mod artifact;
 pub mod base;
 pub mod blocked;
 pub mod compare;
 pub mod compiled;
+pub mod errno;
+pub mod proof;
 pub mod read;
+pub mod words;
 pub mod write;
 
-pub use meaning::Meaning;
+pub use meaning::{Meaning, multiplexed_calls, spoken_of};
 pub use model::{Action, Condition, Operator, Profile, Rule};
+pub use position::{Position, RulePositions, SourcePositions};
+pub use remark::{ReadRemark, RemarkKind};
 pub use resolve::Circumstances;
+pub use runtime::Runtime;
 pub use set::ArgumentSet;
-pub use source::{Filter, KernelVersion, Source, SourceRule};
+pub use source::{Filter, KernelVersion, Origin, Source, SourceRule};

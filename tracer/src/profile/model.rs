@@ -31,6 +31,39 @@ impl Action {
         matches!(self, Self::Allow | Self::Log)
     }
 
+    /// What a filter program returns for it, `SECCOMP_RET_*` with its data.
+    /// <https://github.com/torvalds/linux/blob/v6.12/include/uapi/linux/seccomp.h#L38>
+    #[must_use]
+    pub const fn return_value(self) -> u32 {
+        match self {
+            Self::KillProcess => 0x8000_0000,
+            Self::KillThread => 0,
+            Self::Trap => 0x0003_0000,
+            Self::Errno(errno) => 0x0005_0000 | errno as u32,
+            Self::Notify => 0x7FC0_0000,
+            Self::Trace(message) => 0x7FF0_0000 | message as u32,
+            Self::Log => 0x7FFC_0000,
+            Self::Allow => 0x7FFF_0000,
+        }
+    }
+
+    /// What the kernel does when a filter program returns this; it ends the process for what it does not
+    /// know.
+    #[must_use]
+    pub const fn from_return_value(value: u32) -> Self {
+        let data = (value & 0xFFFF) as u16;
+        match value & 0xFFFF_0000 {
+            0 => Self::KillThread,
+            0x0003_0000 => Self::Trap,
+            0x0005_0000 => Self::Errno(data),
+            0x7FC0_0000 => Self::Notify,
+            0x7FF0_0000 => Self::Trace(data),
+            0x7FFC_0000 => Self::Log,
+            0x7FFF_0000 => Self::Allow,
+            _ => Self::KillProcess,
+        }
+    }
+
     /// The OCI runtime-spec's name, without the errno.
     #[must_use]
     pub const fn oci_name(self) -> &'static str {
@@ -125,4 +158,27 @@ pub struct Profile {
     pub listener_metadata: Option<String>,
     /// The entries, in order.
     pub rules: Vec<Rule>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_action_survives_its_return_value() {
+        let actions = [
+            Action::KillProcess,
+            Action::KillThread,
+            Action::Trap,
+            Action::Errno(38),
+            Action::Trace(7),
+            Action::Notify,
+            Action::Log,
+            Action::Allow,
+        ];
+        for action in actions {
+            assert_eq!(Action::from_return_value(action.return_value()), action);
+        }
+        assert_eq!(Action::from_return_value(0x1234_0000), Action::KillProcess);
+    }
 }

@@ -21,10 +21,7 @@ impl Source {
     /// The flat profile for these circumstances. Nothing is merged, sorted or made unique.
     #[must_use]
     pub fn resolve(&self, circumstances: &Circumstances) -> Profile {
-        let rules = self
-            .rules
-            .iter()
-            .filter(|rule| applies(rule, circumstances));
+        let rules = self.kept(circumstances).map(|(_, rule)| rule);
         let names = self.architectures(circumstances.host);
         let known = |name: &&String| Abi::from_oci_name(name).is_some();
         Profile {
@@ -39,6 +36,16 @@ impl Source {
             listener_metadata: self.listener_metadata.clone(),
             rules: rules.map(flat).collect(),
         }
+    }
+
+    /// The rules that apply in these circumstances, each with its index in the profile, in order: those that
+    /// [`Source::resolve`] takes.
+    pub fn kept(
+        &self,
+        circumstances: &Circumstances,
+    ) -> impl Iterator<Item = (usize, &SourceRule)> {
+        let rules = self.rules.iter().enumerate();
+        rules.filter(|(_, rule)| applies(rule, circumstances))
     }
 
     /// The first entry of `archMap` for the host decides.

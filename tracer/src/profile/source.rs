@@ -2,6 +2,8 @@
 //! has. Plain OCI files are the case without conditions.
 
 use super::model::{Action, Condition};
+use super::position::{Position, RulePositions, SourcePositions};
+use super::remark::ReadRemark;
 
 /// A profile before it is resolved.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +22,17 @@ pub struct Source {
     pub listener_metadata: Option<String>,
     /// The entries, in order.
     pub rules: Vec<SourceRule>,
+    /// The file that it was read from; empty for a profile that was made.
+    pub origin: Origin,
+}
+
+/// What is known of the file that a profile was read from. It says nothing about what the profile permits.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Origin {
+    /// Where things stand in it.
+    pub positions: SourcePositions,
+    /// What engines silently ignore in it, or read otherwise than it is written; in the file's order.
+    pub remarks: Vec<ReadRemark>,
 }
 
 /// An entry before it is resolved.
@@ -37,6 +50,24 @@ pub struct SourceRule {
     pub includes: Filter,
     /// Dropped if any of this holds.
     pub excludes: Filter,
+    /// Where it stands in the file that it was read from.
+    pub positions: RulePositions,
+}
+
+impl SourceRule {
+    /// Where one of its names stands, or the rule itself.
+    #[must_use]
+    pub fn name_position(&self, index: usize) -> Option<Position> {
+        let name = self.positions.names.get(index).copied();
+        name.or(self.positions.rule)
+    }
+
+    /// Where one of its conditions stands, or the rule itself.
+    #[must_use]
+    pub fn condition_position(&self, index: usize) -> Option<Position> {
+        let condition = self.positions.conditions.get(index).copied();
+        condition.or(self.positions.rule)
+    }
 }
 
 /// When a rule applies. What is empty or absent says nothing.
@@ -76,6 +107,16 @@ impl KernelVersion {
 }
 
 impl Source {
+    /// The same profile, as if nothing were known of the file that it was read from.
+    #[must_use]
+    pub fn without_origin(mut self) -> Self {
+        self.origin = Origin::default();
+        for rule in &mut self.rules {
+            rule.positions = RulePositions::default();
+        }
+        self
+    }
+
     /// Whether it depends on host, capabilities or kernel.
     #[must_use]
     pub fn is_conditional(&self) -> bool {

@@ -1,10 +1,17 @@
-//! How values are shown: text for people, JSON for programs. Values in, strings out.
+//! How values are shown: text for people, JSON and the formats of CI systems for programs. Values in, strings
+//! out.
 
 pub mod escape;
+pub mod github;
 pub mod json;
+pub mod junit;
+pub mod sarif;
 pub mod text;
 
 pub(crate) mod layout;
 #[cfg(test)]
 mod samples;
+
+mod findings;
+mod uri;
 mod words;

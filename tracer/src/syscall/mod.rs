@@ -4,10 +4,12 @@
 //! the libseccomp that happens to be installed: on stable distributions that one lacks years of calls.
 
 mod abi;
+mod elsewhere;
 mod table;
 
 pub mod capability;
 pub mod catalog;
+pub(crate) mod nearest;
 
 pub use abi::{Abi, UnknownAbi};
 
@@ -79,12 +81,33 @@ impl fmt::Display for Call {
     }
 }
 
+/// The ABI of an `AUDIT_ARCH_*` value; x86_64 for the one that it shares with x32.
+#[must_use]
+pub fn abi_of(architecture: u32) -> Option<Abi> {
+    Abi::ALL
+        .into_iter()
+        .find(|abi| abi.audit_arch() == architecture)
+}
+
 /// Whether any ABI we know has a call of this name.
 #[must_use]
 pub fn is_known_name(name: &str) -> bool {
     Abi::ALL
         .into_iter()
         .any(|abi| table::number(abi, name).is_some())
+}
+
+/// Whether a call of this name exists on an ABI that we have no table for.
+#[must_use]
+pub fn is_known_elsewhere(name: &str) -> bool {
+    elsewhere::NAMES.binary_search(&name).is_ok()
+}
+
+/// Names of calls that were probably meant by one that nobody has, the nearest first; few.
+#[must_use]
+pub fn similar_names(wanted: &str) -> Vec<&'static str> {
+    let ours = Abi::ALL.into_iter().flat_map(calls).filter_map(Call::name);
+    nearest::similar(wanted, ours.chain(elsewhere::NAMES.iter().copied()))
 }
 
 /// Every named call of an ABI, by number.
@@ -117,6 +140,16 @@ mod tests {
                 assert_eq!(Call::named(abi, call.name().unwrap()), Some(call));
             }
         }
+    }
+
+    #[test]
+    fn names_of_other_abis_are_known_and_mistakes_are_not() {
+        assert!(elsewhere::NAMES.is_sorted());
+        assert!(!elsewhere::NAMES.iter().any(|name| is_known_name(name)));
+        assert!(is_known_elsewhere("riscv_flush_icache"));
+        assert!(!is_known_elsewhere("read") && !is_known_elsewhere("opeen"));
+        assert_eq!(similar_names("opeen"), ["open"]);
+        assert_eq!(similar_names("swapcontxt"), ["swapcontext"]);
     }
 
     #[test]

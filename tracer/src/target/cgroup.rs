@@ -284,7 +284,10 @@ fn cgroup(path: PathBuf, relative: &Path, metadata: &Metadata) -> Cgroup {
 }
 
 /// The first mount that shows the hierarchy from its real root, to a process in that namespace.
-fn choose(mounts: Vec<Mount>, is_whole: impl Fn(&Path) -> bool) -> Result<Hierarchy, CgroupError> {
+pub(crate) fn choose(
+    mounts: Vec<Mount>,
+    is_whole: impl Fn(&Path) -> bool,
+) -> Result<Hierarchy, CgroupError> {
     let (new, old): (Vec<Mount>, Vec<Mount>) = mounts
         .into_iter()
         .partition(|mount| mount.version == Version::V2);
@@ -313,20 +316,20 @@ fn choose(mounts: Vec<Mount>, is_whole: impl Fn(&Path) -> bool) -> Result<Hierar
 }
 
 /// The path in the v2 hierarchy from the text of `/proc/PID/cgroup`.
-fn unified(text: &[u8]) -> Option<&Path> {
+pub(crate) fn unified(text: &[u8]) -> Option<&Path> {
     let mut lines = text.split(|&byte| byte == b'\n');
     let path = lines.find_map(|line| line.strip_prefix(b"0::"))?;
     Some(Path::new(OsStr::from_bytes(path)))
 }
 
 /// The path without the mark that the kernel puts behind a removed cgroup's path, if it carries it.
-fn without_deleted_mark(path: &Path) -> Option<PathBuf> {
+pub(crate) fn without_deleted_mark(path: &Path) -> Option<PathBuf> {
     let bytes = path.as_os_str().as_bytes().strip_suffix(b" (deleted)")?;
     Some(OsStr::from_bytes(bytes).into())
 }
 
 /// The part of a path that ends with the first component that contains the id.
-fn up_to_id(relative: &Path, id: &str) -> Option<PathBuf> {
+pub(crate) fn up_to_id(relative: &Path, id: &str) -> Option<PathBuf> {
     let mut upper = PathBuf::new();
     for part in relative {
         upper.push(part);

@@ -6,7 +6,7 @@
 //! outside is a function from that text, and is tested on texts.
 
 mod contents;
-mod mounts;
+pub(crate) mod mounts;
 mod tool;
 
 pub mod cgroup;

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 /// Which cgroup implementation a mount belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Version {
+pub(crate) enum Version {
     /// One of the old hierarchies, with one or a few controllers.
     V1,
     /// The unified hierarchy.
@@ -18,7 +18,7 @@ pub(super) enum Version {
 
 /// One mounted cgroup file system that no later mount hides.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Mount {
+pub(crate) struct Mount {
     /// The implementation.
     pub(super) version: Version,
     /// Which directory of the hierarchy is mounted, as seen from our cgroup namespace: `/` is the root of
@@ -30,7 +30,7 @@ pub(super) struct Mount {
 
 /// The cgroup mounts in the text, in its order. Lines that are not understood are passed over: other file
 /// systems may write there what they like.
-pub(super) fn cgroups(mountinfo: &[u8]) -> Vec<Mount> {
+pub(crate) fn cgroups(mountinfo: &[u8]) -> Vec<Mount> {
     let lines = mountinfo.split(|&byte| byte == b'\n');
     let entries: Vec<Entry> = lines.filter_map(entry).collect();
     let visible = entries.iter().filter(|entry| !is_hidden(entry, &entries));

@@ -94,7 +94,7 @@ pub fn installed() -> Vec<Runtime> {
 
 /// Reads the answer to `--version`: a first line `NAME version VERSION`, then lines `KEY: VALUE`; crun adds
 /// a line of features with a plus before each that it has.
-fn read(name: &'static str, text: &str) -> Option<Runtime> {
+pub(crate) fn read(name: &'static str, text: &str) -> Option<Runtime> {
     let mut lines = text.lines();
     let first = lines.next()?.strip_prefix(name)?.trim_start();
     let version = first.strip_prefix("version").unwrap_or(first).trim();

@@ -1,27 +1,35 @@
 //! The audit and the check as JSON.
 
+use super::findings::{ExploitsObject, FindingObject, exploits, findings};
 use super::words::{
     ActionObject, CallObject, ConditionObject, VerdictName, by_abi, conditions, names, values,
 };
 use super::{SCHEMA_VERSION, text};
 use crate::audit::{
-    AbiCoverage, Audit, BaseView, Check, Counted, Denied, Documented, Evidence, Excess, Presence,
-    RecordingSummary, Standing, Subject, Surface, Undecided, Unknown, Used, View, When,
+    AbiCoverage, Assessment, BaseView, Check, Counted, Denied, Documented, Evidence, Excess,
+    Presence, RecordingSummary, Standing, Subject, Surface, Undecided, Unknown, Used, View, When,
 };
+use crate::profile::Runtime;
+use crate::profile::proof::Miscompiled;
 use crate::report::layout::permille;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The audit as JSON.
 #[must_use]
-pub fn audit(audit: &Audit) -> String {
+pub fn audit(assessment: &Assessment) -> String {
+    let audit = &assessment.audit;
     text(&AuditDocument {
         schema_version: SCHEMA_VERSION,
-        verdict: audit.verdict().into(),
+        verdict: assessment.judgement.verdict.into(),
         subject: (&audit.subject).into(),
+        findings: findings(&assessment.judgement),
         surface: audit.surfaces.iter().map(Into::into).collect(),
         beyond: audit.beyond.iter().map(Into::into).collect(),
+        miscompiled: audit.miscompiled.iter().map(Into::into).collect(),
+        uncompiled: audit.uncompiled.as_deref(),
         evidence: audit.evidence.as_ref().map(Into::into),
+        exploits: exploits(&assessment.exposure),
         documented: audit.documented.iter().map(Into::into).collect(),
     })
 }
@@ -43,16 +51,24 @@ pub fn check(profile: &str, recordings: &[RecordingSummary], check: &Check) -> S
 #[serde(rename_all = "camelCase")]
 struct AuditDocument<'a> {
     schema_version: u64,
-    /// Fail: something is allowed beyond the base, or something recorded would be denied. Unclear: neither
-    /// is known, but the recordings do not suffice to say so.
+    /// Fail: a finding fails the gate, which by default is that something is allowed beyond the base, or
+    /// that something recorded would be denied. Unclear: neither is known, but the recordings do not suffice
+    /// to say so.
     verdict: VerdictName,
     subject: SubjectObject<'a>,
+    findings: Vec<FindingObject<'a>>,
     /// The native ABI first.
     surface: Vec<SurfaceObject>,
     beyond: Vec<ExcessObject<'a>>,
+    /// Where the filter that libseccomp makes of the profile does not do what the profile says.
+    miscompiled: Vec<MiscompiledObject>,
+    /// Why libseccomp makes no filter of it; absent if it does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    uncompiled: Option<&'a str>,
     /// Absent when no recording was given.
     #[serde(skip_serializing_if = "Option::is_none")]
     evidence: Option<EvidenceObject<'a>>,
+    exploits: ExploitsObject,
     /// The calls that Docker's documentation lists as blocked, by name.
     documented: Vec<DocumentedObject<'a>>,
 }
@@ -79,8 +95,9 @@ struct SubjectObject<'a> {
     kernel: &'a str,
     capabilities: &'a BTreeSet<String>,
     default_action: ActionObject,
-    /// What an engine would ignore or read otherwise than it is written.
-    remarks: &'a [String],
+    /// The runtime as which the profile was read; absent for what all of them do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    runtime: Option<&'static str>,
 }
 
 impl<'a> From<&'a Subject> for SubjectObject<'a> {
@@ -92,7 +109,7 @@ impl<'a> From<&'a Subject> for SubjectObject<'a> {
             kernel: &subject.kernel,
             capabilities: &subject.capabilities,
             default_action: subject.default_action.into(),
-            remarks: &subject.remarks,
+            runtime: subject.runtime.map(Runtime::name),
         }
     }
 }
@@ -201,6 +218,32 @@ impl<'a> From<&'a Excess> for ExcessObject<'a> {
     }
 }
 
+/// A call to which the compiled filter answers otherwise than the profile says.
+#[derive(Serialize)]
+struct MiscompiledObject {
+    call: CallObject,
+    /// Arguments with which it happens.
+    witness: [u64; 6],
+    /// What the profile says.
+    meant: ActionObject,
+    /// What the filter does.
+    compiled: ActionObject,
+    /// In which arrangements of the filter: `list`, `tree`.
+    layouts: Vec<&'static str>,
+}
+
+impl From<&Miscompiled> for MiscompiledObject {
+    fn from(one: &Miscompiled) -> Self {
+        Self {
+            call: one.call.into(),
+            witness: one.witness,
+            meant: one.meant.into(),
+            compiled: one.compiled.into(),
+            layouts: one.layouts.iter().map(|layout| layout.name()).collect(),
+        }
+    }
+}
+
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct DocumentedObject<'a> {
@@ -220,7 +263,7 @@ struct DocumentedObject<'a> {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct PresenceObject {
+pub(super) struct PresenceObject {
     state: &'static str,
     /// When blocked: what the call gets.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]

@@ -6,10 +6,13 @@
 
 mod audit;
 mod diff;
+mod explain;
+mod findings;
 mod words;
 
 pub use audit::{audit, check};
 pub use diff::{profiles, recordings};
+pub use explain::explanation;
 
 use serde::Serialize;
 
@@ -17,7 +20,7 @@ use serde::Serialize;
 pub const SCHEMA_VERSION: u64 = 1;
 
 /// A document as text, with a line feed at its end.
-fn text(document: &impl Serialize) -> String {
+pub(super) fn text(document: &impl Serialize) -> String {
     let mut text = serde_json::to_string_pretty(document).expect("strings and integers only");
     text.push('\n');
     text
@@ -32,11 +35,11 @@ mod tests {
     fn documents_are_as_written_down() {
         let table = [
             (
-                audit(&samples::audit()),
+                audit(&samples::assessment()),
                 include_str!("../golden/audit.json"),
             ),
             (
-                audit(&samples::clean_audit()),
+                audit(&samples::clean_assessment()),
                 include_str!("../golden/audit-clean.json"),
             ),
             (
@@ -55,5 +58,10 @@ mod tests {
         for (document, golden) in table {
             assert_eq!(document, golden);
         }
+        let explained: Vec<String> = samples::explanations()
+            .iter()
+            .map(|(_, meaning)| explanation(meaning))
+            .collect();
+        assert_eq!(explained.concat(), include_str!("../golden/explain.json"));
     }
 }

@@ -1,7 +1,7 @@
 //! The audit as text.
 
-use super::{evidence, quoted, verdict};
-use crate::audit::{Audit, Documented, Excess, Presence, Subject, Surface, View, When};
+use super::{evidence, exploits, findings, quoted, verdict};
+use crate::audit::{Assessment, Audit, Documented, Presence, Subject, Surface, When};
 use crate::report::escape;
 use crate::report::layout::{self, Align, count, hanging, names, percent};
 use crate::report::words;
@@ -21,10 +21,13 @@ const LEGEND: &str = "
 
 /// The audit as text.
 #[must_use]
-pub fn audit(audit: &Audit) -> String {
-    let mut sections = vec![head(audit), surfaces(audit)];
-    sections.extend(beyond(audit));
+pub fn audit(assessment: &Assessment) -> String {
+    let audit = &assessment.audit;
+    let mut sections = vec![head(assessment)];
+    sections.extend(findings::section(&assessment.judgement));
+    sections.push(surfaces(audit));
     sections.extend(audit.evidence.as_ref().map(evidence::evidence));
+    sections.push(exploits::section(&assessment.exposure));
     sections.push(documented(&audit.documented));
     sections.join("\n")
 }
@@ -37,7 +40,8 @@ fn base(subject: &Subject) -> String {
         .map_or_else(|| "all there is".to_owned(), quoted)
 }
 
-fn head(audit: &Audit) -> String {
+fn head(assessment: &Assessment) -> String {
+    let audit = &assessment.audit;
     let subject = &audit.subject;
     let mut clauses = Vec::new();
     if let Some(surface) = audit.surfaces.first() {
@@ -62,23 +66,24 @@ fn head(audit: &Audit) -> String {
     }
     let claims = audit.evidence.as_ref().map(|e| evidence::claim(&e.check));
     clauses.extend(claims);
-    let lead = format!("{}:", verdict(audit.verdict()));
+    let lead = format!("{}:", verdict(assessment.judgement.verdict));
     let column = layout::width(&lead) + 1;
     let sentence = format!("{} {}", quoted(&subject.profile), clauses.join(", "));
     let mut out = hanging(&lead, column, &sentence);
     out.push('\n');
+    let runtime = subject.runtime.map(|runtime| format!(", {runtime}"));
     let host = format!(
-        "{}, Linux {}, {}",
+        "{}, Linux {}, {}{}",
         subject.native,
         escape::text(&subject.kernel),
-        capabilities(&subject.capabilities)
+        capabilities(&subject.capabilities),
+        runtime.unwrap_or_default()
     );
     out.push_str(&hanging("  resolved for", COLUMN, &host));
     let default = words::action(subject.default_action);
     out.push_str(&hanging("  other calls", COLUMN, &default));
-    for remark in &subject.remarks {
-        out.push_str(&hanging("  warning", COLUMN, &escape::text(remark)));
-    }
+    let findings = findings::summary(&assessment.judgement);
+    out.push_str(&hanging("  findings", COLUMN, &findings));
     out
 }
 
@@ -183,35 +188,6 @@ fn list(lead: &str, calls: &BTreeSet<Call>, known: &BTreeSet<String>) -> String 
         return String::new();
     }
     names(lead, COLUMN, new)
-}
-
-fn beyond(audit: &Audit) -> Option<String> {
-    if audit.beyond.is_empty() {
-        return None;
-    }
-    let mut out = format!("Allowed beyond {}\n\n", base(&audit.subject));
-    let rows: Vec<Vec<String>> = audit.beyond.iter().map(excess).collect();
-    let align = [Align::Left, Align::Left, Align::Left];
-    out.push_str(&layout::table(2, &align, &rows));
-    Some(out)
-}
-
-fn excess(excess: &Excess) -> Vec<String> {
-    let example = words::witness(excess.call, &excess.witness);
-    let mut text = match (excess.view, excess.whole) {
-        (View::Filter, true) => String::from("the base never allows it"),
-        (View::Filter, false) => String::from("the base denies these arguments"),
-        (View::Kernel, _) => {
-            String::from("the kernel cuts these arguments to values that the base denies")
-        }
-    };
-    if let Some(reason) = &excess.reason {
-        text.push_str(&format!(": {}", sentence(reason)));
-    }
-    if let Some(ways) = words::unlock(&excess.unlock) {
-        text.push_str(&format!(" (allowed with {})", escape::text(&ways)));
-    }
-    vec![excess.call.to_string(), example, text]
 }
 
 /// A reason as part of a sentence: no full stop at the end.

@@ -6,10 +6,14 @@ mod audit;
 mod check;
 mod diff;
 mod evidence;
+mod explain;
+mod exploits;
+mod findings;
 
 pub use audit::audit;
 pub use check::check;
 pub use diff::{profiles, recordings};
+pub use explain::explanation;
 
 use super::escape;
 use crate::audit::Verdict;
@@ -38,19 +42,28 @@ mod tests {
     #[test]
     fn an_audit_reads_as_it_should() {
         let golden = include_str!("../golden/audit.txt");
-        assert_eq!(audit(&samples::audit()), golden);
+        assert_eq!(audit(&samples::assessment()), golden);
     }
 
     #[test]
     fn a_clean_audit_is_short() {
         let golden = include_str!("../golden/audit-clean.txt");
-        assert_eq!(audit(&samples::clean_audit()), golden);
+        assert_eq!(audit(&samples::clean_assessment()), golden);
     }
 
     #[test]
     fn a_check_reads_as_it_should() {
         let text = check("web.json", &samples::summaries(), &samples::check());
         assert_eq!(text, include_str!("../golden/check.txt"));
+    }
+
+    #[test]
+    fn explanations_read_as_they_should() {
+        let text: Vec<String> = samples::explanations()
+            .iter()
+            .map(|(_, meaning)| explanation(meaning))
+            .collect();
+        assert_eq!(text.join("\n"), include_str!("../golden/explain.txt"));
     }
 
     #[test]

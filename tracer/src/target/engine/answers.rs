@@ -133,7 +133,7 @@ struct InfoObject {
 }
 
 /// Reads the answer about a container.
-pub(super) fn inspected(json: &[u8]) -> Result<Inspected, serde_json::Error> {
+pub(crate) fn inspected(json: &[u8]) -> Result<Inspected, serde_json::Error> {
     // Podman puts it into a list, or not, depending on its version.
     let object = if json.trim_ascii_start().starts_with(b"[") {
         let [object] = serde_json::from_slice::<[InspectObject; 1]>(json)?;
@@ -163,7 +163,7 @@ pub(super) fn inspected(json: &[u8]) -> Result<Inspected, serde_json::Error> {
 }
 
 /// Reads the answers of `docker version` and `docker info`.
-pub(super) fn about(version: &[u8], info: &[u8]) -> Result<About, serde_json::Error> {
+pub(crate) fn about(version: &[u8], info: &[u8]) -> Result<About, serde_json::Error> {
     let version: VersionObject = serde_json::from_slice(version)?;
     let info: InfoObject = serde_json::from_slice(info)?;
     let server = version.server;

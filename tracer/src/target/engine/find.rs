@@ -1,8 +1,9 @@
 //! Which of the engines has a container.
 
+use super::Engine;
 use super::answers::Inspected;
 use super::error::EngineError;
-use super::{Engine, nearest};
+use crate::syscall::nearest;
 use crate::target::ToolError;
 use crate::target::engine_run::EngineKind;
 

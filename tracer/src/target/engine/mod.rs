@@ -4,11 +4,10 @@
 //! The engine is taken at its word only where nothing follows from a lie: process ids are checked against
 //! the container's id in the process's cgroup by [`super::cgroup::Hierarchy::of_container`].
 
-mod answers;
+pub(crate) mod answers;
 mod error;
 mod find;
-mod nearest;
-mod podman;
+pub(crate) mod podman;
 mod prepare;
 
 pub use answers::{About, Inspected, id_in_cgroup_name};
@@ -17,6 +16,7 @@ pub use prepare::{PrepareError, Prepared};
 
 use super::engine_run::{EngineKind, EngineRun};
 use super::tool::{self, Answer, Bounds};
+use crate::syscall::nearest;
 use error::Subject;
 use std::ffi::{OsStr, OsString};
 use std::time::Duration;

@@ -47,7 +47,7 @@ struct VersionObject {
 }
 
 /// Reads the answer of `podman info`.
-pub(super) fn about(json: &[u8]) -> Result<About, serde_json::Error> {
+pub(crate) fn about(json: &[u8]) -> Result<About, serde_json::Error> {
     let info: InfoObject = serde_json::from_slice(json)?;
     let host = info.host;
     // The runtime's answer to `--version`, several lines with the version in the first.

@@ -1,10 +1,10 @@
-//! Which names are most like one that was mistyped.
+//! Which names are most like one that was mistyped. It knows letters, not calls.
 
 /// How much of a name counts. The work grows with the square of it, and names come from outside.
 const LENGTH_MAX: usize = 128;
 
 /// The names nearest to `wanted`: those that contain it first, then by distance, then by name.
-pub(super) fn nearest<'a>(
+pub(crate) fn nearest<'a>(
     wanted: &str,
     names: impl Iterator<Item = &'a str>,
     count: usize,
@@ -15,6 +15,22 @@ pub(super) fn nearest<'a>(
     ranked.sort_unstable();
     let nearest = ranked.into_iter().take(count);
     nearest.map(|(_, _, name)| name.to_owned()).collect()
+}
+
+/// The names that were probably meant: few letters away from `wanted`, at most three of them, the nearest
+/// first.
+pub(crate) fn similar<'a>(wanted: &str, names: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
+    const SIMILAR_MAX: usize = 3;
+    let far = (wanted.chars().count() / 3).clamp(1, 3);
+    let ranked = names.map(|name| (distance(wanted, name), name));
+    let mut ranked: Vec<_> = ranked.filter(|&(distance, _)| distance <= far).collect();
+    ranked.sort_unstable();
+    ranked.dedup();
+    ranked
+        .into_iter()
+        .map(|(_, name)| name)
+        .take(SIMILAR_MAX)
+        .collect()
 }
 
 /// How many letters have to be put in, taken out or changed to make one word of the other.
@@ -58,5 +74,15 @@ mod tests {
             nearest("web", names.into_iter(), 3),
             ["web-1", "prod-web-frontend", "db"]
         );
+    }
+
+    #[test]
+    fn what_was_probably_meant_is_few_letters_away() {
+        let names = ["open", "openat", "openat2", "read", "open"];
+        let meant = |wanted| similar(wanted, names.into_iter());
+        assert_eq!(meant("opeen"), ["open"]);
+        assert_eq!(meant("openta"), ["open", "openat", "openat2"]);
+        assert_eq!(meant("redd"), ["read"]);
+        assert_eq!(meant("x"), [""; 0]);
     }
 }

@@ -1,6 +1,6 @@
 //! Writes a profile as plain OCI JSON, which every engine and runtime reads alike.
 
-use super::model::{Action, Condition, Operator, Profile, Rule};
+use crate::profile::model::{Action, Condition, Operator, Profile, Rule};
 use serde_json::{Map, Value, json};
 
 /// The profile as text; the same profile gives the same bytes.
@@ -58,7 +58,7 @@ fn rule(rule: &Rule) -> Value {
     Value::Object(object)
 }
 
-fn condition(condition: &Condition) -> Value {
+pub(super) fn condition(condition: &Condition) -> Value {
     let Condition {
         index,
         operator,
@@ -76,7 +76,7 @@ fn condition(condition: &Condition) -> Value {
 }
 
 /// The errno or message, for the actions that take one.
-fn errno(action: Action) -> Option<u16> {
+pub(super) fn errno(action: Action) -> Option<u16> {
     match action {
         Action::Errno(errno) | Action::Trace(errno) => Some(errno),
         _ => None,

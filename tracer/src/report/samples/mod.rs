@@ -1,5 +1,9 @@
 //! Hand-made values that every report is tested with.
 
+mod findings;
+
+pub(super) use findings::{assessment, clean_assessment, explanations};
+
 use crate::audit::diff::{
     AbiDifference, CallDifference, DifferenceKind, ProfileDiff, RecordingDiff, Side,
     ValueDifference,
@@ -9,7 +13,9 @@ use crate::audit::{
     Evidence, Excess, Presence, RecordingSummary, Standing, Subject, Surface, Undecided, Unknown,
     Used, Values, View, When,
 };
-use crate::profile::{Action, Condition, Operator};
+use crate::profile::compiled::Layout;
+use crate::profile::proof::Miscompiled;
+use crate::profile::{Action, Condition, Operator, Runtime};
 use crate::syscall::capability;
 use crate::syscall::{Abi, Call};
 use std::collections::BTreeSet;
@@ -52,11 +58,19 @@ pub(super) fn audit() -> Audit {
             kernel: "6.1".to_owned(),
             capabilities: capability::docker_default(),
             default_action: Action::Errno(1),
-            remarks: vec!["rule 3 names `opeen`, which no ABI has: runtimes skip it".to_owned()],
+            runtime: Some(Runtime::Runc),
         },
         surfaces: surfaces(),
         documented: documented(),
         beyond: beyond(),
+        miscompiled: vec![Miscompiled {
+            call: call("personality"),
+            witness: [5, 0, 0, 0, 0, 0],
+            meant: Action::Errno(1),
+            compiled: Action::Allow,
+            layouts: Layout::ALL.to_vec(),
+        }],
+        uncompiled: None,
         evidence: Some(evidence()),
     }
 }
@@ -65,8 +79,9 @@ pub(super) fn audit() -> Audit {
 pub(super) fn clean_audit() -> Audit {
     let mut audit = audit();
     audit.subject.profile = "docker.json".to_owned();
-    audit.subject.remarks.clear();
+    audit.subject.runtime = None;
     audit.beyond.clear();
+    audit.miscompiled.clear();
     audit.evidence = None;
     audit.documented.retain(|one| one.name == "acct");
     audit.surfaces.truncate(1);

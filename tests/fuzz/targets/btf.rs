@@ -1,0 +1,4 @@
+//! The kernel's types.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| seccomp_tracer::hostile::btf(bytes));

@@ -1,0 +1,4 @@
+//! What engines and runtimes answer.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| seccomp_tracer::hostile::engine(bytes));

@@ -1,0 +1,4 @@
+//! A recording file.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| seccomp_tracer::hostile::recording(bytes));

@@ -1,0 +1,227 @@
+//! What there is to say about what a profile means: which calls it permits and refuses.
+
+use super::places::Places;
+use super::{Examined, Finding, Matter};
+use crate::audit::exploits::Reach;
+use crate::audit::types::Excess;
+use crate::profile::{Action, ArgumentSet, compare, multiplexed_calls};
+use crate::syscall::{self, Abi, Call};
+use serde::Deserialize;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
+
+/// `ENOSYS`.
+const ENOSYS: u16 = 38;
+
+/// Calls that every profile needs, with who needs them.
+#[derive(Deserialize)]
+struct Floor {
+    calls: Vec<FloorEntry>,
+}
+
+#[derive(Deserialize)]
+struct FloorEntry {
+    names: Vec<String>,
+    reason: String,
+}
+
+/// Calls that are replaced by older ones on `ENOSYS`.
+#[derive(Deserialize)]
+struct Fallbacks {
+    calls: Vec<Fallback>,
+}
+
+/// A call that is tried first.
+#[derive(Debug, Deserialize)]
+pub(in crate::audit) struct Fallback {
+    pub(in crate::audit) call: String,
+    pub(in crate::audit) instead: String,
+    pub(in crate::audit) reason: String,
+}
+
+/// One of our own files; a test reads each.
+fn embedded<T: for<'de> Deserialize<'de>>(text: &str) -> T {
+    serde_json::from_str(text).expect("our own file; a test reads it")
+}
+
+static FLOOR: LazyLock<Floor> =
+    LazyLock::new(|| embedded(include_str!("../../../../profiles/floor.json")));
+static FALLBACKS: LazyLock<Fallbacks> =
+    LazyLock::new(|| embedded(include_str!("../../../../profiles/enosys.json")));
+
+/// Calls that C libraries replace by older ones on `ENOSYS`, and only then.
+pub(in crate::audit) fn fallbacks() -> &'static [Fallback] {
+    &FALLBACKS.calls
+}
+
+/// Why every profile needs the call of that name, if it does.
+pub(in crate::audit) fn essential(name: &str) -> Option<&'static str> {
+    let mut entries = FLOOR.calls.iter();
+    let entry = entries.find(|entry| entry.names.iter().any(|known| known == name));
+    entry.map(|entry| entry.reason.as_str())
+}
+
+pub(super) fn findings(
+    examined: &Examined<'_>,
+    beyond: &[Excess],
+    places: &Places<'_>,
+) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let beyond = beyond.iter().cloned();
+    findings.extend(beyond.map(|excess| {
+        let place = places.permitted(excess.call);
+        Finding::new(Matter::Beyond(excess), place)
+    }));
+    truncated(examined, places, &mut findings);
+    multiplexed(examined, places, &mut findings);
+    io_uring(examined, places, &mut findings);
+    let default_action = examined.profile.default_action;
+    if is_weak(default_action) {
+        let matter = Matter::WeakDefault(default_action);
+        findings.push(Finding::new(matter, places.default_action()));
+    }
+    for exposed in examined.exposure {
+        if exposed.reach != Reach::Stopped {
+            let place = exposed.example.map(|one| places.permitted(one.call));
+            let place = place.unwrap_or_else(|| places.default_action());
+            findings.push(Finding::new(Matter::Exploit(*exposed), place));
+        }
+    }
+    missing(examined, places, &mut findings);
+    needs_enosys(examined, places, &mut findings);
+    findings
+}
+
+/// Anything but a refusal that the program notices.
+const fn is_weak(action: Action) -> bool {
+    match action {
+        Action::Allow | Action::Log | Action::Trace(_) | Action::Notify | Action::Errno(0) => true,
+        Action::Errno(_) | Action::Trap | Action::KillThread | Action::KillProcess => false,
+    }
+}
+
+/// Calls of which some registers pass that are cut to values which do not, unless that is beyond the base
+/// and said already.
+fn truncated(examined: &Examined<'_>, places: &Places<'_>, findings: &mut Vec<Finding>) {
+    let said: BTreeSet<Call> = findings
+        .iter()
+        .filter_map(|finding| match &finding.matter {
+            Matter::Beyond(excess) => Some(excess.call),
+            _ => None,
+        })
+        .collect();
+    for call in calls(examined) {
+        let permitted = examined.meaning.permitted(call);
+        if said.contains(&call) || permitted.is_all() {
+            continue;
+        }
+        let spelt = compare::as_spelt_by_callers(call, &permitted);
+        if let Some(witness) = permitted.difference(&spelt).witness() {
+            let matter = Matter::Truncated { call, witness };
+            findings.push(Finding::new(matter, places.permitted(call)));
+        }
+    }
+}
+
+/// Every named call of the ABIs that the filter knows.
+fn calls(examined: &Examined<'_>) -> impl Iterator<Item = Call> {
+    let abis: Vec<Abi> = examined.meaning.abis().iter().copied().collect();
+    abis.into_iter().flat_map(syscall::calls)
+}
+
+/// Calls of i386 that do what calls of the native ABI must not, or not always.
+fn multiplexed(examined: &Examined<'_>, places: &Places<'_>, findings: &mut Vec<Finding>) {
+    if !examined.meaning.abis().contains(&Abi::I386) {
+        return;
+    }
+    let mut open: BTreeMap<Call, BTreeSet<&'static str>> = BTreeMap::new();
+    for (multiplexer, number, name) in multiplexed_calls() {
+        let native = Call::named(examined.circumstances.host, name);
+        let (Some(native), Some(multiplexer)) = (native, Call::named(Abi::I386, multiplexer))
+        else {
+            continue;
+        };
+        let number = ArgumentSet::masked(0, u64::from(u32::MAX), number);
+        let reached = examined
+            .meaning
+            .permitted(multiplexer)
+            .intersection(&number);
+        if !reached.is_none() && !examined.meaning.permitted(native).is_all() {
+            open.entry(multiplexer).or_default().insert(name);
+        }
+    }
+    for (call, names) in open {
+        let place = places.architectures().or_else(|| places.permitted(call));
+        findings.push(Finding::new(Matter::Multiplexed { call, names }, place));
+    }
+}
+
+fn io_uring(examined: &Examined<'_>, places: &Places<'_>, findings: &mut Vec<Finding>) {
+    let mut set_up = calls(examined).filter(|call| call.name() == Some("io_uring_setup"));
+    let open = set_up.find(|&call| !examined.meaning.permitted(call).is_none());
+    if let Some(call) = open {
+        findings.push(Finding::new(Matter::IoUring(call), places.permitted(call)));
+    }
+}
+
+/// What is done with a call, if it is never made.
+fn refusal(examined: &Examined<'_>, call: Call) -> Option<Action> {
+    let refused = examined.meaning.permitted(call).complement();
+    let witness = refused.witness()?;
+    Some(examined.meaning.action(call, &witness))
+}
+
+/// Calls that everybody needs and that are refused, for some arguments at least. Told once for a name, for
+/// the native ABI if it is so there.
+fn missing(examined: &Examined<'_>, places: &Places<'_>, findings: &mut Vec<Finding>) {
+    for entry in &FLOOR.calls {
+        for name in &entry.names {
+            let found = named(examined, name)
+                .find_map(|call| refusal(examined, call).map(|action| (call, action)));
+            if let Some((call, action)) = found {
+                let reason = entry.reason.as_str();
+                let matter = Matter::Missing {
+                    call,
+                    action,
+                    reason,
+                };
+                findings.push(Finding::new(matter, places.refused(call)));
+            }
+        }
+    }
+}
+
+/// The call of that name on each ABI of the profile that has it, the native one first.
+fn named<'a>(examined: &'a Examined<'_>, name: &'a str) -> impl Iterator<Item = Call> + 'a {
+    let host = examined.circumstances.host;
+    let others = examined.meaning.abis().iter().copied();
+    let others = others.filter(move |&abi| abi != host);
+    let abis = std::iter::once(host).chain(others);
+    abis.filter_map(move |abi| Call::named(abi, name))
+}
+
+/// Calls that are refused otherwise than with `ENOSYS`, while what would be used instead is permitted. Told
+/// once for a name.
+fn needs_enosys(examined: &Examined<'_>, places: &Places<'_>, findings: &mut Vec<Finding>) {
+    let mut told = BTreeSet::new();
+    for fallback in fallbacks() {
+        let found = named(examined, &fallback.call).find_map(|call| {
+            let action = refusal(examined, call)?;
+            let instead = Call::named(call.abi, &fallback.instead)?;
+            let helps = !examined.meaning.permitted(instead).is_none();
+            (helps && action != Action::Errno(ENOSYS)).then_some((call, action))
+        });
+        let Some((call, action)) = found else {
+            continue;
+        };
+        if told.insert(fallback.call.as_str()) {
+            let matter = Matter::NeedsEnosys {
+                call,
+                action,
+                instead: &fallback.instead,
+                reason: &fallback.reason,
+            };
+            findings.push(Finding::new(matter, places.refused(call)));
+        }
+    }
+}

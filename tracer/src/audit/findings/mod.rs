@@ -1,0 +1,434 @@
+//! What there is to say about a profile, finding by finding, each with the place in the file where it can be
+//! mended.
+//!
+//! A finding is a value: which matter, how severe, where. How it reads is for reports; whether it fails
+//! anything is for the gate.
+
+mod dialect;
+mod meant;
+mod places;
+mod recorded;
+mod written;
+
+#[cfg(test)]
+mod tests;
+
+pub use dialect::Engine;
+pub(super) use meant::{essential, fallbacks};
+
+use super::exploits::{Exposed, Reach};
+use super::ignore::Entry;
+use super::rules::{RuleId, Severity};
+use super::types::{Alternative, Audit, Denied, Evidence, Excess, Undecided, View};
+use crate::profile::proof::Miscompiled;
+use crate::profile::{
+    Action, Circumstances, Meaning, Position, Profile, ReadRemark, RemarkKind, Runtime, Source,
+};
+use crate::syscall::Call;
+use places::Places;
+use std::collections::BTreeSet;
+
+/// Something that there is to say about a profile.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// What.
+    pub matter: Matter,
+    /// How severe.
+    pub severity: Severity,
+    /// Where it can be mended, if that is a place in a file.
+    pub place: Option<Place>,
+}
+
+/// A place in a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    /// In which file.
+    pub file: PlaceFile,
+    /// Where in it.
+    pub position: Position,
+}
+
+/// The files that findings point into.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum PlaceFile {
+    /// The profile.
+    Profile,
+    /// The ignore file.
+    Ignores,
+}
+
+/// What a finding is about. Names and keys come from files: hostile.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Matter {
+    /// Permitted, and refused by the base.
+    Beyond(Excess),
+    /// These registers are permitted, and cut to values that the profile refuses.
+    Truncated {
+        /// The call.
+        call: Call,
+        /// The registers.
+        witness: [u64; 6],
+    },
+    /// This call of a 32-bit ABI does what those of the native ABI must not.
+    Multiplexed {
+        /// The call.
+        call: Call,
+        /// What it does, by name.
+        names: BTreeSet<&'static str>,
+    },
+    /// io_uring can be set up.
+    IoUring(Call),
+    /// The filter does something else than the profile says.
+    Miscompiled(Miscompiled),
+    /// libseccomp makes no filter of it.
+    Uncompiled(String),
+    /// What is done by default.
+    WeakDefault(Action),
+    /// An exploit that is not stopped.
+    Exploit(Exposed),
+    /// An engine takes the profile for something else.
+    Misread(Misreading),
+    /// What engines ignore or take otherwise.
+    Ignored(ReadRemark),
+    /// So many more findings of this rule, of which the severest is so severe.
+    More {
+        /// The rule.
+        rule: RuleId,
+        /// How many.
+        count: usize,
+        /// The severest.
+        severity: Severity,
+    },
+    /// A name that nobody has.
+    UnknownName {
+        /// The name.
+        name: String,
+        /// What was perhaps meant.
+        similar: Vec<&'static str>,
+    },
+    /// A rule tests one argument twice.
+    RepeatedArgument {
+        /// The calls that it speaks of.
+        names: Vec<String>,
+        /// The argument.
+        index: u8,
+    },
+    /// A rule never decides over this call.
+    Unreachable {
+        /// The call.
+        name: String,
+        /// What the rule says.
+        action: Action,
+        /// What is done instead; `None` if its conditions never hold.
+        instead: Option<Action>,
+    },
+    /// A rule does not decide everything.
+    Shadowed {
+        /// The call.
+        call: Call,
+        /// What the rule says.
+        action: Action,
+        /// What is done instead.
+        instead: Action,
+        /// With these arguments.
+        witness: [u64; 6],
+    },
+    /// A rule does what is done by default.
+    Redundant {
+        /// The calls that it speaks of.
+        names: Vec<String>,
+        /// What it does.
+        action: Action,
+        /// Whether it has conditions, and so looks like an exception.
+        conditional: bool,
+    },
+    /// A rule says of this call what others say.
+    Duplicate {
+        /// The call.
+        name: String,
+    },
+    /// A call that everybody needs is refused.
+    Missing {
+        /// The call.
+        call: Call,
+        /// What it gets.
+        action: Action,
+        /// What needs it.
+        reason: &'static str,
+    },
+    /// A call is refused so that nobody falls back.
+    NeedsEnosys {
+        /// The call.
+        call: Call,
+        /// What it gets.
+        action: Action,
+        /// What would be used instead.
+        instead: &'static str,
+        /// Who makes it.
+        reason: &'static str,
+    },
+    /// Recorded, and refused.
+    WouldDeny(Denied),
+    /// Recorded, and perhaps refused.
+    Undecided(Undecided),
+    /// So many facts are not in the recordings.
+    LostFacts(u64),
+    /// Permitted, and not recorded.
+    Unused(BTreeSet<Call>),
+    /// Permitted values that were not recorded.
+    UnusedValue(Alternative),
+    /// An entry of the ignore file that is over.
+    ExpiredIgnore(Entry),
+    /// An entry of the ignore file that ignores nothing.
+    UnusedIgnore(Entry),
+}
+
+/// How an engine takes a profile. What is compared is what it permits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Misreading {
+    /// The engine.
+    pub engine: Engine,
+    /// Whether it is the one that counts, because the user named it.
+    pub is_asked_for: bool,
+    /// How many calls it permits, or with more arguments, that the profile does not; and an example.
+    pub more: Option<(usize, Call, [u64; 6])>,
+    /// The same the other way round.
+    pub less: Option<(usize, Call, [u64; 6])>,
+}
+
+impl Matter {
+    /// The rule that says so.
+    #[must_use]
+    pub const fn rule(&self) -> RuleId {
+        match self {
+            Self::Beyond(excess) => match excess.view {
+                View::Filter => RuleId::BeyondBase,
+                View::Kernel => RuleId::TruncationBypass,
+            },
+            Self::Truncated { .. } => RuleId::TruncatedArgument,
+            Self::Multiplexed { .. } => RuleId::MultiplexedCall,
+            Self::IoUring(_) => RuleId::IoUringBypass,
+            Self::Miscompiled(_) => RuleId::Miscompiled,
+            Self::Uncompiled(_) => RuleId::RefusedProfile,
+            Self::WeakDefault(_) => RuleId::WeakDefault,
+            Self::Exploit(_) => RuleId::ExploitedCall,
+            Self::Misread(_) => RuleId::MisreadDialect,
+            Self::Ignored(_) => RuleId::IgnoredText,
+            Self::More { rule, .. } => *rule,
+            Self::UnknownName { .. } => RuleId::UnknownName,
+            Self::RepeatedArgument { .. } => RuleId::RepeatedArgument,
+            Self::Unreachable { .. } => RuleId::UnreachableRule,
+            Self::Shadowed { .. } => RuleId::ShadowedRule,
+            Self::Redundant { .. } => RuleId::RedundantRule,
+            Self::Duplicate { .. } => RuleId::DuplicateRule,
+            Self::Missing { .. } => RuleId::MissingEssential,
+            Self::NeedsEnosys { .. } => RuleId::EnosysNeeded,
+            Self::WouldDeny(_) => RuleId::WouldDeny,
+            Self::Undecided(_) => RuleId::Undecided,
+            Self::LostFacts(_) => RuleId::LostFacts,
+            Self::Unused(_) => RuleId::UnusedCall,
+            Self::UnusedValue(_) => RuleId::UnusedValue,
+            Self::ExpiredIgnore(_) => RuleId::ExpiredIgnore,
+            Self::UnusedIgnore(_) => RuleId::UnusedIgnore,
+        }
+    }
+
+    /// How severe it is.
+    fn severity(&self) -> Severity {
+        match self {
+            Self::More { severity, .. } => *severity,
+            Self::WeakDefault(action) if !action.permits() => Severity::Medium,
+            Self::Exploit(exposed) if exposed.docker == Reach::Stopped => Severity::High,
+            Self::Exploit(exposed) if exposed.docker < exposed.reach => Severity::Medium,
+            // Who names the engine means that one; otherwise it is one of many.
+            Self::Misread(reading) if !reading.is_asked_for => Severity::Low,
+            Self::Misread(reading) if reading.more.is_some() => Severity::High,
+            Self::UnknownName { similar, .. } if similar.is_empty() => Severity::Low,
+            Self::Redundant { conditional, .. } if !conditional => Severity::Info,
+            // Only 32-bit programs with an old kind of handler make it.
+            Self::Missing { call, .. } if call.name() == Some("sigreturn") => Severity::Low,
+            Self::Ignored(remark) => remark_severity(&remark.kind),
+            // Without threads, next to nothing starts.
+            Self::NeedsEnosys { call, .. } if call.name() == Some("clone3") => Severity::High,
+            _ => self.rule().rule().severity,
+        }
+    }
+
+    /// The call that it is about, if it is one.
+    #[must_use]
+    pub fn call(&self) -> Option<Call> {
+        match self {
+            Self::Beyond(excess) => Some(excess.call),
+            Self::Truncated { call, .. }
+            | Self::Shadowed { call, .. }
+            | Self::Missing { call, .. }
+            | Self::NeedsEnosys { call, .. }
+            | Self::Multiplexed { call, .. }
+            | Self::IoUring(call) => Some(*call),
+            Self::Exploit(exposed) => exposed.example.map(|one| one.call),
+            Self::Miscompiled(one) => Some(one.call),
+            Self::WouldDeny(denied) => Some(denied.call),
+            Self::Undecided(undecided) => Some(undecided.call),
+            Self::UnusedValue(alternative) => Some(alternative.call),
+            _ => None,
+        }
+    }
+
+    /// Arguments of that call that show it.
+    #[must_use]
+    pub fn witness(&self) -> Option<[u64; 6]> {
+        match self {
+            Self::Beyond(excess) => Some(excess.witness),
+            Self::Truncated { witness, .. } | Self::Shadowed { witness, .. } => Some(*witness),
+            Self::Miscompiled(one) => Some(one.witness),
+            Self::Exploit(exposed) => exposed.example.map(|one| one.witness),
+            _ => None,
+        }
+    }
+
+    /// The names of the calls that it is about.
+    #[must_use]
+    pub fn names(&self) -> BTreeSet<String> {
+        match self {
+            Self::UnknownName { name, .. }
+            | Self::Unreachable { name, .. }
+            | Self::Duplicate { name } => [name.clone()].into(),
+            Self::RepeatedArgument { names, .. } | Self::Redundant { names, .. } => {
+                names.iter().cloned().collect()
+            }
+            Self::Unused(calls) => calls.iter().map(|call| call.label()).collect(),
+            _ => self.call().map(Call::label).into_iter().collect(),
+        }
+    }
+}
+
+/// How severe it is that engines ignore something or take it otherwise.
+const fn remark_severity(kind: &RemarkKind) -> Severity {
+    match kind {
+        // Then there is no filter.
+        RemarkKind::Disabled => Severity::High,
+        RemarkKind::RepeatedKey(_)
+        | RemarkKind::MisspeltKey { .. }
+        | RemarkKind::NoListener
+        | RemarkKind::NotifyOnWrite
+        | RemarkKind::FlagNeedsListener
+        | RemarkKind::SeventhCondition
+        | RemarkKind::ErrnoCut { .. } => Severity::Medium,
+        RemarkKind::UnknownKey(_)
+        | RemarkKind::OldName
+        | RemarkKind::NoNames
+        | RemarkKind::NeverHolds(_)
+        | RemarkKind::EveryKernel
+        | RemarkKind::ErrnoName { .. }
+        | RemarkKind::InventedName(_)
+        | RemarkKind::More(_) => Severity::Low,
+        RemarkKind::OtherDocument(_) => Severity::Info,
+    }
+}
+
+impl Finding {
+    /// A finding at a place in the profile.
+    pub(crate) fn new(matter: Matter, position: Option<Position>) -> Self {
+        let file = PlaceFile::Profile;
+        Self {
+            severity: matter.severity(),
+            place: position.map(|position| Place { file, position }),
+            matter,
+        }
+    }
+
+    /// A finding in the ignore file.
+    pub(super) fn of_ignores(matter: Matter, position: Position) -> Self {
+        let file = PlaceFile::Ignores;
+        Self {
+            severity: matter.severity(),
+            place: Some(Place { file, position }),
+            matter,
+        }
+    }
+
+    /// The rule that says so.
+    #[must_use]
+    pub const fn rule(&self) -> RuleId {
+        self.matter.rule()
+    }
+}
+
+/// What is examined.
+#[derive(Clone, Copy, Debug)]
+pub struct Examined<'a> {
+    /// The profile as it is written.
+    pub source: &'a Source,
+    /// For whom.
+    pub circumstances: &'a Circumstances,
+    /// The flat profile for them.
+    pub profile: &'a Profile,
+    /// What that means.
+    pub meaning: &'a Meaning,
+    /// The engine that will read it, if it is known.
+    pub engine: Option<Engine>,
+    /// The runtime as which it is read, if it is one.
+    pub runtime: Option<Runtime>,
+    /// What is known of exploits.
+    pub exposure: &'a [Exposed],
+}
+
+/// Everything that there is to say, in a fixed order: by rule, then by place.
+#[must_use]
+pub fn findings(examined: &Examined<'_>, audit: &Audit) -> Vec<Finding> {
+    with_parts(
+        examined,
+        &audit.beyond,
+        &compiled(audit),
+        audit.evidence.as_ref(),
+    )
+}
+
+/// What there is to say about the filter that libseccomp makes.
+fn compiled(audit: &Audit) -> Vec<Matter> {
+    let refused = audit.uncompiled.iter().cloned().map(Matter::Uncompiled);
+    let miscompiled = audit.miscompiled.iter().cloned();
+    refused
+        .chain(miscompiled.map(Matter::Miscompiled))
+        .collect()
+}
+
+fn with_parts(
+    examined: &Examined<'_>,
+    beyond: &[Excess],
+    compiled: &[Matter],
+    evidence: Option<&Evidence>,
+) -> Vec<Finding> {
+    let places = Places::of(examined);
+    let mut findings = written::findings(examined);
+    findings.extend(dialect::findings(examined));
+    findings.extend(meant::findings(examined, beyond, &places));
+    findings.extend(compiled.iter().cloned().map(|matter| {
+        let place = matter.call().map(|call| places.permitted(call));
+        Finding::new(matter, place.unwrap_or_else(|| places.rules()))
+    }));
+    findings.extend(recorded::findings(evidence, &places));
+    findings.sort_by_key(|finding| (finding.rule(), finding.place));
+    bounded(findings)
+}
+
+/// The most findings of one rule that are kept; a file with more is no profile that anybody wrote.
+const FINDINGS_MAX: usize = 1000;
+
+/// The first findings of each rule; the others are counted.
+fn bounded(findings: Vec<Finding>) -> Vec<Finding> {
+    let mut kept = Vec::new();
+    for of_rule in findings.chunk_by(|one, other| one.rule() == other.rule()) {
+        let (first, others) = of_rule.split_at(of_rule.len().min(FINDINGS_MAX));
+        kept.extend_from_slice(first);
+        if let Some(severest) = others.iter().max_by_key(|finding| finding.severity) {
+            let matter = Matter::More {
+                rule: severest.rule(),
+                count: others.len(),
+                severity: severest.severity,
+            };
+            kept.push(Finding::new(matter, None));
+        }
+    }
+    kept
+}

@@ -1,0 +1,164 @@
+//! Findings and exploits as parts of JSON documents.
+
+use super::words::{CallObject, VerdictName};
+use crate::audit::exploits::{Exposed, Reach};
+use crate::audit::findings::PlaceFile;
+use crate::audit::gate::{Judged, Judgement};
+use crate::report::findings::{fingerprints, sentence};
+use serde::Serialize;
+use std::collections::BTreeSet;
+
+/// A finding.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct FindingObject<'a> {
+    /// The rule's stable id.
+    rule: &'static str,
+    /// `info`, `low`, `medium` or `high`.
+    severity: &'static str,
+    /// What it makes of the verdict.
+    verdict: VerdictName,
+    /// A sentence for people; it may change.
+    message: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    place: Option<PlaceObject>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    call: Option<CallObject>,
+    /// The names of the calls that it is about.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    names: BTreeSet<String>,
+    /// Arguments that show it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    witness: Option<[u64; 6]>,
+    /// Why somebody has accepted it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ignored: Option<&'a str>,
+    /// The same as long as the finding is.
+    fingerprint: String,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct PlaceObject {
+    /// `profile` or `ignoreFile`.
+    file: &'static str,
+    line: u32,
+    column: u32,
+}
+
+pub(super) fn findings(judgement: &Judgement) -> Vec<FindingObject<'_>> {
+    let fingerprints = fingerprints(&judgement.findings);
+    let findings = judgement.findings.iter().zip(fingerprints);
+    findings
+        .map(|(judged, fingerprint)| finding(judged, fingerprint))
+        .collect()
+}
+
+fn finding(judged: &Judged, fingerprint: String) -> FindingObject<'_> {
+    let finding = &judged.finding;
+    FindingObject {
+        rule: finding.rule().id(),
+        severity: finding.severity.name(),
+        verdict: judged.verdict.into(),
+        message: sentence(finding),
+        place: finding.place.map(|place| PlaceObject {
+            file: match place.file {
+                PlaceFile::Profile => "profile",
+                PlaceFile::Ignores => "ignoreFile",
+            },
+            line: place.position.line,
+            column: place.position.column,
+        }),
+        call: finding.matter.call().map(Into::into),
+        names: finding.matter.names(),
+        witness: finding.matter.witness(),
+        ignored: judged.ignored.as_deref(),
+        fingerprint,
+    }
+}
+
+/// What becomes of known kernel exploits; numbers are of CVEs.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ExploitsObject {
+    profile: CountsObject,
+    /// Docker's default in the same circumstances.
+    docker: CountsObject,
+    /// CVEs that the profile stops and Docker's default does not.
+    stopped_beyond_docker: BTreeSet<&'static str>,
+    /// CVEs that Docker's default stops and the profile does not.
+    stopped_only_by_docker: BTreeSet<&'static str>,
+    entries: Vec<ExploitObject>,
+}
+
+#[derive(Serialize)]
+struct CountsObject {
+    stopped: usize,
+    bypassed: usize,
+    open: usize,
+}
+
+/// Exploits that need the same.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ExploitObject {
+    needs: &'static str,
+    cves: Vec<&'static str>,
+    /// `stopped`; `bypassed`: refused as programs make it, with a way around; `open`.
+    profile: &'static str,
+    docker: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    example: Option<ExampleObject>,
+}
+
+/// A call that gets through.
+#[derive(Serialize)]
+struct ExampleObject {
+    call: CallObject,
+    arguments: [u64; 6],
+}
+
+pub(super) const fn reach(reach: Reach) -> &'static str {
+    match reach {
+        Reach::Stopped => "stopped",
+        Reach::Bypassed => "bypassed",
+        Reach::Open => "open",
+    }
+}
+
+pub(super) fn exploits(exposure: &[Exposed]) -> ExploitsObject {
+    let cves = |holds: &dyn Fn(&Exposed) -> bool| -> BTreeSet<&'static str> {
+        let here = exposure.iter().filter(|one| holds(one));
+        here.flat_map(|one| one.exploit.cves.keys().map(String::as_str))
+            .collect()
+    };
+    let counts = |of: &dyn Fn(&Exposed) -> Reach| CountsObject {
+        stopped: cves(&|one| of(one) == Reach::Stopped).len(),
+        bypassed: cves(&|one| of(one) == Reach::Bypassed).len(),
+        open: cves(&|one| of(one) == Reach::Open).len(),
+    };
+    ExploitsObject {
+        profile: counts(&|one| one.reach),
+        docker: counts(&|one| one.docker),
+        stopped_beyond_docker: cves(&|one| {
+            one.reach == Reach::Stopped && one.docker != Reach::Stopped
+        }),
+        stopped_only_by_docker: cves(&|one| {
+            one.reach != Reach::Stopped && one.docker == Reach::Stopped
+        }),
+        entries: exposure.iter().map(entry).collect(),
+    }
+}
+
+fn entry(exposed: &Exposed) -> ExploitObject {
+    ExploitObject {
+        needs: &exposed.exploit.title,
+        cves: exposed.exploit.cves.keys().map(String::as_str).collect(),
+        profile: reach(exposed.reach),
+        docker: reach(exposed.docker),
+        example: exposed.example.map(|one| ExampleObject {
+            call: one.call.into(),
+            arguments: one.witness,
+        }),
+    }
+}
