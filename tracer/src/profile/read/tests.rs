@@ -389,7 +389,7 @@ fn what_engines_ignore_or_mix_up_is_remarked_on() {
         has_remarks(&text, expected);
     }
     let condition = r#"{"index": 0, "value": 0, "op": "SCMP_CMP_EQ"}"#;
-    let seven = vec![condition; 7].join(",");
+    let seven = [condition; 7].join(",");
     let text = with_condition(&seven).replace(r#""args": ["#, r#""args": §["#);
     has_remarks(
         &text,

@@ -3,6 +3,7 @@
 use super::*;
 use crate::profile::{Action, Condition, Operator, Profile, Rule};
 use crate::syscall::Abi;
+use ::seccompiler::TargetArch;
 
 /// A profile for x86_64 with rules written short: `name action [condition]…`.
 fn short(default_action: Action, rules: &[(&str, Action, &[Condition])]) -> Profile {
@@ -196,6 +197,8 @@ fn seccompiler_takes_what_is_written_for_it() {
         ],
     );
     let text = seccompiler(&profile, Abi::X86_64).unwrap();
+    let compiled = ::seccompiler::compile_from_json(text.as_bytes(), TargetArch::x86_64).unwrap();
+    assert!(compiled["main"].len() > 20, "{compiled:?}");
     let value: serde_json::Value = serde_json::from_str(&text).unwrap();
     let arg = |index: u8, op: serde_json::Value, val: u64| serde_json::json!({"index": index, "type": "qword", "op": op, "val": val});
     assert_eq!(
