@@ -77,7 +77,7 @@ fn each_form_is_as_it_should_be() {
         ),
         (
             "--to systemd",
-            "[Service]\nSystemCallArchitectures=x86-64\nSystemCallErrorNumber=EPERM\n\
+            "[Service]\nSystemCallArchitectures=native\nSystemCallErrorNumber=EPERM\n\
              SystemCallFilter=@default\nSystemCallFilter=~@default\nSystemCallFilter=read write\n",
         ),
         ("--to seccompiler", seccompiler),

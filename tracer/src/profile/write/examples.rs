@@ -52,7 +52,7 @@ fn a_unit_allows_what_the_profile_allows_and_nothing_of_systemds_own() {
     assert_eq!(
         systemd(&profile, Abi::X86_64).unwrap(),
         "[Service]
-SystemCallArchitectures=x86-64
+SystemCallArchitectures=native
 SystemCallErrorNumber=EPERM
 SystemCallFilter=@default
 SystemCallFilter=~@default
@@ -66,12 +66,12 @@ SystemCallFilter=~clone3:ENOSYS keyctl:512 ptrace:kill
     );
     assert_eq!(
         systemd(&deny, Abi::Aarch64).unwrap(),
-        "[Service]\nSystemCallArchitectures=arm64 x86-64\nSystemCallFilter=~bpf:EPERM reboot:kill\n"
+        "[Service]\nSystemCallArchitectures=native x86-64\nSystemCallFilter=~bpf:EPERM reboot:kill\n"
     );
     let kill = short(Action::KillProcess, &[]);
     assert_eq!(
         systemd(&kill, Abi::X86_64).unwrap(),
-        "[Service]\nSystemCallArchitectures=x86-64\nSystemCallErrorNumber=kill\n\
+        "[Service]\nSystemCallArchitectures=native\nSystemCallErrorNumber=kill\n\
          SystemCallFilter=@default\nSystemCallFilter=~@default\n"
     );
     let names: Vec<String> = (0..40).map(|number| format!("call_{number:02}")).collect();
