@@ -46,6 +46,11 @@ fn the_operators_manifests_are_read() {
     let json = r#"{"apiVersion": "security-profiles-operator.x-k8s.io/v1beta1", "kind": "SeccompProfile",
         "spec": {"defaultAction": "SCMP_ACT_LOG"}}"#;
     assert_eq!(profile(json).unwrap().default_action, Action::Log);
+    let ignored = r#"{"kind": "x", "defaultAction": "SCMP_ACT_LOG"}"#;
+    assert_eq!(profile(ignored).unwrap().default_action, Action::Log);
+    let other = r#"{"kind": "Pod", "apiVersion": "v1", "defaultAction": "SCMP_ACT_LOG"}"#;
+    let no = "neither a profile nor a manifest of kind SeccompProfile";
+    assert_eq!(refusal(other), no);
     let two = format!("kind: AppArmorProfile\n---\n{text}");
     assert_eq!(
         remarks(&two),
@@ -82,7 +87,7 @@ fn manifests_that_the_api_server_refuses_are_refused() {
         ),
         (
             spec("").replace("SeccompProfile", "Pod"),
-            "neither JSON nor a manifest of kind SeccompProfile",
+            "neither a profile nor a manifest of kind SeccompProfile",
         ),
         (
             spec("  baseProfileName: oci://x\n"),

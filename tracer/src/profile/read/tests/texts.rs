@@ -38,7 +38,7 @@ fn texts_that_are_no_json_are_refused_where_they_go_wrong() {
         ),
         (
             "hello",
-            "neither JSON nor a manifest of kind SeccompProfile",
+            "neither a profile nor a manifest of kind SeccompProfile",
         ),
     ];
     for (text, expected) in table {
