@@ -57,9 +57,10 @@ impl Filter {
         }
         let mut file = tempfile::tempfile().expect("a temporary file");
         context.export_bpf(&file).expect("a compiled filter");
-        Some(Self {
-            instructions: instructions(&mut file),
-        })
+        let mut bytes = Vec::new();
+        file.rewind().expect("a file");
+        file.read_to_end(&mut bytes).expect("a file");
+        Some(Self::read(&bytes))
     }
 
     /// A program as the kernel would get it.
