@@ -7,13 +7,14 @@ use house_tests::tests;
 use seccomp_tracer::syscall::{Abi, Call};
 use std::fs;
 
-pub(crate) const TESTS: [(&str, fn()); 6] = tests![
+pub(crate) const TESTS: [(&str, fn()); 7] = tests![
     each_form_is_as_it_should_be,
     what_is_read_again_means_the_same,
     conditions_are_kept_or_resolved,
     what_a_form_cannot_say_is_named,
     a_filter_is_what_the_kernel_takes,
     what_engines_ignore_is_said,
+    texts_that_are_no_profile,
 ];
 
 const SMALL: &str = r#"{"defaultAction": "SCMP_ACT_ERRNO", "architectures": ["SCMP_ARCH_X86_64"],
@@ -76,7 +77,7 @@ fn each_form_is_as_it_should_be() {
         ),
         (
             "--to systemd",
-            "[Service]\nSystemCallArchitectures=x86-64\nSystemCallErrorNumber=EPERM\n\
+            "[Service]\nSystemCallArchitectures=native\nSystemCallErrorNumber=EPERM\n\
              SystemCallFilter=@default\nSystemCallFilter=~@default\nSystemCallFilter=read write\n",
         ),
         ("--to seccompiler", seccompiler),
@@ -189,4 +190,50 @@ fn what_engines_ignore_is_said() {
         .exits(0)
         .stdout("read\nwrite\n")
         .stderr("note: line 1 column 2: engines ignore the key `\\u{1b}[2J`\n");
+}
+
+/// Whatever it is, it is refused quickly, with its place, and nothing of it reaches the terminal as it is.
+fn texts_that_are_no_profile() {
+    let zeroes = product().words("convert /dev/zero --to oci").run();
+    zeroes
+        .exits(2)
+        .stdout("")
+        .stderr("error: `/dev/zero` is larger than 16777216 bytes\n");
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let deep = "[".repeat(100_000);
+    let cases: [(&[u8], &str); 6] = [
+        (b"", "line 1 column 1: not JSON: no value\n"),
+        (
+            b"{\"defaultAction\": \"SCMP_ACT_\xff\"}",
+            "invalid utf-8 sequence of 1 bytes from index 28\n",
+        ),
+        (
+            b"{\"defaultAction\": \"\0\"}",
+            "line 1 column 19: not JSON: control character (\\u0000-\\u001F) found while parsing a string\n",
+        ),
+        (
+            b"{\"defaultAction\": \"\\u001b[2J\"}",
+            "line 1 column 19: defaultAction: unknown action `\\u{1b}[2J`\n",
+        ),
+        (
+            deep.as_bytes(),
+            "line 1 column 100000: not JSON: EOF while parsing a list\n",
+        ),
+        (
+            b"kind: &a [*a, *a]",
+            "line 1 column 11: not YAML that a profile can be written in: aliases are not taken\n",
+        ),
+    ];
+    for (text, expected) in cases {
+        fs::write(directory.path().join("p"), text).expect("a file");
+        let program = product().in_directory(directory.path());
+        let run = program.words("convert p --to oci").run();
+        run.exits(2)
+            .stdout("")
+            .stderr_has(&format!("\n  cause: {expected}"));
+        assert!(
+            !run.stderr.contains(&0x1b) && !run.stderr.contains(&0),
+            "{run}"
+        );
+    }
 }

@@ -40,7 +40,7 @@ pub(super) struct Arguments {
 /// What a file is.
 #[derive(Debug)]
 enum Content {
-    Profile(Source),
+    Profile(Box<Source>),
     Recording(Box<Recording>),
 }
 
@@ -139,7 +139,7 @@ fn read_content(path: &Path, text: &str) -> Result<Content, DiffError> {
         return Ok(Content::Recording(Box::new(recording)));
     }
     read::profile(text)
-        .map(Content::Profile)
+        .map(|source| Content::Profile(Box::new(source)))
         .map_err(|source| DiffError::Profile { path, source })
 }
 

@@ -25,7 +25,7 @@ pub(super) fn candidate(call: Call, seen: Option<&Seen>) -> ArgumentSet {
     let mask = catalog::tracked(call.name().unwrap_or_default())
         .iter()
         .find(|argument| argument.index == NARROWED_ARGUMENT)
-        .map_or(u64::MAX, |argument| argument.mask());
+        .map_or(u64::MAX, catalog::Argument::mask);
     let values = seen
         .tuples()
         .flatten()

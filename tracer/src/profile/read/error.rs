@@ -118,7 +118,7 @@ pub enum Problem {
     #[error("`{0}` cannot be the default action")]
     DefaultAction(&'static str),
     /// Neither form.
-    #[error("neither JSON nor a manifest of kind SeccompProfile")]
+    #[error("neither a profile nor a manifest of kind SeccompProfile")]
     NoManifest,
     /// A profile that is only a part.
     #[error("it adds to the profile `{0}`, which is not in this file")]

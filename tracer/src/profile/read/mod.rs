@@ -74,9 +74,10 @@ pub fn profile(text: &str) -> Result<Source, ReadError> {
     }
 }
 
-/// Manifests may be JSON as well.
+/// Manifests may be JSON as well. What only has a key `kind`, which engines ignore, is none.
 fn json_profile(node: Node<'_>) -> Result<Source, ReadError> {
-    if node.text_member("kind").is_some() {
+    let kind = node.text_member("kind");
+    if kind == Some(manifest::KIND) || (kind.is_some() && node.member("apiVersion").is_some()) {
         return manifests(vec![node]);
     }
     with_notes(Keys::Folded, |notes| {

@@ -3,6 +3,7 @@
 use super::*;
 use crate::profile::{Action, Condition, Operator, Profile, Rule};
 use crate::syscall::Abi;
+use ::seccompiler::TargetArch;
 
 /// A profile for x86_64 with rules written short: `name action [condition]…`.
 fn short(default_action: Action, rules: &[(&str, Action, &[Condition])]) -> Profile {
@@ -51,7 +52,7 @@ fn a_unit_allows_what_the_profile_allows_and_nothing_of_systemds_own() {
     assert_eq!(
         systemd(&profile, Abi::X86_64).unwrap(),
         "[Service]
-SystemCallArchitectures=x86-64
+SystemCallArchitectures=native
 SystemCallErrorNumber=EPERM
 SystemCallFilter=@default
 SystemCallFilter=~@default
@@ -65,12 +66,12 @@ SystemCallFilter=~clone3:ENOSYS keyctl:512 ptrace:kill
     );
     assert_eq!(
         systemd(&deny, Abi::Aarch64).unwrap(),
-        "[Service]\nSystemCallArchitectures=arm64 x86-64\nSystemCallFilter=~bpf:EPERM reboot:kill\n"
+        "[Service]\nSystemCallArchitectures=native x86-64\nSystemCallFilter=~bpf:EPERM reboot:kill\n"
     );
     let kill = short(Action::KillProcess, &[]);
     assert_eq!(
         systemd(&kill, Abi::X86_64).unwrap(),
-        "[Service]\nSystemCallArchitectures=x86-64\nSystemCallErrorNumber=kill\n\
+        "[Service]\nSystemCallArchitectures=native\nSystemCallErrorNumber=kill\n\
          SystemCallFilter=@default\nSystemCallFilter=~@default\n"
     );
     let names: Vec<String> = (0..40).map(|number| format!("call_{number:02}")).collect();
@@ -196,6 +197,8 @@ fn seccompiler_takes_what_is_written_for_it() {
         ],
     );
     let text = seccompiler(&profile, Abi::X86_64).unwrap();
+    let compiled = ::seccompiler::compile_from_json(text.as_bytes(), TargetArch::x86_64).unwrap();
+    assert!(compiled["main"].len() > 20, "{compiled:?}");
     let value: serde_json::Value = serde_json::from_str(&text).unwrap();
     let arg = |index: u8, op: serde_json::Value, val: u64| serde_json::json!({"index": index, "type": "qword", "op": op, "val": val});
     assert_eq!(

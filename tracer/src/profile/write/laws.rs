@@ -1,11 +1,14 @@
 //! What is written is read as the same, or it is not written.
 
 use super::*;
+use crate::profile::Meaning;
+use crate::profile::proof::{Code, Data};
 use crate::profile::{
     Action, Circumstances, Condition, Filter, KernelVersion, Operator, Profile, Rule, Source,
     SourceRule, read, words,
 };
-use crate::syscall::{Abi, capability};
+use crate::syscall::{Abi, Call, capability};
+use ::seccompiler::TargetArch;
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
@@ -189,7 +192,82 @@ fn read_again(text: &str) -> Source {
         .without_origin()
 }
 
+/// A profile for x86_64 alone with one action beside the default, over calls that it has.
+fn of_one_action() -> impl Strategy<Value = Profile> {
+    let names = vec(
+        select(vec!["read", "socket", "ioctl", "clone", "nosuchcall"]),
+        1..3,
+    );
+    let names = names.prop_map(|names| names.into_iter().map(str::to_owned).collect());
+    let small = condition(3).prop_map(|mut condition| {
+        condition.index %= 3;
+        condition
+    });
+    let conditions = vec(prop_oneof![small, condition(u64::MAX)], 0..3);
+    let rules = vec((names, conditions), 0..5);
+    let actions = (action(), action()).prop_filter("one action", |(one, other)| one != other);
+    (actions, rules).prop_map(|((default_action, action), rules)| Profile {
+        default_action,
+        abis: [Abi::X86_64].into(),
+        other_architectures: Vec::new(),
+        flags: None,
+        listener_path: None,
+        listener_metadata: None,
+        rules: rules
+            .into_iter()
+            .map(|(names, conditions)| Rule {
+                names,
+                action,
+                conditions,
+            })
+            .collect(),
+    })
+}
+
+/// The filter that seccompiler builds from a text.
+fn compiled(text: &str) -> Code {
+    let filters = ::seccompiler::compile_from_json(text.as_bytes(), TargetArch::x86_64);
+    let filters = filters.unwrap_or_else(|error| panic!("{error}\n{text}"));
+    let bytes = filters["main"].iter().flat_map(|instruction| {
+        let [code0, code1] = instruction.code.to_ne_bytes();
+        let [k0, k1, k2, k3] = instruction.k.to_ne_bytes();
+        [code0, code1, instruction.jt, instruction.jf, k0, k1, k2, k3]
+    });
+    Code::decode(&bytes.collect::<Vec<u8>>()).unwrap()
+}
+
+/// Values on both sides of everything that a profile compares with.
+fn corners(profile: &Profile) -> Vec<u64> {
+    let conditions = profile.rules.iter().flat_map(|rule| &rule.conditions);
+    let constants = conditions.flat_map(|one| [one.value, one.value_two]);
+    let near = constants.flat_map(|value| [value.wrapping_sub(1), value, value.wrapping_add(1)]);
+    let mut corners: Vec<u64> = near.chain([0, u64::MAX]).collect();
+    corners.sort_unstable();
+    corners.dedup();
+    corners
+}
+
 proptest! {
+    #[test]
+    fn seccompiler_builds_a_filter_that_means_the_same(profile in of_one_action()) {
+        let code = compiled(&seccompiler(&profile, Abi::X86_64).unwrap());
+        let meaning = Meaning::of(&profile, Abi::X86_64);
+        let corners = corners(&profile);
+        for name in ["read", "socket", "ioctl", "clone", "write"] {
+            let call = Call::named(Abi::X86_64, name).unwrap();
+            for (shift, _) in corners.iter().enumerate() {
+                let value = |index: usize| corners[(shift * (index + 1) + index) % corners.len()];
+                let arguments = std::array::from_fn(value);
+                let data = Data {
+                    architecture: Abi::X86_64.audit_arch(),
+                    number: call.filter_number(),
+                    arguments,
+                };
+                prop_assert_eq!(code.answer(&data), meaning.action(call, &arguments), "{} {:?}", call, arguments);
+            }
+        }
+    }
+
     #[test]
     fn dockers_dialect_is_read_as_it_was_written(source in source()) {
         prop_assert_eq!(read_again(&docker(&source).unwrap()), source);

@@ -105,7 +105,8 @@ fn treatment(action: Action) -> Option<String> {
 
 /// Calls of architectures that are not listed end the thread, as everywhere.
 fn architectures(profile: &Profile, native: Abi, text: &mut String, losses: &mut Losses) {
-    let mut words = vec![word(native)];
+    // The native one is in every filter.
+    let mut words = vec!["native"];
     let others = profile.abis.iter().filter(|&&abi| abi != native);
     words.extend(others.map(|&abi| word(abi)));
     for name in &profile.other_architectures {

@@ -202,7 +202,8 @@ mod tests {
 
     #[test]
     fn some_names_depend_on_the_values_beside_them() {
-        let table: [(&str, &[(u8, u64)], &str); 7] = [
+        type Row = (&'static str, &'static [(u8, u64)], &'static str);
+        let table: [Row; 7] = [
             ("setsockopt", &[(1, 6), (2, 31)], "SOL_TCP, TCP_ULP"),
             ("setsockopt", &[(1, 1), (2, 20)], "SOL_SOCKET, SO_RCVTIMEO"),
             ("setsockopt", &[(1, 282), (2, 1)], "SOL_TLS, TLS_TX"),
