@@ -24,10 +24,10 @@ pub(super) struct BaseArguments {
 #[derive(clap::Args)]
 pub(super) struct CircumstanceArguments {
     /// Capabilities of the container, separated by commas: names with or without CAP_, ALL, NONE, or
-    /// docker for Docker's default 14 [default: the recording's].
+    /// docker for Docker's default 14 [default: the recording's, else docker].
     #[arg(long, value_name = "LIST")]
     caps: Option<String>,
-    /// Kernel that the container will run on [default: the recording's].
+    /// Kernel that the container will run on [default: the recording's, else 6.1].
     #[arg(long, value_name = "VERSION")]
     kernel: Option<String>,
 }

@@ -18,8 +18,8 @@ use std::path::{Path, PathBuf};
 /// resolved for all other forms.
 #[derive(clap::Args)]
 #[command(after_help = "\
-Exit code: 0 if everything that the profile says is said; 2 if the form cannot express something, which is
-then named.")]
+Exit code: 0 if everything that the profile says is said; 2 if the form cannot express something,
+which is then named.")]
 pub(super) struct Arguments {
     /// The profile; `-` is standard input.
     profile: PathBuf,
@@ -99,12 +99,17 @@ fn product(arguments: &Arguments, source: &Source) -> Result<Vec<u8>, Failure> {
             source,
         })
     };
-    let filter = |source: FilterError| match source {
+    let filter = |source: FilterError| {
+        match source {
         FilterError::Inexpressible(source) => lossy(source),
+        FilterError::Unknown(source) => lossy(source).hint(
+            "a newer libseccomp knows more calls, and a profile for fewer architectures needs fewer",
+        ),
         source => Failure::invalid(ConvertError::Filter {
             path: path(),
             source,
         }),
+    }
     };
     if arguments.to == Form::Docker {
         return write::docker(source).map(String::into_bytes).map_err(lossy);

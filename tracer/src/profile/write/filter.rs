@@ -11,6 +11,9 @@ pub enum FilterError {
     /// Something is not part of the filter itself, but of how it is installed.
     #[error(transparent)]
     Inexpressible(#[from] Inexpressible),
+    /// This machine's libseccomp does not know calls that the profile speaks of.
+    #[error(transparent)]
+    Unknown(Inexpressible),
     /// libseccomp does not build it.
     #[error(transparent)]
     Compile(#[from] CompileError),
@@ -47,5 +50,5 @@ fn program(profile: &Profile, native: Abi) -> Result<Program, FilterError> {
     for call in program.unknown() {
         losses.add(Part::Call(*call));
     }
-    Ok(losses.finish(program)?)
+    losses.finish(program).map_err(FilterError::Unknown)
 }
