@@ -30,8 +30,20 @@ impl Filter {
     /// If libseccomp refuses.
     #[must_use]
     pub fn of(profile: &Judge) -> Self {
+        Self::compiled(profile, false).expect("libseccomp takes the profile")
+    }
+
+    /// The same, as a tree or as a list; `None` if libseccomp refuses a rule.
+    ///
+    /// # Panics
+    ///
+    /// If libseccomp refuses anything else.
+    #[must_use]
+    pub fn compiled(profile: &Judge, as_tree: bool) -> Option<Self> {
         let default = action(&profile.default_action, profile.default_errno);
         let mut context = ScmpFilterContext::new(default).expect("a filter");
+        let layout = if as_tree { 2 } else { 1 };
+        context.set_ctl_optimize(layout).expect("a layout");
         for abi in &profile.abis {
             context
                 .add_arch(architecture(*abi))
@@ -40,7 +52,7 @@ impl Filter {
         for entry in &profile.entries {
             let action = action(&entry.action, entry.errno);
             if action != default {
-                add(&mut context, entry, action);
+                add(&mut context, entry, action)?;
             }
         }
         let mut file = tempfile::tempfile().expect("a temporary file");
@@ -48,7 +60,7 @@ impl Filter {
         let mut bytes = Vec::new();
         file.rewind().expect("a file");
         file.read_to_end(&mut bytes).expect("a file");
-        Self::read(&bytes)
+        Some(Self::read(&bytes))
     }
 
     /// A program as the kernel would get it.
@@ -65,7 +77,19 @@ impl Filter {
     /// If the program does something that the kernel would refuse.
     #[must_use]
     pub fn answer(&self, call: Call, arguments: &[u64; 6]) -> u32 {
-        let data = data(call, arguments);
+        let wide = call.abi == Abi::X86_64 || call.abi == Abi::X32;
+        let architecture = if wide { 0xc000_003e } else { 0x4000_0003 };
+        self.answer_at(architecture, register(call), arguments)
+    }
+
+    /// What the filter answers to these registers.
+    ///
+    /// # Panics
+    ///
+    /// If the program does something that the kernel would refuse.
+    #[must_use]
+    pub fn answer_at(&self, architecture: u32, number: u32, arguments: &[u64; 6]) -> u32 {
+        let data = data(architecture, number, arguments);
         let mut accumulator = 0_u32;
         let mut at = 0;
         loop {
@@ -101,10 +125,8 @@ impl Filter {
 }
 
 /// `struct seccomp_data` in words: number, architecture, instruction pointer, arguments.
-fn data(call: Call, arguments: &[u64; 6]) -> Vec<u32> {
-    let wide = call.abi == Abi::X86_64 || call.abi == Abi::X32;
-    let architecture = if wide { 0xc000_003e } else { 0x4000_0003 };
-    let mut words = vec![register(call), architecture, 0, 0];
+fn data(architecture: u32, number: u32, arguments: &[u64; 6]) -> Vec<u32> {
+    let mut words = vec![number, architecture, 0, 0];
     for argument in arguments {
         let bytes = argument.to_le_bytes();
         let word = |at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().expect("4 bytes"));
@@ -122,7 +144,7 @@ fn instruction(bytes: &[u8]) -> Instruction {
     }
 }
 
-fn add(context: &mut ScmpFilterContext, entry: &Entry, action: ScmpAction) {
+fn add(context: &mut ScmpFilterContext, entry: &Entry, action: ScmpAction) -> Option<()> {
     let comparisons: Vec<ScmpArgCompare> = entry
         .conditions
         .iter()
@@ -148,17 +170,18 @@ fn add(context: &mut ScmpFilterContext, entry: &Entry, action: ScmpAction) {
             continue;
         };
         if comparisons.is_empty() {
-            context.add_rule(action, call).expect("a rule");
+            context.add_rule(action, call).ok()?;
         } else if indexes.len() < comparisons.len() {
             for one in &comparisons {
-                let rule = context.add_rule_conditional(action, call, &[*one]);
-                rule.expect("a rule");
+                context.add_rule_conditional(action, call, &[*one]).ok()?;
             }
         } else {
-            let rule = context.add_rule_conditional(action, call, &comparisons);
-            rule.expect("a rule");
+            context
+                .add_rule_conditional(action, call, &comparisons)
+                .ok()?;
         }
     }
+    Some(())
 }
 
 fn architecture(abi: Abi) -> ScmpArch {

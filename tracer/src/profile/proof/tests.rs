@@ -143,6 +143,31 @@ fn known_miscompilations_are_found() {
     }
 }
 
+/// With a 32-bit ABI beside it, even equality goes wrong where the two see different rules as one: no rule
+/// lets `socket(0, 2, 0)` through, but the filter does.
+#[test]
+fn a_second_abi_makes_the_compiler_err() {
+    let high = 1 << 32;
+    let rules = [
+        conditions(&[(1, Eq, high | 2)]),
+        conditions(&[(1, Eq, 2), (2, Eq, 2)]),
+        conditions(&[(1, Eq, 0)]),
+    ];
+    let rules = rules.map(|conditions| (Action::Allow, conditions));
+    let alone = prove(&profile(&[], &rules), Abi::X86_64, None).unwrap();
+    assert_eq!(alone.miscompiled, []);
+    let both = prove(&profile(&[Abi::I386], &rules), Abi::X86_64, None).unwrap();
+    let call = Call::named(Abi::X86_64, "socket").unwrap();
+    let expected = Miscompiled {
+        call,
+        witness: [0, 2, 0, 0, 0, 0],
+        meant: Action::Errno(1),
+        compiled: Action::Allow,
+        layouts: Layout::ALL.to_vec(),
+    };
+    assert_eq!(both.miscompiled, [expected]);
+}
+
 #[test]
 fn a_filter_beyond_its_base_is_found_though_its_rules_are_not() {
     // By their words, the rules stay within the base.
@@ -194,32 +219,49 @@ fn condition(
     })
 }
 
-/// At most one condition for each argument.
-fn rule(operators: &'static [Operator], longest: usize) -> impl Strategy<Value = Vec<Condition>> {
-    prop::collection::vec(condition(0..6u8, operators, value()), 1..=longest).prop_map(
-        |mut rule| {
-            rule.sort();
-            rule.dedup_by_key(|condition| condition.index);
-            rule
-        },
-    )
+/// At most one condition for each argument, by its position.
+fn rule(
+    longest: usize,
+    condition: impl Strategy<Value = Condition>,
+) -> impl Strategy<Value = Vec<Condition>> {
+    prop::collection::vec(condition, 1..=longest).prop_map(|mut rule| {
+        rule.sort();
+        rule.dedup_by_key(|condition| condition.index);
+        rule
+    })
 }
 
 const EVERY: &[Operator] = &[Ne, Lt, Le, Eq, Ge, Gt, MaskedEq];
-const EXACT: &[Operator] = &[Eq, MaskedEq];
 
-/// Rules of the shapes that libseccomp compiles right.
+/// Masks by argument.
+const MASKS: [u64; 6] = [0xFFFF_FFFF, 1, 6, u64::MAX, 7 << 31, 0xFFFF_FFFF];
+
+/// Rules of the shapes that libseccomp compiles right: one rule; rules of one condition with a constant
+/// below 2^32; and rules of equality alone, with such constants or with one mask for each argument.
 fn right_rules() -> impl Strategy<Value = Vec<(Action, Vec<Condition>)>> {
-    let actions = prop::sample::select(vec![Action::Allow, Action::Errno(38), Action::KillProcess]);
-    let narrow = condition(0..3u8, EVERY, value().prop_map(|value| value & 0xFFFF_FFFF));
-    let alone = narrow.prop_map(|condition| vec![condition]);
+    let narrow = || value().prop_map(|value| value & 0xFFFF_FFFF);
+    let masked = || {
+        condition(0..6u8, &[MaskedEq], value()).prop_map(|mut condition| {
+            condition.value = MASKS[usize::from(condition.index)];
+            condition
+        })
+    };
+    let equal = || condition(0..6u8, &[Eq], narrow());
+    let actions =
+        || prop::sample::select(vec![Action::Allow, Action::Errno(38), Action::KillProcess]);
     let allow = |rule| (Action::Allow, rule);
+    let several =
+        |rule: BoxedStrategy<Vec<Condition>>| prop::collection::vec(rule.prop_map(allow), 1..7);
+    // Of several actions the order of the tests decides.
+    let mixed =
+        |rule: BoxedStrategy<Vec<Condition>>| prop::collection::vec((actions(), rule), 1..5);
     prop_oneof![
-        rule(EVERY, 3).prop_map(move |rule| vec![allow(rule)]),
-        prop::collection::vec(alone.prop_map(allow), 1..6),
-        prop::collection::vec(rule(EXACT, 4).prop_map(allow), 1..8),
-        // Of several actions the order of the tests decides.
-        prop::collection::vec((actions, rule(EXACT, 3)), 1..5),
+        rule(3, condition(0..6u8, EVERY, value())).prop_map(move |rule| vec![allow(rule)]),
+        several(rule(1, condition(0..3u8, EVERY, narrow())).boxed()),
+        several(rule(4, masked()).boxed()),
+        several(rule(4, equal()).boxed()),
+        mixed(rule(3, masked()).boxed()),
+        mixed(rule(3, equal()).boxed()),
     ]
 }
 
