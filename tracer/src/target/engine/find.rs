@@ -112,7 +112,7 @@ mod tests {
             ),
             (
                 [absent(&["web1", "db"]), absent(&["wbe", "my-web"])],
-                "no container `web`; running containers with similar names: `web1`, `my-web`, `db`",
+                "no container `web`; running containers with the most similar names: `web1`, `my-web`, `db`",
             ),
             (
                 [silent(), absent(&[])],
