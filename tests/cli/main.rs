@@ -1,5 +1,6 @@
 //! The command line from outside: exit codes and messages of everything that can go wrong for a user.
 
+mod closeness;
 mod files;
 mod help;
 mod surroundings;
@@ -12,6 +13,7 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     Suite::from_command_line()
         .tests(Needs::Nothing, help::TESTS)
+        .tests(Needs::Nothing, closeness::TESTS)
         .tests(Needs::Nothing, files::TESTS)
         .tests(Needs::Root, files::TESTS_AS_ROOT)
         .tests(Needs::Root, surroundings::TESTS)

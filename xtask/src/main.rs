@@ -3,7 +3,9 @@
 //! It depends on no crate of the workspace, so that it runs on a bare machine and can install what the
 //! workspace needs.
 
+mod baseline;
 mod check;
+mod codegen;
 mod command;
 mod demo;
 mod ebpf;
@@ -33,6 +35,8 @@ enum Verb {
     Test(test::Arguments),
     Setup(setup::Arguments),
     Check(check::Arguments),
+    Codegen(codegen::Arguments),
+    Baseline(baseline::Arguments),
     Ebpf(ebpf::Arguments),
     Readme(readme::Arguments),
     Engine(engine::Arguments),
@@ -48,6 +52,8 @@ fn main() -> ExitCode {
         Verb::Demo(arguments) => demo::run(&arguments),
         Verb::Test(test::Arguments {}) => test::run(),
         Verb::Readme(readme::Arguments {}) => readme::run(),
+        Verb::Codegen(arguments) => codegen::run(&arguments),
+        Verb::Baseline(arguments) => baseline::run(&arguments),
         Verb::Ebpf(arguments) => ebpf::run(&arguments),
     };
     match result {

@@ -1,13 +1,14 @@
 //! `generate`: recordings in, profile out.
 
 use super::base::{self, BaseArguments};
+use super::closeness::ClosenessArguments;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::output::{self, Sink};
-use crate::minimize::{self, Cause, Denied, Options, Outcome};
+use crate::minimize::{self, Cause, Denied, Options, Outcome, Runtime};
 use crate::profile::{Meaning, base as bases, blocked, compare, write};
 use crate::recording::{self, Recording, TargetKind, WindowStart};
-use crate::report::escape;
+use crate::report::{escape, text};
 use crate::syscall::{Abi, Call};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -23,6 +24,8 @@ pub(super) struct Arguments {
     recordings: Vec<PathBuf>,
     #[command(flatten)]
     base: BaseArguments,
+    #[command(flatten)]
+    closeness: ClosenessArguments,
     /// Runtime that starts the container: runc or crun [default: the recording's].
     #[arg(long, value_name = "NAME", value_parser = clap::builder::PossibleValuesParser::new(minimize::known_runtimes()))]
     runtime: Option<String>,
@@ -71,12 +74,16 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         late: recordings
             .iter()
             .all(|recording| recording.target.no_new_privs == Some(true)),
+        precision: arguments.closeness.precision(),
+        portability: arguments.closeness.portability(),
     };
     let outcome = minimize::minimize(&recordings, &options);
     check(&outcome, &options)?;
     sink.write(&write::oci(&outcome.profile))?;
     if arguments.explain {
-        explain(&outcome);
+        text::reasons(&outcome)
+            .iter()
+            .for_each(|line| output::say(line));
     }
     summarise(&outcome, &options, &resolved, &arguments.output);
     Ok(Exit::Done)
@@ -130,27 +137,32 @@ pub(super) fn read_one(path: &Path) -> Result<Recording, Failure> {
 }
 
 /// The runtimes to make room for: the one asked for, else those recorded, else, for a container, all.
-fn runtimes(recordings: &[Recording], asked: Option<&str>) -> BTreeSet<String> {
+fn runtimes(recordings: &[Recording], asked: Option<&str>) -> BTreeSet<Runtime> {
+    let any_version = |name: &str| Runtime {
+        name: name.to_owned(),
+        version: None,
+    };
     if let Some(name) = asked {
-        return [name.to_owned()].into();
+        return [any_version(name)].into();
     }
-    let known: BTreeSet<String> = minimize::known_runtimes().map(ToOwned::to_owned).collect();
+    let is_known = |name: &str| minimize::known_runtimes().any(|known| known == name);
     let containers = recordings.iter().filter(|recording| {
         recording.target.kind == TargetKind::Container || recording.target.container.is_some()
     });
-    let each = containers.map(|recording| {
+    let mut all = BTreeSet::new();
+    for recording in containers {
         let container = recording.target.container.as_ref();
-        container
-            .and_then(|container| container.runtime.clone())
-            .filter(|name| known.contains(name))
-    });
-    each.fold(BTreeSet::new(), |mut all, name| {
-        match name {
-            Some(name) => drop(all.insert(name)),
-            None => all.extend(known.iter().cloned()),
+        let named = container.and_then(|container| {
+            let name = container.runtime.clone().filter(|name| is_known(name))?;
+            let version = container.runtime_version.clone();
+            Some(Runtime { name, version })
+        });
+        match named {
+            Some(runtime) => drop(all.insert(runtime)),
+            None => all.extend(minimize::known_runtimes().map(any_version)),
         }
-        all
-    })
+    }
+    all
 }
 
 /// The promise that nothing goes beyond the base, checked on the result itself.
@@ -164,35 +176,6 @@ fn check(outcome: &Outcome, options: &Options) -> Result<(), Failure> {
         None => Ok(()),
         Some(excess) => Err(Failure::invalid(Beyond(excess.to_string()))
             .hint("this is a bug; please report it with the recordings")),
-    }
-}
-
-fn explain(outcome: &Outcome) {
-    let width = outcome
-        .reasons
-        .keys()
-        .map(|call| call.to_string().len())
-        .max()
-        .unwrap_or(0);
-    for (call, reasons) in &outcome.reasons {
-        let reasons: Vec<_> = reasons.iter().map(ToString::to_string).collect();
-        output::say(&format!(
-            "{:width$}  {}",
-            call.to_string(),
-            reasons.join("; ")
-        ));
-    }
-    for rule in outcome
-        .profile
-        .rules
-        .iter()
-        .filter(|rule| !rule.action.permits())
-    {
-        let names = rule.names.join(", ");
-        output::say(&format!(
-            "{names}  refused with {:?}, so that C libraries fall back",
-            rule.action
-        ));
     }
 }
 
@@ -223,10 +206,16 @@ fn summarise(outcome: &Outcome, options: &Options, resolved: &base::Resolved, pa
     });
     let (kept, others) = (calls(options.native), others.concat());
     let path = escape::path(path);
+    let rules = outcome.profile.rules.iter();
+    let rules = rules.filter(|rule| !rule.conditions.is_empty());
+    let rules: usize = rules.map(|rule| rule.names.len()).sum();
+    let native = options.native;
     output::say(&format!(
-        "profile: {kept} {} calls{of}{others}",
-        options.native
+        "profile: {kept} {native} calls{of}{others}; {rules} argument rules"
     ));
+    for line in text::bypasses(outcome) {
+        output::say(&format!("note: {line}"));
+    }
     for denied in &outcome.denied {
         output::say(&format!("left out: {}", denial(denied, resolved)));
     }
@@ -246,31 +235,13 @@ fn denial(denied: &Denied, resolved: &base::Resolved) -> String {
         }
         Cause::Base => format!("{call}: {} does not permit it", resolved.name),
         Cause::Values(values) => {
-            let (shown, more) = values.split_at(values.len().min(3));
-            let shown: Vec<_> = shown.iter().map(|values| arguments(values)).collect();
-            let more = if more.is_empty() {
-                String::new()
-            } else {
-                format!(" and {} more", more.len())
-            };
-            format!(
-                "{call} with {}{more}: {} does not permit it",
-                shown.join(", "),
-                resolved.name
-            )
+            let what = text::with_values(call, values, 3);
+            format!("{what}: {} does not permit it", resolved.name)
         }
     };
     let reason = call.name().and_then(blocked::reason);
     let reason = reason.map_or_else(String::new, |reason| format!(" ({reason})"));
     format!("{what}{reason}{}", unlocked(call, resolved))
-}
-
-fn arguments(values: &[(u8, u64)]) -> String {
-    let each: Vec<_> = values
-        .iter()
-        .map(|(index, value)| format!("arg{index}={value:#x}"))
-        .collect();
-    each.join(" ")
 }
 
 fn unlocked(call: Call, resolved: &base::Resolved) -> String {

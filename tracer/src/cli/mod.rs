@@ -6,6 +6,7 @@
 mod audit;
 mod base;
 mod check;
+mod closeness;
 mod completions;
 mod diff;
 mod doctor;

@@ -63,7 +63,11 @@ impl Seen {
                 self.any = true;
                 return;
             }
-            Arguments::Exact(tuples) => tuples,
+            Arguments::Exact(tuples) => {
+                // Something was called, so values there were.
+                self.any |= tuples.seen.is_empty();
+                tuples
+            }
             Arguments::Unbounded(tuples) => {
                 self.any = true;
                 tuples

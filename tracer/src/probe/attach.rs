@@ -390,7 +390,7 @@ fn track_arguments(ebpf: &mut Ebpf) -> Result<(), ProbeError> {
     ];
     for (index, abi) in abis {
         for call in syscall::calls(abi) {
-            let arguments = call.name().map_or(&[][..], catalog::tracked);
+            let arguments = catalog::of(call);
             let number = u32::try_from(call.number)
                 .ok()
                 .filter(|&number| number < wire::TABLE_LEN);

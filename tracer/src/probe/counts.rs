@@ -79,7 +79,7 @@ fn add(snapshot: &mut Snapshot, key: Option<FactKey>, count: u64) {
     let Some(key) = key.filter(|_| count > 0) else {
         return;
     };
-    let tracked = key.call.name().map_or(&[][..], catalog::tracked);
+    let tracked = catalog::of(key.call);
     let indexes = tracked.iter().map(|argument| argument.index).collect();
     snapshot.insert(
         key,

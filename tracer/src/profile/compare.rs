@@ -53,9 +53,14 @@ fn excess(call: Call, base: &ArgumentSet, profile: &ArgumentSet) -> Option<Exces
 /// The tuples that a set has once the kernel has cut each argument to its C type.
 #[must_use]
 pub fn as_seen_by_kernel(call: Call, set: &ArgumentSet) -> ArgumentSet {
-    let arguments = call.name().map_or(&[][..], catalog::tracked);
-    let narrow = arguments.iter().filter(|argument| argument.bits < 64);
-    narrow.fold(set.clone(), |set, argument| {
-        set.as_seen_by_kernel(argument.index, argument.bits)
-    })
+    if set.is_all() || set.is_none() {
+        return set.clone();
+    }
+    let types = catalog::prototype(call).unwrap_or_default().iter();
+    let widths = (0u8..).zip(types.map(|(kind, _)| kind.bits()));
+    widths
+        .filter(|&(_, bits)| bits < 64)
+        .fold(set.clone(), |set, (index, bits)| {
+            set.as_seen_by_kernel(index, bits)
+        })
 }

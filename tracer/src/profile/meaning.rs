@@ -235,22 +235,27 @@ fn reached<'a>(
     })
 }
 
+/// The call of 32-bit x86 through which a call of this name can be made as well, and its number there.
+/// Filters see nothing of the arguments of calls that are made so.
+#[must_use]
+pub fn multiplexer(name: &str) -> Option<(&'static str, u64)> {
+    let socket = SOCKETCALLS
+        .iter()
+        .zip(1..)
+        .find(|(known, _)| **known == name);
+    let ipc = IPCS.iter().find(|(_, known)| *known == name);
+    socket
+        .map(|(_, number)| ("socketcall", number))
+        .or_else(|| ipc.map(|&(number, _)| ("ipc", number)))
+}
+
 /// On i386, libseccomp adds each rule for a socket or System V IPC call a second time, for `socketcall` or
 /// `ipc`: what it says of argument 0 is replaced by the number of the sub-call.
 fn multiplexed(abi: Abi, name: &str, conditions: &[Condition]) -> Option<(Call, Vec<Condition>)> {
     if abi != Abi::I386 {
         return None;
     }
-    let socket = SOCKETCALLS
-        .iter()
-        .zip(1..)
-        .find(|(known, _)| **known == name);
-    let ipc = IPCS.iter().find(|(_, known)| *known == name);
-    let (multiplexer, number) = match (socket, ipc) {
-        (Some((_, number)), _) => ("socketcall", number),
-        (None, Some(&(number, _))) => ("ipc", number),
-        (None, None) => return None,
-    };
+    let (multiplexer, number) = multiplexer(name)?;
     let operator = super::model::Operator::Eq;
     let first = Condition {
         index: 0,

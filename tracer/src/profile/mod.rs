@@ -17,7 +17,7 @@ pub mod compiled;
 pub mod read;
 pub mod write;
 
-pub use meaning::Meaning;
+pub use meaning::{Meaning, multiplexer};
 pub use model::{Action, Condition, Operator, Profile, Rule};
 pub use resolve::Circumstances;
 pub use set::ArgumentSet;

@@ -62,14 +62,14 @@ pub(super) fn value(value: u64) -> String {
 
 /// The name of an argument in the call's prototype where the catalog has it, `arg2` otherwise.
 pub(super) fn argument(call: Call, index: u8) -> String {
-    let tracked = call.name().map_or(&[][..], catalog::tracked);
+    let tracked = catalog::at(call, index).map(|argument| argument.name);
+    let named = || {
+        let (_, name) = catalog::prototype(call)?.get(usize::from(index))?;
+        Some(*name)
+    };
     tracked
-        .iter()
-        .find(|argument| argument.index == index)
-        .map_or_else(
-            || format!("arg{index}"),
-            |argument| argument.name.to_owned(),
-        )
+        .or_else(named)
+        .map_or_else(|| format!("arg{index}"), ToOwned::to_owned)
 }
 
 /// `socket(family=2, type=1)`, or just the call when nothing is known.
@@ -77,9 +77,13 @@ pub(super) fn call_with(call: Call, values: &Values) -> String {
     if values.is_unknown() {
         return call.to_string();
     }
+    let all: Vec<(u8, u64)> = values.iter().collect();
     let known: Vec<String> = values
         .iter()
-        .map(|(index, known)| format!("{}={}", argument(call, index), value(known)))
+        .map(|(index, known)| {
+            let value = catalog::show_beside(call, index, known, &all);
+            format!("{}={value}", argument(call, index))
+        })
         .collect();
     format!("{call}({})", known.join(", "))
 }
@@ -103,12 +107,24 @@ pub(super) fn condition(call: Call, condition: &Condition) -> String {
         Operator::Eq => "==",
         Operator::Ge => ">=",
         Operator::Gt => ">",
-        Operator::MaskedEq => {
-            let datum = value(condition.value_two & condition.value);
-            return format!("{name} & {} == {datum}", value(condition.value));
-        }
+        Operator::MaskedEq => return masked(call, condition, &name),
     };
-    format!("{name} {operator} {}", value(condition.value))
+    let value = catalog::show(call, condition.index, condition.value);
+    format!("{name} {operator} {value}")
+}
+
+/// A masked comparison; one that looks at the whole C type is an equality.
+fn masked(call: Call, condition: &Condition, name: &str) -> String {
+    let (index, mask) = (condition.index, condition.value);
+    let datum = catalog::show(call, index, condition.value_two & mask);
+    match catalog::at(call, index) {
+        Some(argument) if argument.mask() == mask => format!("{name} == {datum}"),
+        Some(argument) if matches!(argument.values, catalog::Values::Bits { .. }) => {
+            let datum = value(condition.value_two & mask);
+            format!("{name} & ({}) == {datum}", catalog::show(call, index, mask))
+        }
+        _ => format!("{name} & {} == {datum}", value(mask)),
+    }
 }
 
 /// Conditions that must all hold.
@@ -163,19 +179,22 @@ mod tests {
             value: 0x5401,
             value_two: 0,
         };
-        assert_eq!(condition(call("clone"), &masked), "flags & 0x7e020000 == 0");
-        assert_eq!(condition(call("ioctl"), &equal), "cmd == 0x5401");
+        assert_eq!(
+            condition(call("clone"), &masked),
+            "flags & (CLONE_NEWNS|CLONE_NEWCGROUP|CLONE_NEWUTS|CLONE_NEWIPC|CLONE_NEWUSER|CLONE_NEWPID|CLONE_NEWNET) == 0"
+        );
+        assert_eq!(condition(call("ioctl"), &equal), "cmd == TCGETS");
         assert_eq!(
             conditions(call("read"), &[masked, equal]),
-            "arg0 & 0x7e020000 == 0 and arg1 == 0x5401"
+            "fd & 0x7e020000 == 0 and buf == 0x5401"
         );
         assert_eq!(
             alternatives(call("ioctl"), &vec![vec![equal]; 6]),
-            "cmd == 0x5401, or cmd == 0x5401, or cmd == 0x5401, or cmd == 0x5401, or 2 more"
+            "cmd == TCGETS, or cmd == TCGETS, or cmd == TCGETS, or cmd == TCGETS, or 2 more"
         );
         assert_eq!(
-            call_with(call("socket"), &[(0, 2), (2, 0x100)].into_iter().collect()),
-            "socket(family=2, protocol=0x100)"
+            call_with(call("socket"), &[(0, 2), (2, 132)].into_iter().collect()),
+            "socket(family=AF_INET, protocol=IPPROTO_SCTP)"
         );
         assert_eq!(call_with(call("read"), &Values::unknown()), "read");
     }

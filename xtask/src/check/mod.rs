@@ -6,8 +6,8 @@ mod layers;
 mod text;
 
 use crate::command::{self, cargo, root};
-use crate::ebpf;
 use crate::tally::Tally;
+use crate::{codegen, ebpf};
 use anyhow::{Result, bail};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -27,6 +27,7 @@ const CHECKS: &[Check] = &[
     ("words", text::words),
     ("sizes", text::sizes),
     ("layers", layers::check),
+    ("catalog of names", codegen::check),
     ("format", format),
     ("lints", lints),
     ("documentation", documentation),

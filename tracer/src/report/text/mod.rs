@@ -6,10 +6,12 @@ mod audit;
 mod check;
 mod diff;
 mod evidence;
+mod minimized;
 
 pub use audit::audit;
 pub use check::check;
 pub use diff::{profiles, recordings};
+pub use minimized::{bypasses, reasons, with_values};
 
 use super::escape;
 use crate::audit::Verdict;
