@@ -15,37 +15,3 @@ mod samples;
 mod findings;
 mod uri;
 mod words;
-#[cfg(test)]
-#[test]
-fn write_goldens() {
-    let g = |n: &str, t: String| std::fs::write(format!("src/report/golden/{n}"), t).unwrap();
-    let a = samples::assessment();
-    g("audit.txt", text::audit(&a));
-    g("audit.json", json::audit(&a));
-    g("audit-clean.txt", text::audit(&samples::clean_assessment()));
-    g(
-        "audit-clean.json",
-        json::audit(&samples::clean_assessment()),
-    );
-    g(
-        "audit.sarif",
-        sarif::audit(&a, Some("ci/accepted.toml"), "1.2.3"),
-    );
-    g("audit.github", github::audit(&a, Some("ci/accepted.toml")));
-    g(
-        "explain.txt",
-        samples::explanations()
-            .iter()
-            .map(|(_, m)| text::explanation(m))
-            .collect::<Vec<_>>()
-            .join("\n"),
-    );
-    g(
-        "explain.json",
-        samples::explanations()
-            .iter()
-            .map(|(_, m)| json::explanation(m))
-            .collect::<String>(),
-    );
-    g("audit.junit.xml", junit::audit(&a));
-}
