@@ -4,6 +4,8 @@ mod arguments;
 mod command;
 mod losses;
 mod running;
+mod size;
+mod storm;
 mod surroundings;
 mod witnesses;
 
@@ -24,6 +26,8 @@ fn main() -> ExitCode {
         .tests(Needs::Recording, running::TESTS)
         .tests(Needs::Recording, losses::TESTS)
         .tests(Needs::Recording, surroundings::TESTS)
+        .tests(Needs::Recording, storm::TESTS)
+        .tests(Needs::Recording, size::TESTS)
         .run()
 }
 
