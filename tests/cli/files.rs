@@ -66,7 +66,7 @@ fn recordings_that_cannot_be_used() {
         ),
         (
             br#"{"schemaVersion": 99}"#,
-            "error: cannot use `rec.json`\n  cause: schema version 99 is newer than 1, the newest \
+            "error: cannot use `rec.json`\n  cause: schema version 99 is newer than 2, the newest \
              that this program reads\n"
                 .to_owned(),
         ),

@@ -1,5 +1,6 @@
 //! The command line from outside: exit codes and messages of everything that can go wrong for a user.
 
+mod apply;
 mod files;
 mod help;
 mod surroundings;
@@ -13,6 +14,7 @@ fn main() -> ExitCode {
     Suite::from_command_line()
         .tests(Needs::Nothing, help::TESTS)
         .tests(Needs::Nothing, files::TESTS)
+        .tests(Needs::Nothing, apply::TESTS)
         .tests(Needs::Root, files::TESTS_AS_ROOT)
         .tests(Needs::Root, surroundings::TESTS)
         .tests(Needs::Recording, surroundings::TESTS_WHERE_RECORDING_WORKS)

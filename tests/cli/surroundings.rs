@@ -85,7 +85,7 @@ fn what_recording_lacks_is_said_first() {
 fn engines_that_do_not_answer() {
     let record = || product().words("record -o /dev/null --container web");
     record().env("PATH", "/nonexistent").run().exits(3).stderr(
-        "error: `docker` is not installed\n\nhint: install Docker's client, or record without an \
+        "error: `docker` is not installed\n\nhint: install the engine's client, or record without an \
              engine: `--pid`, `--cgroup` or `-- CMD`\n",
     );
     for record in [

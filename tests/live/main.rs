@@ -2,8 +2,12 @@
 
 mod arguments;
 mod command;
+mod denials;
+mod harden;
 mod losses;
 mod running;
+mod size;
+mod storm;
 mod surroundings;
 mod witnesses;
 
@@ -21,9 +25,13 @@ fn main() -> ExitCode {
         .tests(Needs::Recording, witnesses::TESTS)
         .tests(Needs::Recording, arguments::TESTS)
         .tests(Needs::Recording, command::TESTS)
+        .tests(Needs::Recording, denials::TESTS)
+        .tests(Needs::Recording, harden::TESTS)
         .tests(Needs::Recording, running::TESTS)
         .tests(Needs::Recording, losses::TESTS)
         .tests(Needs::Recording, surroundings::TESTS)
+        .tests(Needs::Recording, storm::TESTS)
+        .tests(Needs::Recording, size::TESTS)
         .run()
 }
 

@@ -3,6 +3,7 @@
 //! It depends on no crate of the workspace, so that it runs on a bare machine and can install what the
 //! workspace needs.
 
+mod bench;
 mod check;
 mod command;
 mod demo;
@@ -34,6 +35,7 @@ enum Verb {
     Setup(setup::Arguments),
     Check(check::Arguments),
     Ebpf(ebpf::Arguments),
+    Bench(bench::Arguments),
     Readme(readme::Arguments),
     Engine(engine::Arguments),
 }
@@ -49,6 +51,7 @@ fn main() -> ExitCode {
         Verb::Test(test::Arguments {}) => test::run(),
         Verb::Readme(readme::Arguments {}) => readme::run(),
         Verb::Ebpf(arguments) => ebpf::run(&arguments),
+        Verb::Bench(arguments) => bench::run(&arguments),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,10 +1,14 @@
 //! How registers and the task are read: through typed pointers, or by copying.
 
+use super::config;
 use aya_ebpf::helpers::bpf_probe_read_kernel;
-use aya_ebpf::helpers::generated::{bpf_get_current_task, bpf_get_current_task_btf};
+use aya_ebpf::helpers::generated::{
+    bpf_get_current_task, bpf_get_current_task_btf, bpf_task_pt_regs,
+};
 use core::ffi::c_void;
+use core::mem::offset_of;
 
-/// `struct pt_regs` of x86_64, up to the last argument register.
+/// `struct pt_regs` of x86_64, up to the number of the call.
 /// <https://github.com/torvalds/linux/blob/v6.12/arch/x86/include/uapi/asm/ptrace.h#L44>
 #[repr(C)]
 #[derive(Clone, Copy)]
@@ -21,10 +25,14 @@ pub(crate) struct Registers {
     dx: u64,
     si: u64,
     di: u64,
+    orig_ax: u64,
 }
 
 /// A way to read what the hook was given.
 pub(crate) trait Access {
+    /// Whether structures can be followed by plain loads, which cost less than a helper.
+    const LOADS: bool;
+
     /// A pointer to the current task.
     fn task() -> *const c_void;
 
@@ -33,12 +41,51 @@ pub(crate) trait Access {
 
     /// The six arguments, in the order of the ABI. i386 passes 32 bits in other registers.
     fn arguments(registers: *const c_void, compat: bool) -> Option<[u64; 6]>;
+
+    /// The number of the call that returns, as the task gave it.
+    fn number(registers: *const c_void) -> Option<i64>;
+}
+
+/// A `struct cgroup` that may be read through typed pointers.
+#[derive(Clone, Copy)]
+pub(crate) struct Cgroup(*const c_void);
+
+impl Cgroup {
+    /// That of a task, in the v2 hierarchy.
+    #[inline(always)]
+    pub(crate) fn of(task: *const c_void) -> Self {
+        let set: *const c_void = load(task, config::task_cgroups());
+        Self(load(set, config::css_set_dfl_cgrp()))
+    }
+
+    /// Its depth below the root.
+    #[inline(always)]
+    pub(crate) fn level(self) -> u32 {
+        load(self.0, config::cgroup_level())
+    }
+
+    /// Its id; none is ever used twice.
+    #[inline(always)]
+    pub(crate) fn id(self) -> u64 {
+        let node: *const c_void = load(self.0, config::cgroup_kn());
+        load(node, config::kernfs_node_id())
+    }
+}
+
+/// Loads through a typed pointer.
+#[inline(always)]
+fn load<T>(base: *const c_void, offset: u32) -> T {
+    let place: *const T = base.wrapping_byte_add(offset as usize).cast();
+    // SAFETY: the verifier checks that the offset is a member of that size; a fault reads as zero.
+    unsafe { place.read_volatile() }
 }
 
 /// Through pointers that the verifier knows the type of: plain loads.
 pub(crate) struct Typed;
 
 impl Access for Typed {
+    const LOADS: bool = true;
+
     #[inline(always)]
     fn task() -> *const c_void {
         // SAFETY: the helper has no preconditions.
@@ -47,16 +94,20 @@ impl Access for Typed {
 
     #[inline(always)]
     fn task_u32(task: *const c_void, offset: u32) -> Option<u32> {
-        let member: *const u32 = task.wrapping_byte_add(offset as usize).cast();
-        // SAFETY: the verifier checks that the offset is inside the task; a fault reads as zero.
-        Some(unsafe { member.read_volatile() })
+        Some(load(task, offset))
     }
-
     #[inline(always)]
     fn arguments(registers: *const c_void, compat: bool) -> Option<[u64; 6]> {
         // SAFETY: the tracepoint's first argument is a valid `struct pt_regs *`.
         let registers = unsafe { &*registers.cast::<Registers>() };
         Some(in_order(registers, compat))
+    }
+
+    #[inline(always)]
+    fn number(registers: *const c_void) -> Option<i64> {
+        // SAFETY: as above.
+        let registers = unsafe { &*registers.cast::<Registers>() };
+        Some(registers.orig_ax.cast_signed())
     }
 }
 
@@ -64,6 +115,8 @@ impl Access for Typed {
 pub(crate) struct Copied;
 
 impl Access for Copied {
+    const LOADS: bool = false;
+
     #[inline(always)]
     fn task() -> *const c_void {
         // SAFETY: the helper has no preconditions.
@@ -75,12 +128,26 @@ impl Access for Copied {
     fn task_u32(task: *const c_void, offset: u32) -> Option<u32> {
         read(task, offset)
     }
-
     #[inline(always)]
     fn arguments(registers: *const c_void, compat: bool) -> Option<[u64; 6]> {
         let registers: Registers = read(registers, 0)?;
         Some(in_order(&registers, compat))
     }
+
+    #[inline(always)]
+    fn number(registers: *const c_void) -> Option<i64> {
+        read(registers, offset_of!(Registers, orig_ax) as u32)
+    }
+}
+
+/// The registers with which the current task came into the kernel.
+#[inline(always)]
+pub(crate) fn current_registers() -> *const c_void {
+    // SAFETY: the helper has no preconditions.
+    let task = unsafe { bpf_get_current_task_btf() };
+    // SAFETY: a task from the kernel itself.
+    let registers = unsafe { bpf_task_pt_regs(task) };
+    registers as *const c_void
 }
 
 /// Copies a value from kernel memory; `None` if there is none to read.

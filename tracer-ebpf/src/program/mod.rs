@@ -2,8 +2,10 @@
 
 pub(crate) mod access;
 mod config;
+pub(crate) mod denial;
 mod entry;
 mod maps;
+mod messages;
 mod report;
 mod scope;
 mod tuple;

@@ -1,15 +1,16 @@
 //! What recordings say about a profile: what was used, what was not, what would be denied.
 
 use super::Base;
-use super::observed::{Observation, Observed, observe, summary};
+use super::observed::{Observation, Observed, observe};
 use super::outcome::{Outcome, outcome};
+use super::recorded::Recorded;
 use super::types::{
     AbiCoverage, Alternative, BaseView, Check, Coverage, Denied, Evidence, Standing, Undecided,
     Unknown, Used,
 };
 use super::value::Values;
 use crate::profile::{Action, ArgumentSet, Meaning, Profile, Rule};
-use crate::recording::{Recording, Sighting};
+use crate::recording::Sighting;
 use crate::syscall::{self, Call};
 use std::collections::BTreeSet;
 
@@ -29,8 +30,8 @@ pub(super) struct Question<'a> {
 }
 
 /// Everything that recordings say.
-pub(super) fn evidence(question: &Question<'_>, recordings: &[(String, Recording)]) -> Evidence {
-    let observed = observe(recordings.iter().map(|(_, recording)| recording));
+pub(super) fn evidence(question: &Question<'_>, recorded: &Recorded) -> Evidence {
+    let observed = observe(&recorded.runs);
     let allowed = allowed(question.meaning);
     let used: BTreeSet<Call> = observed.calls.keys().copied().collect();
     let used: BTreeSet<Call> = used.intersection(&allowed).copied().collect();
@@ -42,10 +43,7 @@ pub(super) fn evidence(question: &Question<'_>, recordings: &[(String, Recording
         allowed: of(&allowed, abi),
     });
     Evidence {
-        recordings: recordings
-            .iter()
-            .map(|(name, recording)| summary(name, recording))
-            .collect(),
+        recordings: recorded.summaries(),
         coverage: Coverage {
             abis: abis.collect(),
             alternatives_used: alternatives - unused_alternatives.len(),

@@ -22,6 +22,8 @@ pub mod diff;
 mod evidence;
 mod observed;
 mod outcome;
+mod recorded;
+mod refused;
 mod remarks;
 mod surface;
 mod types;
@@ -32,7 +34,9 @@ pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 
-pub use observed::{Observation, Observed, Sightings, counted, observe, summary};
+pub use observed::{Observation, Observed, Sightings, observe};
+pub use recorded::{Input, Recorded, Taking};
+pub use refused::{Judged, Missing, as_if_made, judge};
 pub use remarks::remarks;
 pub use types::{
     AbiCoverage, Alternative, Audit, BaseView, Check, Counted, Coverage, Denied, Documented,
@@ -42,7 +46,6 @@ pub use types::{
 pub use value::Values;
 
 use crate::profile::{Action, Circumstances, Meaning, Profile, Source, base, blocked, compare};
-use crate::recording::Recording;
 use crate::syscall::{Abi, Call};
 use evidence::Question;
 use surface::presence;
@@ -98,7 +101,7 @@ pub fn audit(
     subject: Subject,
     profile: &Profile,
     base: Option<&Base>,
-    recordings: &[(String, Recording)],
+    recorded: &Recorded,
 ) -> Audit {
     let meaning = Meaning::of(profile, subject.native);
     // Without a base, what is left is measured against everything on the ABIs that the profile lists.
@@ -116,7 +119,7 @@ pub fn audit(
             .map(|name| documented(name, &meaning, base))
             .collect(),
         beyond: base.map_or_else(Vec::new, |base| beyond(&meaning, base)),
-        evidence: (!recordings.is_empty()).then(|| evidence::evidence(&question, recordings)),
+        evidence: (!recorded.inputs.is_empty()).then(|| evidence::evidence(&question, recorded)),
         subject,
     }
 }
@@ -137,19 +140,13 @@ fn everything(meaning: &Meaning) -> Profile {
 /// Whether anything recorded would be denied by a resolved profile on a host with that native ABI. The base,
 /// if there is one, says why; it does not change the answer.
 #[must_use]
-pub fn check(
-    profile: &Profile,
-    native: Abi,
-    base: Option<&Base>,
-    recordings: &[(String, Recording)],
-) -> Check {
+pub fn check(profile: &Profile, native: Abi, base: Option<&Base>, recorded: &Recorded) -> Check {
     let question = Question {
         profile,
         meaning: &Meaning::of(profile, native),
         base,
     };
-    let observed = observe(recordings.iter().map(|(_, recording)| recording));
-    evidence::check(&question, &observed)
+    evidence::check(&question, &observe(&recorded.runs))
 }
 
 fn documented(name: &str, meaning: &Meaning, base: Option<&Base>) -> Documented {

@@ -3,7 +3,7 @@
 use super::testing::{recording, tracked, unbounded, untracked};
 use super::*;
 use crate::profile::{KernelVersion, read};
-use crate::recording::Loss;
+use crate::recording::{Loss, Recording};
 use crate::syscall::capability;
 use std::collections::BTreeSet;
 
@@ -74,9 +74,9 @@ fn docker() -> Base {
     Base::new(base::docker().clone(), circumstances())
 }
 
-fn named(recordings: Vec<Recording>) -> Vec<(String, Recording)> {
+fn named(recordings: Vec<Recording>) -> Recorded {
     let named = recordings.into_iter().map(|one| (one.run_id.clone(), one));
-    named.collect()
+    Recorded::of(named).unwrap()
 }
 
 #[test]
@@ -88,7 +88,12 @@ fn every_call_of_the_base_is_in_exactly_one_set() {
             "args": [{"index": 0, "value": 2114060288, "valueTwo": 0, "op": "SCMP_CMP_MASKED_EQ"}]}"#
             .to_owned(),
     ];
-    let audit = audit(subject(), &profile(&rules.join(",")), Some(&docker()), &[]);
+    let audit = audit(
+        subject(),
+        &profile(&rules.join(",")),
+        Some(&docker()),
+        &Recorded::default(),
+    );
     let abis: Vec<(Abi, bool)> = audit.surfaces.iter().map(|s| (s.abi, s.listed)).collect();
     assert_eq!(
         abis,
@@ -122,7 +127,12 @@ fn every_call_of_the_base_is_in_exactly_one_set() {
 #[test]
 fn the_documented_calls_are_told_as_they_are() {
     let rules = [allow("ptrace"), allow_value("socket", 0, 2)].join(",");
-    let audit = audit(subject(), &profile(&rules), Some(&docker()), &[]);
+    let audit = audit(
+        subject(),
+        &profile(&rules),
+        Some(&docker()),
+        &Recorded::default(),
+    );
     assert_eq!(audit.documented.len(), 53);
     let told = |name: &str| {
         let one = audit
@@ -161,7 +171,7 @@ fn the_documented_calls_are_told_as_they_are() {
 #[test]
 fn dockers_default_is_told_as_its_documentation_should_tell_it() {
     let resolved = base::docker().resolve(&circumstances());
-    let audit = audit(subject(), &resolved, Some(&docker()), &[]);
+    let audit = audit(subject(), &resolved, Some(&docker()), &Recorded::default());
     let names = |degree: u8| -> Vec<&str> {
         let here = audit.documented.iter().filter(|one| {
             let native = one.presence.get(&Abi::X86_64);
@@ -199,7 +209,12 @@ fn dockers_default_is_told_as_its_documentation_should_tell_it() {
 
 #[test]
 fn without_a_base_everything_is_the_measure() {
-    let audit = audit(subject(), &profile(&allow("read bpf")), None, &[]);
+    let audit = audit(
+        subject(),
+        &profile(&allow("read bpf")),
+        None,
+        &Recorded::default(),
+    );
     let [native] = &audit.surfaces[..] else {
         panic!("{:?}", audit.surfaces);
     };

@@ -187,20 +187,22 @@ pub struct Evidence {
     pub check: Check,
 }
 
-/// One recording, as far as an audit cares.
+/// A recording, or a directory or pattern of them, as far as an audit cares.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RecordingSummary {
     /// How the user named it. Hostile.
     pub name: String,
-    /// The run's id. Hostile.
-    pub run_id: String,
+    /// The run's id, if it is only one. Hostile.
+    pub run_id: Option<String>,
+    /// How many runs it has.
+    pub runs: usize,
     /// Which of its facts count.
     pub counted: Counted,
     /// How many different calls the counting facts show.
     pub calls: usize,
     /// How many different tuples of argument values.
     pub tuples: usize,
-    /// Whether the start of the target was covered.
+    /// Whether the start of the target was covered, in every run.
     pub from_start: bool,
     /// How many facts may be missing.
     pub missing: u64,
@@ -213,6 +215,8 @@ pub enum Counted {
     UnderFilter,
     /// All: there was never a filter.
     All,
+    /// Of some runs those made under a filter, of the others all.
+    Mixed,
 }
 
 /// Used and allowed calls.

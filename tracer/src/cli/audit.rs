@@ -4,10 +4,9 @@ use super::base::{self, BaseArguments};
 use super::exit::Exit;
 use super::failure::Failure;
 use super::format::{Format, ReportArguments, gate};
-use super::generate::read_one;
 use super::output::{self, Sink};
+use super::recordings::{self, Incomplete};
 use crate::audit::{self, Base, Subject};
-use crate::recording::Recording;
 use crate::report::{json, text};
 use std::path::{Path, PathBuf};
 
@@ -24,8 +23,7 @@ tests argument values that they do not have.")]
 pub(super) struct Arguments {
     /// The profile; `-` is standard input.
     profile: PathBuf,
-    /// A recording to measure the profile by; may be given several times.
-    #[arg(long = "recording", value_name = "REC")]
+    #[arg(long = "recording", value_name = "REC", help = recordings::HELP)]
     recordings: Vec<PathBuf>,
     #[command(flatten)]
     base: BaseArguments,
@@ -35,10 +33,9 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let sink = Sink::open(Some(&arguments.report.output))?;
-    let recordings = read_named(&arguments.recordings)?;
-    let alone: Vec<Recording> = recordings.iter().map(|(_, one)| one.clone()).collect();
-    let native = base::native(&alone)?;
-    let resolved = arguments.base.resolve(&alone, native)?;
+    let recorded = recordings::read(&arguments.recordings, Incomplete::Accept)?;
+    let native = base::native(recorded.runs.runs())?;
+    let resolved = arguments.base.resolve(recorded.runs.runs(), native)?;
     for note in &resolved.notes {
         output::say(&format!("note: {note}"));
     }
@@ -61,18 +58,12 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let base = resolved
         .conditions
         .map(|(source, circumstances)| Base::new(source, circumstances));
-    let audit = audit::audit(subject, &profile, base.as_ref(), &recordings);
+    let audit = audit::audit(subject, &profile, base.as_ref(), &recorded);
     sink.write(&match arguments.report.format {
         Format::Text => text::audit(&audit),
         Format::Json => json::audit(&audit),
     })?;
     Ok(gate(audit.verdict()))
-}
-
-/// Reads recordings, each with the name that the user gave it.
-pub(super) fn read_named(paths: &[PathBuf]) -> Result<Vec<(String, Recording)>, Failure> {
-    let read = |path: &PathBuf| Ok((name(path), read_one(path)?));
-    paths.iter().map(read).collect()
 }
 
 /// How reports name a file.

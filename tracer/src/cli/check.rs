@@ -1,13 +1,13 @@
 //! `check`: would anything recorded be denied?
 
-use super::audit::{name, read_named};
+use super::audit::name;
 use super::base::{self, BaseArguments};
 use super::exit::Exit;
 use super::failure::Failure;
 use super::format::{Format, ReportArguments, gate};
 use super::output::{self, Sink};
-use crate::audit::{self, Base, RecordingSummary};
-use crate::recording::Recording;
+use super::recordings::{self, Incomplete};
+use crate::audit::{self, Base};
 use crate::report::{json, text};
 use std::path::PathBuf;
 
@@ -22,8 +22,7 @@ say so.")]
 pub(super) struct Arguments {
     /// The profile; `-` is standard input.
     profile: PathBuf,
-    /// A recording; may be given several times.
-    #[arg(long = "recording", value_name = "REC", required = true)]
+    #[arg(long = "recording", value_name = "REC", required = true, help = recordings::HELP)]
     recordings: Vec<PathBuf>,
     #[command(flatten)]
     base: BaseArguments,
@@ -33,10 +32,9 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let sink = Sink::open(Some(&arguments.report.output))?;
-    let recordings = read_named(&arguments.recordings)?;
-    let alone: Vec<Recording> = recordings.iter().map(|(_, one)| one.clone()).collect();
-    let native = base::native(&alone)?;
-    let resolved = arguments.base.resolve(&alone, native)?;
+    let recorded = recordings::read(&arguments.recordings, Incomplete::Accept)?;
+    let native = base::native(recorded.runs.runs())?;
+    let resolved = arguments.base.resolve(recorded.runs.runs(), native)?;
     for note in &resolved.notes {
         output::say(&format!("note: {note}"));
     }
@@ -44,12 +42,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let base = resolved
         .conditions
         .map(|(source, circumstances)| Base::new(source, circumstances));
-    let check = audit::check(&profile, native, base.as_ref(), &recordings);
+    let check = audit::check(&profile, native, base.as_ref(), &recorded);
     let profile = name(&arguments.profile);
-    let summaries: Vec<RecordingSummary> = recordings
-        .iter()
-        .map(|(name, recording)| audit::summary(name, recording))
-        .collect();
+    let summaries = recorded.summaries();
     sink.write(&match arguments.report.format {
         Format::Text => text::check(&profile, &summaries, &check),
         Format::Json => json::check(&profile, &summaries, &check),

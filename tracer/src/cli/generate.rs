@@ -1,13 +1,15 @@
 //! `generate`: recordings in, profile out.
 
+use super::apply::ApplyArguments;
 use super::base::{self, BaseArguments};
 use super::exit::Exit;
 use super::failure::Failure;
 use super::output::{self, Sink};
+use super::recordings::{self, Incomplete};
 use crate::minimize::{self, Cause, Denied, Options, Outcome};
 use crate::profile::{Meaning, base as bases, blocked, compare, write};
-use crate::recording::{self, Recording, TargetKind, WindowStart};
-use crate::report::escape;
+use crate::recording::{Run, Runs, TargetKind, WindowStart};
+use crate::report::apply;
 use crate::syscall::{Abi, Call};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -18,8 +20,7 @@ use std::path::{Path, PathBuf};
 /// that the base does not permit.
 #[derive(clap::Args)]
 pub(super) struct Arguments {
-    /// Recordings; `-` is standard input.
-    #[arg(required = true, value_name = "REC")]
+    #[arg(required = true, value_name = "REC", help = recordings::HELP)]
     recordings: Vec<PathBuf>,
     #[command(flatten)]
     base: BaseArguments,
@@ -32,17 +33,11 @@ pub(super) struct Arguments {
     /// Accept recordings in which calls are missing.
     #[arg(long)]
     allow_incomplete: bool,
+    #[command(flatten)]
+    apply: ApplyArguments,
     /// Where the profile goes.
     #[arg(short, long, value_name = "FILE", default_value = "-")]
     output: PathBuf,
-}
-
-/// Calls are missing from the evidence.
-#[derive(Debug, thiserror::Error)]
-#[error("`{}` is incomplete: {missing} calls could not be kept", escape::path(.path))]
-struct Incomplete {
-    path: PathBuf,
-    missing: u64,
 }
 
 /// The result is not what it must be.
@@ -51,95 +46,71 @@ struct Incomplete {
 struct Beyond(String);
 
 pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
+    arguments.apply.check(&arguments.output)?;
     let sink = Sink::open(Some(&arguments.output))?;
-    let recordings = read_all(&arguments.recordings, arguments.allow_incomplete)?;
-    let native = base::native(&recordings)?;
-    let resolved = arguments.base.resolve(&recordings, native)?;
+    let incomplete = if arguments.allow_incomplete {
+        Incomplete::Accept
+    } else {
+        Incomplete::Refuse
+    };
+    let recorded = recordings::read(&arguments.recordings, incomplete)?;
+    let runs = recorded.runs.runs();
+    let native = base::native(runs)?;
+    let resolved = arguments.base.resolve(runs, native)?;
     for note in &resolved.notes {
         output::say(&format!("note: {note}"));
     }
-    if !recordings.iter().any(covers_start) {
+    if !runs.iter().any(covers_start) {
         output::say(
             "note: no recording covers the target's start, so what only that needs is missing; add one made \
              with `record -- …`",
         );
     }
-    let options = Options {
-        base: resolved.profile.clone(),
-        native,
-        runtimes: runtimes(&recordings, arguments.runtime.as_deref()),
-        late: recordings
-            .iter()
-            .all(|recording| recording.target.no_new_privs == Some(true)),
-    };
-    let outcome = minimize::minimize(&recordings, &options);
-    check(&outcome, &options)?;
+    let runtime = arguments.runtime.as_deref();
+    let (outcome, options) = make(&recorded.runs, &resolved, native, runtime)?;
     sink.write(&write::oci(&outcome.profile))?;
     if arguments.explain {
         explain(&outcome);
     }
     summarise(&outcome, &options, &resolved, &arguments.output);
+    arguments.apply.print(&arguments.output, &outcome.profile)?;
     Ok(Exit::Done)
 }
 
-fn covers_start(recording: &Recording) -> bool {
-    recording.window.from == WindowStart::Exec
+/// Makes the profile for runs, and proves on the result that it keeps to its base.
+pub(super) fn make(
+    runs: &Runs,
+    resolved: &base::Resolved,
+    native: Abi,
+    runtime: Option<&str>,
+) -> Result<(Outcome, Options), Failure> {
+    let each = runs.runs();
+    let options = Options {
+        base: resolved.profile.clone(),
+        native,
+        runtimes: runtimes(each, runtime),
+        late: each.iter().all(|run| run.target.no_new_privs == Some(true)),
+    };
+    let outcome = minimize::minimize(runs, &options);
+    check(&outcome, &options)?;
+    Ok((outcome, options))
 }
 
-/// Reads recordings; the same run twice counts once.
-pub(super) fn read_all(
-    paths: &[PathBuf],
-    allow_incomplete: bool,
-) -> Result<Vec<Recording>, Failure> {
-    let mut runs = BTreeSet::new();
-    let mut recordings = Vec::new();
-    for path in paths {
-        let recording = read_one(path)?;
-        let missing = recording.losses.missing();
-        if missing > 0 && !allow_incomplete {
-            let incomplete = Incomplete {
-                path: path.clone(),
-                missing,
-            };
-            return Err(Failure::new(Exit::Incomplete, incomplete)
-                .hint("record again, or accept what is there with --allow-incomplete"));
-        }
-        if runs.insert(recording.run_id.clone()) {
-            recordings.push(recording);
-        }
-    }
-    Ok(recordings)
-}
-
-/// A file that is no recording.
-#[derive(Debug, thiserror::Error)]
-#[error("cannot use `{}`", escape::path(.path))]
-struct NoRecording {
-    path: PathBuf,
-    source: recording::FileError,
-}
-
-pub(super) fn read_one(path: &Path) -> Result<Recording, Failure> {
-    let text = output::read(path)?;
-    recording::from_json(&text).map_err(|source| {
-        Failure::invalid(NoRecording {
-            path: path.to_owned(),
-            source,
-        })
-    })
+fn covers_start(run: &Run) -> bool {
+    run.window.from == WindowStart::Exec
 }
 
 /// The runtimes to make room for: the one asked for, else those recorded, else, for a container, all.
-fn runtimes(recordings: &[Recording], asked: Option<&str>) -> BTreeSet<String> {
+fn runtimes(runs: &[Run], asked: Option<&str>) -> BTreeSet<String> {
     if let Some(name) = asked {
         return [name.to_owned()].into();
     }
     let known: BTreeSet<String> = minimize::known_runtimes().map(ToOwned::to_owned).collect();
-    let containers = recordings.iter().filter(|recording| {
-        recording.target.kind == TargetKind::Container || recording.target.container.is_some()
-    });
-    let each = containers.map(|recording| {
-        let container = recording.target.container.as_ref();
+    let containers = runs
+        .iter()
+        .filter(|run| run.target.kind == TargetKind::Container || run.target.container.is_some());
+    let each = containers.map(|run| {
+        let container = run.target.container.as_ref();
         container
             .and_then(|container| container.runtime.clone())
             .filter(|name| known.contains(name))
@@ -196,7 +167,12 @@ fn explain(outcome: &Outcome) {
     }
 }
 
-fn summarise(outcome: &Outcome, options: &Options, resolved: &base::Resolved, path: &Path) {
+pub(super) fn summarise(
+    outcome: &Outcome,
+    options: &Options,
+    resolved: &base::Resolved,
+    path: &Path,
+) {
     let calls = |abi: Abi| {
         outcome
             .reasons
@@ -222,7 +198,6 @@ fn summarise(outcome: &Outcome, options: &Options, resolved: &base::Resolved, pa
         format!(" of the {total} that {} permits", resolved.name)
     });
     let (kept, others) = (calls(options.native), others.concat());
-    let path = escape::path(path);
     output::say(&format!(
         "profile: {kept} {} calls{of}{others}",
         options.native
@@ -230,10 +205,8 @@ fn summarise(outcome: &Outcome, options: &Options, resolved: &base::Resolved, pa
     for denied in &outcome.denied {
         output::say(&format!("left out: {}", denial(denied, resolved)));
     }
-    if path != "-" {
-        output::say(&format!(
-            "apply: docker run --security-opt seccomp={path} …"
-        ));
+    if path != Path::new("-") {
+        output::say(&format!("apply: {}", apply::line(path)));
     }
 }
 

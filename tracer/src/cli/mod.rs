@@ -3,6 +3,7 @@
 //! Parsing touches nothing, so `--help` always works. One file per verb, each with its arguments and its
 //! action.
 
+mod apply;
 mod audit;
 mod base;
 mod check;
@@ -14,12 +15,19 @@ mod exit;
 mod failure;
 mod format;
 mod generate;
+mod harden;
 mod man;
+mod merge;
 mod messages;
 mod output;
+mod plan;
 mod progress;
 mod record;
+mod recordings;
+mod remarks;
 mod run;
+mod watch;
+mod watching;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -39,11 +47,14 @@ struct CommandLine {
 #[derive(Subcommand)]
 enum Verb {
     Record(record::Arguments),
+    Watch(watch::Arguments),
+    Merge(merge::Arguments),
     Generate(generate::Arguments),
     Audit(audit::Arguments),
     Check(check::Arguments),
     Diff(diff::Arguments),
     Run(run::Arguments),
+    Harden(harden::Arguments),
     Doctor(doctor::Arguments),
     Completions(completions::Arguments),
     Man(man::Arguments),
@@ -56,11 +67,14 @@ pub fn main() -> ExitCode {
     messages::show(command_line.verbose);
     let result = match command_line.verb {
         Verb::Record(arguments) => record::run(&arguments),
+        Verb::Watch(arguments) => watch::run(&arguments),
+        Verb::Merge(arguments) => merge::run(&arguments),
         Verb::Generate(arguments) => generate::run(&arguments),
         Verb::Audit(arguments) => audit::run(&arguments),
         Verb::Check(arguments) => check::run(&arguments),
         Verb::Diff(arguments) => diff::run(&arguments),
         Verb::Run(arguments) => run::run(&arguments),
+        Verb::Harden(arguments) => harden::run(&arguments),
         Verb::Doctor(arguments) => doctor::run(&arguments),
         Verb::Completions(arguments) => completions::run(&arguments),
         Verb::Man(arguments) => man::run(&arguments),

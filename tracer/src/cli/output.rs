@@ -3,7 +3,7 @@
 use super::failure::Failure;
 use crate::report::escape;
 use std::fs::{File, Metadata, Permissions};
-use std::io::{self, Write};
+use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -110,18 +110,28 @@ impl Sink {
 
     /// Writes the whole product; a regular file appears complete or not at all.
     pub(super) fn write(self, text: &str) -> Result<(), Failure> {
+        self.write_with(|out| out.write_all(text.as_bytes()))
+    }
+
+    /// The same for a product that is too large to have it in memory as well.
+    pub(super) fn write_with(
+        self,
+        product: impl FnOnce(&mut BufWriter<&mut dyn Write>) -> io::Result<()>,
+    ) -> Result<(), Failure> {
+        let written = |out: &mut dyn Write| {
+            let mut out = BufWriter::new(out);
+            product(&mut out).and_then(|()| out.flush())
+        };
         match self {
-            Self::Stdout => stdout(text),
-            Self::Stream { path, mut stream } => stream
-                .write_all(text.as_bytes())
+            Self::Stdout => stdout(written),
+            Self::Stream { path, mut stream } => written(&mut stream)
                 .map_err(|source| Failure::invalid(FileProblem::Write { path, source })),
             Self::File {
                 path,
                 target,
                 mut temporary,
             } => {
-                let written = temporary
-                    .write_all(text.as_bytes())
+                let written = written(&mut temporary)
                     .and_then(|()| temporary.as_file().sync_all())
                     .and_then(|()| {
                         temporary
@@ -147,13 +157,16 @@ fn without_path(error: io::Error) -> io::Error {
     }
 }
 
+/// Prints a part of a product, at once.
+pub(super) fn print(text: &str) -> Result<(), Failure> {
+    clear_line();
+    stdout(|out| out.write_all(text.as_bytes()))
+}
+
 /// Writes a product to standard output. A reader that went away is not an error.
-fn stdout(text: &str) -> Result<(), Failure> {
+fn stdout(product: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Failure> {
     let mut stdout = io::stdout().lock();
-    match stdout
-        .write_all(text.as_bytes())
-        .and_then(|()| stdout.flush())
-    {
+    match product(&mut stdout) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             Err(Failure::invalid(FileProblem::Stdout(error)))
         }

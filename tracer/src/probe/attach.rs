@@ -2,17 +2,21 @@
 
 use super::btf::BtfError;
 use super::counts::{self, Snapshot, Wire};
+use super::hook::{self, Loaded, Size};
 use super::offsets;
+use super::refused::{self, Refused};
 use super::sighting::Event;
-use crate::recording::{Loss, Losses};
+use crate::recording::{DenialLosses, Loss, Losses};
 use crate::syscall::{self, Abi, catalog};
-use aya::maps::{Array, HashMap, Map, MapData, MapError, PerCpuArray, PerCpuHashMap, RingBuf};
-use aya::programs::{BtfTracePoint, ProgramError, ProgramInfo, RawTracePoint};
+use aya::maps::{
+    Array, HashMap, Map, MapData, MapError, PerCpuArray, PerCpuHashMap, Queue, RingBuf,
+};
+use aya::programs::ProgramError;
 use aya::{Btf, Ebpf, EbpfError, EbpfLoader};
 use aya_log::EbpfLogger;
 use seccomp_tracer_ebpf as wire;
 use std::fmt;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd};
 
 /// The compiled kernel side; `cargo xtask ebpf --check` proves that it is what its source gives.
 static OBJECT: &[u8] = aya::include_bytes_aligned!("../../../tracer-ebpf/seccomp-tracer.bpf.o");
@@ -23,15 +27,32 @@ const BTF_PATH: &str = "/sys/kernel/btf/vmlinux";
 /// Distinct tuples kept for one call; ioctl-heavy programs use about a hundred.
 const TUPLES_PER_CALL: u32 = 256;
 
+/// Distinct tuples that there is room for: programs use a few dozen to a few hundred.
+const TUPLES_MIN: u32 = 1 << 14;
+const TUPLES_PER_SCOPE: u32 = 128;
+
 /// What to watch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Watch {
     /// Which tasks.
     pub scope: Scope,
-    /// From when on.
+    /// From when on. What a filter refuses is seen at once.
     pub start: Start,
+    /// What is looked at.
+    pub what: Looking,
     /// Leaves the typed hook aside, to try what older kernels get.
     pub raw_tracepoint: bool,
+}
+
+/// What is looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Looking {
+    /// Calls that are made.
+    AtCalls,
+    /// Calls that a filter refuses.
+    AtDenials,
+    /// Both.
+    AtBoth,
 }
 
 /// Which tasks are watched: those in a cgroup or below it.
@@ -57,20 +78,20 @@ pub enum Start {
     ContainerExec([u32; 2]),
 }
 
-/// Which hook is in use.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Which kind of hook is in use, the better first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Attachment {
-    /// `tp_btf/sys_enter`.
+    /// `tp_btf`.
     BtfTracepoint,
-    /// `raw_tp/sys_enter`.
+    /// `raw_tp`.
     RawTracepoint,
 }
 
 impl fmt::Display for Attachment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::BtfTracepoint => "tp_btf/sys_enter",
-            Self::RawTracepoint => "raw_tp/sys_enter",
+            Self::BtfTracepoint => "tp_btf",
+            Self::RawTracepoint => "raw_tp",
         })
     }
 }
@@ -91,8 +112,13 @@ pub enum ProbeError {
     #[error("cannot load the eBPF program")]
     Load(#[source] EbpfError),
     /// The kernel refuses to attach.
-    #[error("cannot attach to tracepoint `raw_syscalls:sys_enter`")]
-    Attach(#[source] ProgramError),
+    #[error("cannot attach to tracepoint `{tracepoint}`")]
+    Attach {
+        /// Its name.
+        tracepoint: &'static str,
+        /// Why.
+        source: ProgramError,
+    },
     /// A map cannot be read or written.
     #[error("cannot use eBPF map `{name}`")]
     Map {
@@ -105,7 +131,8 @@ pub enum ProbeError {
 
 /// The maps that are read or written after loading.
 pub(super) struct Maps {
-    pub(super) calls: PerCpuArray<MapData, u64>,
+    pub(super) calls: PerCpuArray<MapData, Wire<wire::CallTable>>,
+    pub(super) near: PerCpuArray<MapData, Wire<wire::Near>>,
     pub(super) tuples: PerCpuHashMap<MapData, Wire<wire::TupleKey>, u64>,
     pub(super) tuple_counts: Array<MapData, Wire<wire::TupleCount>>,
     pub(super) odd_calls: PerCpuHashMap<MapData, Wire<wire::OddKey>, u64>,
@@ -113,11 +140,13 @@ pub(super) struct Maps {
     slots: HashMap<MapData, u64, u32>,
 }
 
-/// The attached kernel side. Dropping it detaches and frees everything.
+/// The loaded kernel side. Dropping it detaches and frees everything.
 pub struct Probe {
     ebpf: Ebpf,
-    attachment: Attachment,
+    /// In the order in which they are attached.
+    programs: Vec<Loaded>,
     maps: Maps,
+    refused: refused::Maps,
     events: RingBuf<MapData>,
     messages: EbpfLogger<&'static dyn log::Log>,
 }
@@ -129,34 +158,61 @@ impl Probe {
     ///
     /// [`ProbeError`] if the kernel has no BTF or refuses the program.
     pub fn attach(watch: &Watch) -> Result<Self, ProbeError> {
+        let mut probe = Self::load(watch)?;
+        probe.start()?;
+        Ok(probe)
+    }
+
+    /// Loads the program and leaves it to [`Probe::start`] to attach it.
+    ///
+    /// # Errors
+    ///
+    /// [`ProbeError`] if the kernel has no BTF or refuses the program.
+    pub fn load(watch: &Watch) -> Result<Self, ProbeError> {
         let types = std::fs::read(BTF_PATH).map_err(ProbeError::NoBtf)?;
         let found = Wire(offsets::find(&types).map_err(ProbeError::Btf)?);
         drop(types);
         let config = Wire(config(watch));
-        let slots = config.0.slots;
+        let slots = watch.scope.children_max.max(1);
         let btf = Btf::from_sys_fs().map_err(ProbeError::KernelBtf)?;
         raise_memory_limit();
-        let mut ebpf = EbpfLoader::new()
+        let mut loader = EbpfLoader::new();
+        loader
             .btf(Some(&btf))
             .override_global("CONFIG", &config, true)
             .override_global("OFFSETS", &found, true)
-            .map_max_entries("CALLS", slots * wire::SLOT_LEN)
+            .map_max_entries("CALLS", slots)
+            .map_max_entries("NEAR", slots)
             .map_max_entries("TUPLE_COUNTS", slots * wire::SLOT_LEN)
+            .map_max_entries("TUPLES", tuples_max(slots))
             .map_max_entries("ARMED", slots)
             .map_max_entries("SLOTS", slots)
-            .load(OBJECT)
-            .map_err(ProbeError::Load)?;
+            .map_max_entries("FREE_SLOTS", slots);
+        if watch.what != Looking::AtCalls {
+            refused::make_room(&mut loader);
+        }
+        let mut ebpf = loader.load(OBJECT).map_err(ProbeError::Load)?;
         // Maps are taken after the programs are loaded: loading needs them all.
-        let attachment = load(&mut ebpf, &btf, watch.raw_tracepoint)?;
+        let mut programs = Vec::new();
+        for hook in watch.what.hooks() {
+            match Loaded::load(&mut ebpf, &btf, hook, watch.raw_tracepoint) {
+                Ok(program) => programs.push(program),
+                Err(error) if hook.optional => log::debug!("{error}"),
+                Err(error) => return Err(error),
+            }
+        }
         track_arguments(&mut ebpf)?;
+        free_slots(&mut ebpf, slots)?;
         let maps = Maps {
             calls: take(&mut ebpf, "CALLS")?,
+            near: take(&mut ebpf, "NEAR")?,
             tuples: take(&mut ebpf, "TUPLES")?,
             tuple_counts: take(&mut ebpf, "TUPLE_COUNTS")?,
             odd_calls: take(&mut ebpf, "ODD_CALLS")?,
             counters: take(&mut ebpf, "COUNTERS")?,
             slots: take(&mut ebpf, "SLOTS")?,
         };
+        let refused = refused::Maps::take(&mut ebpf)?;
         let events = take(&mut ebpf, "EVENTS")?;
         let messages = EbpfLogger::init(&mut ebpf).map_err(|_| ProbeError::Map {
             name: "AYA_LOGS",
@@ -164,42 +220,44 @@ impl Probe {
                 name: "AYA_LOGS".to_owned(),
             },
         })?;
-        let mut probe = Self {
+        Ok(Self {
             ebpf,
-            attachment,
+            programs,
             maps,
+            refused,
             events,
             messages,
-        };
-        probe.start()?;
-        Ok(probe)
+        })
     }
 
-    fn start(&mut self) -> Result<(), ProbeError> {
-        let attached = match self.attachment {
-            Attachment::BtfTracepoint => btf_program(&mut self.ebpf)?.attach().map(drop),
-            Attachment::RawTracepoint => raw_program(&mut self.ebpf)?.attach("sys_enter").map(drop),
-        };
-        attached.map_err(ProbeError::Attach)
+    /// Attaches the programs. What the maps hold is kept.
+    ///
+    /// # Errors
+    ///
+    /// [`ProbeError::Attach`] if the kernel refuses.
+    pub fn start(&mut self) -> Result<(), ProbeError> {
+        let Self { ebpf, programs, .. } = self;
+        let mut programs = programs.iter_mut();
+        programs.try_for_each(|program| program.attach(ebpf))
     }
 
-    /// Detaches; maps stay readable and no longer change.
+    /// Detaches; maps and counters stay readable and no longer change.
     ///
     /// # Errors
     ///
     /// [`ProbeError::Attach`] if the kernel does not let go.
     pub fn detach(&mut self) -> Result<(), ProbeError> {
-        let unloaded = match self.attachment {
-            Attachment::BtfTracepoint => btf_program(&mut self.ebpf)?.unload(),
-            Attachment::RawTracepoint => raw_program(&mut self.ebpf)?.unload(),
-        };
-        unloaded.map_err(ProbeError::Attach)
+        let Self { ebpf, programs, .. } = self;
+        // An entry that is not noted would make its return look refused.
+        let mut backwards = programs.iter_mut().rev();
+        backwards.try_for_each(|program| program.detach(ebpf))
     }
 
-    /// Which hook is in use.
+    /// Which kind of hook is in use.
     #[must_use]
     pub fn attachment(&self) -> Attachment {
-        self.attachment
+        let kinds = self.programs.iter().map(Loaded::attachment);
+        kinds.max().unwrap_or(Attachment::RawTracepoint)
     }
 
     /// The next first sighting that waits, if any. Entries that are none of ours are skipped.
@@ -265,78 +323,109 @@ impl Probe {
     ///
     /// [`ProbeError::Map`] if the counters cannot be read.
     pub fn losses(&self) -> Result<Losses, ProbeError> {
-        let counter = |index: u32| {
-            let values = self
-                .maps
-                .counters
-                .get(&index, 0)
-                .map_err(map_error("COUNTERS"))?;
-            Ok(values.iter().sum::<u64>())
-        };
+        let counter = |index| self.counter(index);
         let mut losses = Losses::default();
         losses.set(Loss::UnknownAbi, counter(wire::counter::UNKNOWN_ABI)?);
         losses.set(Loss::OddNumberMapFull, counter(wire::counter::ODD_FULL)?);
         losses.set(Loss::MapError, counter(wire::counter::MAP_ERROR)?);
         losses.set(Loss::ScopesFull, counter(wire::counter::SCOPES_FULL)?);
         losses.set(Loss::Sighting, counter(wire::counter::EVENT)?);
-        losses.set(Loss::Recursion, self.recursion_misses());
+        losses.set(Loss::Recursion, self.recursion_misses(&hook::COUNT));
         Ok(losses)
     }
 
-    /// How often the kernel skipped the program because it was already running on that CPU. aya does not
-    /// offer it; `/proc/self/fdinfo` has it since Linux 5.12.
-    fn recursion_misses(&self) -> u64 {
-        let info = self.program_info();
-        let fd = info.and_then(|info| info.fd().ok());
-        let text = fd.and_then(|fd| {
-            let path = format!("/proc/self/fdinfo/{}", fd.as_fd().as_raw_fd());
-            std::fs::read_to_string(path).ok()
-        });
-        let text = text.unwrap_or_default();
-        let value = text
-            .lines()
-            .find_map(|line| line.strip_prefix("recursion_misses:"));
-        value
-            .and_then(|value| value.trim().parse().ok())
-            .unwrap_or(0)
+    /// Everything refused that was kept for a scope.
+    ///
+    /// # Errors
+    ///
+    /// [`ProbeError::Map`] if a map cannot be read.
+    pub fn refused(&self, slot: u32) -> Result<Refused, ProbeError> {
+        self.refused.read(slot)
     }
 
-    fn program_info(&self) -> Option<ProgramInfo> {
-        let name = program_name(self.attachment);
-        self.ebpf.program(name)?.info().ok()
+    /// What could not be kept so far of what was refused.
+    ///
+    /// # Errors
+    ///
+    /// [`ProbeError::Map`] if the counters cannot be read.
+    pub fn denial_losses(&self) -> Result<DenialLosses, ProbeError> {
+        // A skipped program may have missed an entry, and its return then looked refused.
+        let skipped = [&hook::INSIDE, &hook::RETURN].map(|hook| self.recursion_misses(hook));
+        let not_kept = [
+            wire::counter::DENIALS_FULL,
+            wire::counter::SCOPES_FULL,
+            wire::counter::UNKNOWN_ABI,
+        ];
+        let mut calls = skipped.iter().sum();
+        for index in not_kept {
+            calls += self.counter(index)?;
+        }
+        Ok(DenialLosses {
+            calls,
+            arguments: self.counter(wire::counter::DENIED_TUPLES_FULL)?,
+            unjudged: self.counter(wire::counter::UNJUDGED)?,
+        })
+    }
+
+    /// How large the program that counts calls is to this kernel; `None` where it does not say (before Linux 5.16).
+    #[must_use]
+    pub fn size(&self) -> Option<Size> {
+        let mut programs = self.programs.iter();
+        let program = programs.find(|program| program.is_of(&hook::COUNT))?;
+        program.size(&self.ebpf)
+    }
+
+    fn counter(&self, index: u32) -> Result<u64, ProbeError> {
+        let counters = &self.maps.counters;
+        let values = counters.get(&index, 0).map_err(map_error("COUNTERS"))?;
+        Ok(values.iter().sum())
+    }
+
+    fn recursion_misses(&self, hook: &hook::Hook) -> u64 {
+        let programs = self.programs.iter().filter(|program| program.is_of(hook));
+        programs
+            .map(|program| program.recursion_misses(&self.ebpf))
+            .sum()
     }
 }
 
-fn program_name(attachment: Attachment) -> &'static str {
-    match attachment {
-        Attachment::BtfTracepoint => "sys_enter_btf",
-        Attachment::RawTracepoint => "sys_enter_raw",
+impl Looking {
+    /// The programs that see it, in the order in which they are attached: entries first, so that no return is
+    /// seen whose entry could not have been.
+    fn hooks(self) -> &'static [&'static hook::Hook] {
+        match self {
+            Self::AtCalls => &[&hook::COUNT],
+            Self::AtDenials => &[&hook::INSIDE, &hook::RETURN, &hook::TASK_EXIT],
+            Self::AtBoth => &[&hook::COUNT, &hook::INSIDE, &hook::RETURN, &hook::TASK_EXIT],
+        }
     }
 }
 
 fn config(watch: &Watch) -> wire::Config {
-    let cpus = aya::util::nr_cpus().map_or(1, |cpus| u32::try_from(cpus).unwrap_or(u32::MAX));
     let (arming, host_mount_namespaces) = match watch.start {
         Start::Now => (wire::arming::AT_ONCE, [0; 2]),
         Start::FirstExec => (wire::arming::FIRST_EXEC, [0; 2]),
         Start::ContainerExec(namespaces) => (wire::arming::CONTAINER_EXEC, namespaces),
     };
-    let children = watch.scope.children_max;
     wire::Config {
         scope_id: watch.scope.cgroup_id,
         scope_level: watch.scope.level,
-        children: u32::from(children > 0),
+        children: u32::from(watch.scope.children_max > 0),
         arming,
-        // Each CPU gives out slots of its own, so each needs as many as there may be children.
-        slots: if children > 0 {
-            children.saturating_mul(cpus)
-        } else {
-            1
-        },
         tuples_per_call: TUPLES_PER_CALL,
-        cpus,
         host_mount_namespaces,
     }
+}
+
+/// Room for the distinct tuples of all scopes together.
+fn tuples_max(slots: u32) -> u32 {
+    TUPLES_MIN.max(slots.saturating_mul(TUPLES_PER_SCOPE))
+}
+
+/// Offers the program every slot.
+fn free_slots(ebpf: &mut Ebpf, slots: u32) -> Result<(), ProbeError> {
+    let mut free: Queue<_, u32> = take(ebpf, "FREE_SLOTS")?;
+    (0..slots).try_for_each(|slot| free.push(slot, 0).map_err(map_error("FREE_SLOTS")))
 }
 
 /// Kernels before 5.11 charge maps to the limit on locked memory. Where it cannot be raised, loading says
@@ -350,34 +439,6 @@ fn raise_memory_limit() {
             maximum: None,
         },
     );
-}
-
-/// Loads one of the two programs.
-fn load(ebpf: &mut Ebpf, btf: &Btf, raw_tracepoint: bool) -> Result<Attachment, ProbeError> {
-    if !raw_tracepoint {
-        match btf_program(ebpf)?.load("sys_enter", btf) {
-            Ok(()) => return Ok(Attachment::BtfTracepoint),
-            Err(error) => log::debug!("no tp_btf/sys_enter here, trying raw_tp: {error}"),
-        }
-    }
-    raw_program(ebpf)?.load().map_err(ProbeError::Attach)?;
-    Ok(Attachment::RawTracepoint)
-}
-
-fn btf_program(ebpf: &mut Ebpf) -> Result<&mut BtfTracePoint, ProbeError> {
-    let program = ebpf.program_mut(program_name(Attachment::BtfTracepoint));
-    program
-        .expect("in the object")
-        .try_into()
-        .map_err(ProbeError::Attach)
-}
-
-fn raw_program(ebpf: &mut Ebpf) -> Result<&mut RawTracePoint, ProbeError> {
-    let program = ebpf.program_mut(program_name(Attachment::RawTracepoint));
-    program
-        .expect("in the object")
-        .try_into()
-        .map_err(ProbeError::Attach)
 }
 
 /// Tells the program which arguments to keep.
@@ -414,7 +475,7 @@ fn tracked(arguments: &[catalog::Argument]) -> wire::Tracked {
     tracked
 }
 
-fn take<M: TryFrom<Map, Error = MapError>>(
+pub(super) fn take<M: TryFrom<Map, Error = MapError>>(
     ebpf: &mut Ebpf,
     name: &'static str,
 ) -> Result<M, ProbeError> {

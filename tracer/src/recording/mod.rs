@@ -3,11 +3,18 @@
 //! A recording remembers; it does not judge. It knows calls, argument values, counts, who did it first and
 //! what was lost. It refuses to know about profiles, and how it came into being (kernel, clock, files).
 
+mod denials;
 mod file;
 mod losses;
+mod runs;
 
-pub use file::{FileError, SCHEMA_VERSION, from_json, to_json};
+pub use denials::{Answer, DenialFacts, DenialKey, DenialLosses, Denials, Refusal};
+pub use file::{FileError, SCHEMA_VERSION, from_json, read, to_json, write};
 pub use losses::{Loss, Losses};
+pub use runs::{
+    Appearance, Appearances, CallRuns, Counting, First, MergeError, Merger, RUNS_MAX, Run, RunSet,
+    Runs, TupleRuns,
+};
 
 use crate::syscall::Call;
 use crate::syscall::capability::Capabilities;
@@ -30,10 +37,12 @@ pub struct Recording {
     pub facts: BTreeMap<FactKey, CallFacts>,
     /// What could not be kept.
     pub losses: Losses,
+    /// What its filter refused; `None` if that was not watched.
+    pub denials: Option<Denials>,
 }
 
 /// The machine on which a recording was made.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Host {
     /// `uname -r`.
     pub kernel: String,
@@ -43,7 +52,7 @@ pub struct Host {
 
 /// What was watched, as far as it could be found out. Strings from outside are kept as they are; whoever
 /// prints them escapes them.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Target {
     /// How the target was named.
     pub kind: TargetKind,
@@ -62,7 +71,7 @@ pub struct Target {
 }
 
 /// How the target was named on the command line.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum TargetKind {
     /// `record -- CMD`.
     #[default]
@@ -76,7 +85,7 @@ pub enum TargetKind {
 }
 
 /// A container, as its engine describes it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Container {
     /// Full id.
     pub id: String,
@@ -97,7 +106,7 @@ pub struct Container {
 }
 
 /// The seccomp state of the target.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum SeccompState {
     /// No filter.
     Unconfined,
@@ -110,7 +119,7 @@ pub enum SeccompState {
 }
 
 /// The time that a recording covers.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Window {
     /// RFC 3339, UTC.
     pub start: String,
@@ -125,7 +134,7 @@ pub struct Window {
 }
 
 /// Where a window starts; decides whether start-up is covered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum WindowStart {
     /// With the target's own first program: nothing before it, nothing of it missed.
     Exec,
@@ -134,7 +143,7 @@ pub enum WindowStart {
 }
 
 /// What ended a window.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum WindowEnd {
     /// No process was left in the scope.
     Empty,
@@ -170,7 +179,7 @@ pub struct CallFacts {
 }
 
 /// A first sighting.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Sighting {
     /// Milliseconds from the window's start.
     pub at_ms: u64,
@@ -193,7 +202,7 @@ pub enum Arguments {
 }
 
 /// Tuples of argument values, each value already cut to the width of its C type.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Tuples {
     /// The tracked argument positions, ascending; every key of `seen` has a value for each.
     pub indexes: Vec<u8>,
@@ -202,7 +211,7 @@ pub struct Tuples {
 }
 
 /// What is known about one tuple.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct TupleFacts {
     /// How often.
     pub count: u64,

@@ -368,8 +368,12 @@ impl From<&Used> for UsedObject {
 #[serde(rename_all = "camelCase")]
 struct RecordingObject<'a> {
     name: &'a str,
-    run_id: &'a str,
-    /// `underFilter`: only facts made under a seccomp filter count; `all`: there was never one.
+    /// Absent when there are several runs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    run_id: Option<&'a str>,
+    runs: usize,
+    /// `underFilter`: only facts made under a seccomp filter count; `all`: there was never one; `mixed`:
+    /// some runs had one.
     counted: &'static str,
     calls: usize,
     values: usize,
@@ -382,10 +386,12 @@ impl<'a> From<&'a RecordingSummary> for RecordingObject<'a> {
     fn from(one: &'a RecordingSummary) -> Self {
         Self {
             name: &one.name,
-            run_id: &one.run_id,
+            run_id: one.run_id.as_deref(),
+            runs: one.runs,
             counted: match one.counted {
                 Counted::UnderFilter => "underFilter",
                 Counted::All => "all",
+                Counted::Mixed => "mixed",
             },
             calls: one.calls,
             values: one.tuples,
