@@ -43,7 +43,14 @@ fn text(
     name: &str,
     rules: &[(&str, u16, Vec<Condition>)],
 ) -> String {
-    let condition = |&(index, operator, value, value_two): &Condition| json!({"index": index, "op": format!("SCMP_CMP_{operator}"), "value": value, "valueTwo": value_two});
+    let condition = |&(index, operator, value, value_two): &Condition| {
+        let op = format!("SCMP_CMP_{operator}");
+        let mut condition = json!({"index": index, "op": op, "value": value});
+        if operator == "MASKED_EQ" {
+            condition["valueTwo"] = json!(value_two);
+        }
+        condition
+    };
     let rule = |(action, errno, conditions): &(&str, u16, Vec<Condition>)| {
         let conditions: Vec<Value> = conditions.iter().map(condition).collect();
         with_errno(
