@@ -71,12 +71,8 @@ pub struct Config {
     pub children: u32,
     /// One of [`arming`].
     pub arming: u32,
-    /// Scopes that there is room for.
-    pub slots: u32,
     /// Distinct tuples kept for one call of one scope; one more makes the call unbounded.
     pub tuples_per_call: u32,
-    /// CPUs that the kernel may use.
-    pub cpus: u32,
     /// Mount namespaces (inode numbers) from which an exec does not start a container; 0 for none.
     pub host_mount_namespaces: [u32; 2],
 }
@@ -86,6 +82,16 @@ pub struct Config {
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Offsets {
+    /// `task_struct.cgroups`.
+    pub task_cgroups: u32,
+    /// `css_set.dfl_cgrp`.
+    pub css_set_dfl_cgrp: u32,
+    /// `cgroup.level`.
+    pub cgroup_level: u32,
+    /// `cgroup.kn`.
+    pub cgroup_kn: u32,
+    /// `kernfs_node.id`.
+    pub kernfs_node_id: u32,
     /// `task_struct.thread_info.status`.
     pub task_status: u32,
     /// `task_struct.seccomp.mode`.
@@ -128,6 +134,62 @@ pub struct TupleKey {
     pub index: u32,
     /// The masked values; 0 in an unused place.
     pub values: [u64; TUPLE_LEN],
+}
+
+/// Calls of one scope on one CPU, by [`table_index`]: how often each was made.
+pub type CallTable = [u64; SLOT_LEN as usize];
+
+/// Tuples of one scope that one CPU counts in place, without asking the hash of all tuples.
+pub const NEAR_LEN: usize = 128;
+
+/// What one CPU keeps at hand of the tuples of one scope.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct Near {
+    /// The arguments of the call at hand, two more than there are: here a variable index is allowed, which needs
+    /// no proof but its three bits. Means nothing to user space.
+    pub arguments: [u64; 8],
+    /// The tuples, by [`near_place`].
+    pub tuples: [NearTuple; NEAR_LEN],
+}
+
+/// A tuple whose repetitions one CPU counts in place. Once taken it belongs to its tuple for good, so nothing
+/// has to be moved, and every repetition is counted either here or in the hash.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct NearTuple {
+    /// [`table_index`] of the call plus one; 0 while the place is free.
+    pub call: u64,
+    /// As in [`TupleKey`].
+    pub values: [u64; TUPLE_LEN],
+    /// How often it was seen since it got this place.
+    pub count: u64,
+}
+
+/// Where a tuple may be among the near ones; `call` as in [`NearTuple`]. It only has to spread well.
+#[must_use]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "no more bits are left than `NEAR_LEN` has"
+)]
+pub const fn near_place(call: u64, values: &[u64; TUPLE_LEN]) -> usize {
+    // Odd constants without a pattern. The upper bits of a product depend on all bits of its factors.
+    let mixed = call
+        .wrapping_add(values[0].wrapping_mul(0x9E37_79B9_7F4A_7C15))
+        .wrapping_add(values[1].wrapping_mul(0xC2B2_AE3D_27D4_EB4F))
+        .wrapping_add(values[2].wrapping_mul(0x1656_67B1_9E37_79F9));
+    (mixed.wrapping_mul(0xFF51_AFD7_ED55_8CCD) >> (u64::BITS - NEAR_LEN.ilog2())) as usize
+}
+
+/// The cgroup that a CPU saw last, and what was found out about it. Ids of cgroups are never used again, and
+/// no cgroup ever gets other ancestors, so this stays true.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Seen {
+    /// Id of the cgroup; 0 for none yet.
+    pub cgroup_id: u64,
+    /// Slot of its scope; negative if it is in none.
+    pub slot: i64,
 }
 
 /// Names a call whose number has no place in the tables.
@@ -211,10 +273,17 @@ pub struct TupleCount {
 }
 
 const _: () = {
-    assert!(size_of::<Config>() == 40);
-    assert!(size_of::<Offsets>() == 32);
+    assert!(size_of::<Config>() == 32);
+    assert!(size_of::<Offsets>() == 52);
     assert!(size_of::<Tracked>() == 32);
     assert!(size_of::<TupleKey>() == 32);
+    assert!(size_of::<NearTuple>() == 40);
+    assert!(size_of::<Near>() == 64 + 40 * NEAR_LEN);
+    assert!(size_of::<Seen>() == 16);
+    assert!(NEAR_LEN.is_power_of_two());
+    // The most that Linux allows for a value of a per-CPU map (`PCPU_MIN_UNIT_SIZE`).
+    assert!(size_of::<CallTable>() <= 32 << 10);
+    assert!(size_of::<Near>() <= 32 << 10);
     assert!(size_of::<OddKey>() == 16);
     assert!(size_of::<TupleCount>() == 8);
     assert!(size_of::<Event>() == 72);

@@ -26,7 +26,7 @@ use program::access::{Copied, Typed};
 #[btf_tracepoint(function = "sys_enter")]
 pub fn sys_enter_btf(ctx: BtfTracePointContext) -> i32 {
     let (registers, id) = (ctx.arg(0), ctx.arg(1));
-    program::entry::<Typed>(&ctx, registers, id);
+    program::entry::<Typed>(registers, id);
     0
 }
 
@@ -34,7 +34,7 @@ pub fn sys_enter_btf(ctx: BtfTracePointContext) -> i32 {
 #[raw_tracepoint(tracepoint = "sys_enter")]
 pub fn sys_enter_raw(ctx: RawTracePointContext) -> i32 {
     let (registers, id) = (ctx.arg(0), ctx.arg(1));
-    program::entry::<Copied>(&ctx, registers, id);
+    program::entry::<Copied>(registers, id);
     0
 }
 

@@ -1,4 +1,4 @@
-//! Builds the kernel side into the object that is checked in and embedded, so that nobody else needs its
+//! Builds the kernel side into the objects that are checked in and embedded, so that nobody else needs their
 //! tools, and proves that the checked-in bytes are what the source gives.
 //!
 //! The bytes must be the same on every machine and in every folder, so everything that could colour them is
@@ -12,16 +12,33 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Rebuild the checked-in eBPF object.
+/// Rebuild the checked-in eBPF objects.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// Only prove that the checked-in object is what the source gives.
+    /// Only prove that the checked-in objects are what the source gives.
     #[arg(long)]
     check: bool,
 }
 
-/// The checked-in object.
-const OBJECT: &str = "tracer-ebpf/seccomp-tracer.bpf.o";
+/// A program whose object is checked in.
+struct Program {
+    /// Its name as a target of cargo.
+    name: &'static str,
+    /// The checked-in object.
+    object: &'static str,
+}
+
+/// All of them.
+const PROGRAMS: &[Program] = &[
+    Program {
+        name: "seccomp-tracer-ebpf",
+        object: "tracer-ebpf/seccomp-tracer.bpf.o",
+    },
+    Program {
+        name: "seccomp-tracer-reference",
+        object: "tracer-ebpf/reference.bpf.o",
+    },
+];
 
 /// The LLVM major version of compiler, linker and `objcopy`. Bitcode crosses from the first to the second;
 /// a linker of another major version fails or, worse, silently writes broken BTF.
@@ -39,8 +56,8 @@ const TARGET: &str = "bpfel-unknown-none";
 /// The architecture whose registers the program reads.
 const HOST: &str = "x86_64";
 
-/// Where the linked program lands, below the target folder.
-const LINKED: &str = "bpfel-unknown-none/ebpf/seccomp-tracer-ebpf";
+/// Where linked programs land, below the target folder.
+const LINKED: &str = "bpfel-unknown-none/ebpf";
 
 /// Variables that would change the compiler's work behind our back.
 const COLOURING_PREFIXES: &[&str] = &[
@@ -55,44 +72,47 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     if arguments.check { check() } else { rebuild() }
 }
 
-/// Rebuilds the checked-in object.
+/// Rebuilds the checked-in objects.
 fn rebuild() -> Result<()> {
-    let built = build()?;
-    let path = root().join(OBJECT);
-    if fs::read(&path).is_ok_and(|present| present == built) {
-        talk::say(&format!("`{OBJECT}` is up to date, {} bytes", built.len()));
-        return Ok(());
+    for (Program { object, .. }, built) in build()? {
+        let path = root().join(object);
+        if fs::read(&path).is_ok_and(|present| present == built) {
+            talk::say(&format!("`{object}` is up to date, {} bytes", built.len()));
+            continue;
+        }
+        fs::write(&path, &built).with_context(|| format!("cannot write `{object}`"))?;
+        talk::say(&format!("`{object}` is written, {} bytes", built.len()));
     }
-    fs::write(&path, &built).with_context(|| format!("cannot write `{OBJECT}`"))?;
-    talk::say(&format!("`{OBJECT}` is written, {} bytes", built.len()));
     Ok(())
 }
 
-/// Proves that the checked-in object is what the source gives.
+/// Proves that the checked-in objects are what the source gives.
 pub(crate) fn check() -> Result<()> {
-    let present = fs::read(root().join(OBJECT))
-        .with_context(|| format!("cannot read `{OBJECT}`\nhint: `cargo xtask ebpf` builds it"))?;
-    let built = build()?;
-    if let Some(difference) = difference(&present, &built) {
-        bail!(
-            "`{OBJECT}` is not what the source gives: {difference}\n\
-             hint: run `cargo xtask ebpf` and commit the result; the one just built is in `target/ebpf`"
-        );
+    for (Program { object, .. }, built) in build()? {
+        let present = fs::read(root().join(object)).with_context(|| {
+            format!("cannot read `{object}`\nhint: `cargo xtask ebpf` builds it")
+        })?;
+        if let Some(difference) = difference(&present, &built) {
+            bail!(
+                "`{object}` is not what the source gives: {difference}\n\
+                 hint: run `cargo xtask ebpf` and commit the result; the one just built is in `target/ebpf`"
+            );
+        }
+        talk::say(&format!(
+            "`{object}` is what the source gives, {} bytes",
+            built.len()
+        ));
     }
-    talk::say(&format!(
-        "`{OBJECT}` is what the source gives, {} bytes",
-        built.len()
-    ));
     Ok(())
 }
 
-/// Lints the program, which an ordinary build leaves out.
+/// Lints the programs, which an ordinary build leaves out.
 pub(crate) fn lints() -> Result<()> {
     let mut clippy = Tools::find()?.cargo("clippy")?;
     command::run(clippy.args(["--quiet", "--", "--deny", "warnings"]))
 }
 
-/// Where the program is built, apart from everything else.
+/// Where the programs are built, apart from everything else.
 fn target_folder() -> PathBuf {
     root().join("target/ebpf")
 }
@@ -113,22 +133,30 @@ fn difference(present: &[u8], built: &[u8]) -> Option<String> {
     ))
 }
 
-/// Builds the object and gives its bytes.
-fn build() -> Result<Vec<u8>> {
+/// Builds the objects and gives their bytes.
+fn build() -> Result<Vec<(&'static Program, Vec<u8>)>> {
     let tools = Tools::find()?;
-    let target = target_folder();
     command::run(&mut tools.cargo("build")?)?;
-    let object = target.join("seccomp-tracer.bpf.o");
+    let stripped = PROGRAMS
+        .iter()
+        .map(|program| Ok((program, strip(&tools, program)?)));
+    stripped.collect()
+}
+
+/// Removes what only debuggers need from a program that was built, and gives the bytes that are left.
+fn strip(tools: &Tools, program: &Program) -> Result<Vec<u8>> {
+    let linked = target_folder().join(LINKED).join(program.name);
+    let object = linked.with_extension("bpf.o");
     command::run(
         Command::new(&tools.objcopy)
             .arg("--strip-debug")
-            .arg(target.join(LINKED))
-            .arg(&object),
+            .args([&linked, &object]),
     )?;
     let bytes = fs::read(&object).with_context(|| format!("cannot read `{}`", object.display()))?;
     ensure!(
         bytes.windows(5).any(|window| window == b".BTF\0"),
-        "the object that was built has no BTF"
+        "the object that was built from `{}` has no BTF",
+        program.name
     );
     Ok(bytes)
 }
@@ -192,12 +220,7 @@ impl Tools {
             // Building `core` for this target needs an unstable flag; the compiler stays the stable one.
             .env("RUSTC_BOOTSTRAP", "1")
             .args([verb, "--locked", "--profile", "ebpf", "--target", TARGET])
-            .args([
-                "--package",
-                "seccomp-tracer-ebpf",
-                "--bin",
-                "seccomp-tracer-ebpf",
-            ])
+            .args(["--package", "seccomp-tracer-ebpf", "--bins"])
             .args([
                 "--features",
                 "program",

@@ -1,5 +1,6 @@
 //! How registers and the task are read: through typed pointers, or by copying.
 
+use super::config;
 use aya_ebpf::helpers::bpf_probe_read_kernel;
 use aya_ebpf::helpers::generated::{bpf_get_current_task, bpf_get_current_task_btf};
 use core::ffi::c_void;
@@ -25,6 +26,9 @@ pub(crate) struct Registers {
 
 /// A way to read what the hook was given.
 pub(crate) trait Access {
+    /// Whether structures can be followed by plain loads, which cost less than a helper.
+    const LOADS: bool;
+
     /// A pointer to the current task.
     fn task() -> *const c_void;
 
@@ -35,10 +39,46 @@ pub(crate) trait Access {
     fn arguments(registers: *const c_void, compat: bool) -> Option<[u64; 6]>;
 }
 
+/// A `struct cgroup` that may be read through typed pointers.
+#[derive(Clone, Copy)]
+pub(crate) struct Cgroup(*const c_void);
+
+impl Cgroup {
+    /// That of a task, in the v2 hierarchy.
+    #[inline(always)]
+    pub(crate) fn of(task: *const c_void) -> Self {
+        let set: *const c_void = load(task, config::task_cgroups());
+        Self(load(set, config::css_set_dfl_cgrp()))
+    }
+
+    /// Its depth below the root.
+    #[inline(always)]
+    pub(crate) fn level(self) -> u32 {
+        load(self.0, config::cgroup_level())
+    }
+
+    /// Its id; none is ever used twice.
+    #[inline(always)]
+    pub(crate) fn id(self) -> u64 {
+        let node: *const c_void = load(self.0, config::cgroup_kn());
+        load(node, config::kernfs_node_id())
+    }
+}
+
+/// Loads through a typed pointer.
+#[inline(always)]
+fn load<T>(base: *const c_void, offset: u32) -> T {
+    let place: *const T = base.wrapping_byte_add(offset as usize).cast();
+    // SAFETY: the verifier checks that the offset is a member of that size; a fault reads as zero.
+    unsafe { place.read_volatile() }
+}
+
 /// Through pointers that the verifier knows the type of: plain loads.
 pub(crate) struct Typed;
 
 impl Access for Typed {
+    const LOADS: bool = true;
+
     #[inline(always)]
     fn task() -> *const c_void {
         // SAFETY: the helper has no preconditions.
@@ -47,11 +87,8 @@ impl Access for Typed {
 
     #[inline(always)]
     fn task_u32(task: *const c_void, offset: u32) -> Option<u32> {
-        let member: *const u32 = task.wrapping_byte_add(offset as usize).cast();
-        // SAFETY: the verifier checks that the offset is inside the task; a fault reads as zero.
-        Some(unsafe { member.read_volatile() })
+        Some(load(task, offset))
     }
-
     #[inline(always)]
     fn arguments(registers: *const c_void, compat: bool) -> Option<[u64; 6]> {
         // SAFETY: the tracepoint's first argument is a valid `struct pt_regs *`.
@@ -64,6 +101,8 @@ impl Access for Typed {
 pub(crate) struct Copied;
 
 impl Access for Copied {
+    const LOADS: bool = false;
+
     #[inline(always)]
     fn task() -> *const c_void {
         // SAFETY: the helper has no preconditions.
@@ -75,7 +114,6 @@ impl Access for Copied {
     fn task_u32(task: *const c_void, offset: u32) -> Option<u32> {
         read(task, offset)
     }
-
     #[inline(always)]
     fn arguments(registers: *const c_void, compat: bool) -> Option<[u64; 6]> {
         let registers: Registers = read(registers, 0)?;

@@ -12,14 +12,17 @@ static CONFIG: Config = Config {
     scope_level: 0,
     children: 0,
     arming: 0,
-    slots: 0,
     tuples_per_call: 0,
-    cpus: 0,
     host_mount_namespaces: [0; 2],
 };
 
 #[unsafe(no_mangle)]
 static OFFSETS: Offsets = Offsets {
+    task_cgroups: 0,
+    css_set_dfl_cgrp: 0,
+    cgroup_level: 0,
+    cgroup_kn: 0,
+    kernfs_node_id: 0,
     task_status: 0,
     task_seccomp_mode: 0,
     task_cred: 0,
@@ -48,11 +51,14 @@ constants! {
     scope_level: u32 = CONFIG.scope_level;
     children: u32 = CONFIG.children;
     arming: u32 = CONFIG.arming;
-    slots: u32 = CONFIG.slots;
     tuples_per_call: u32 = CONFIG.tuples_per_call;
-    cpus: u32 = CONFIG.cpus;
     host_mount_namespace: u32 = CONFIG.host_mount_namespaces[0];
     engine_mount_namespace: u32 = CONFIG.host_mount_namespaces[1];
+    task_cgroups: u32 = OFFSETS.task_cgroups;
+    css_set_dfl_cgrp: u32 = OFFSETS.css_set_dfl_cgrp;
+    cgroup_level: u32 = OFFSETS.cgroup_level;
+    cgroup_kn: u32 = OFFSETS.cgroup_kn;
+    kernfs_node_id: u32 = OFFSETS.kernfs_node_id;
     task_status: u32 = OFFSETS.task_status;
     task_seccomp_mode: u32 = OFFSETS.task_seccomp_mode;
     task_cred: u32 = OFFSETS.task_cred;

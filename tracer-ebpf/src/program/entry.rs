@@ -1,14 +1,12 @@
 //! The way of one call through the program, cheapest test first.
 
-use super::access::Access;
+use super::access::{Access, Cgroup};
 use super::config;
 use super::maps::{CALLS, ODD_CALLS};
 use super::report::{self, Call};
-use super::{scope, tuple};
-use aya_ebpf::EbpfContext;
-use aya_log_ebpf::warn;
+use super::{messages, scope, tuple};
 use core::ffi::c_void;
-use seccomp_tracer_ebpf::{OddKey, SLOT_LEN, abi, counter, table_index};
+use seccomp_tracer_ebpf::{CallTable, OddKey, SLOT_LEN, abi, counter, table_index};
 
 /// Set in `thread_info.status` while a task is in a 32-bit system call, `int 0x80` included.
 /// <https://github.com/torvalds/linux/blob/v6.12/arch/x86/include/asm/thread_info.h#L211>
@@ -27,22 +25,17 @@ pub(crate) const MAP_FULL: i32 = -7;
 /// Insert only if the key is not there.
 pub(crate) const NOT_THERE: u64 = 1;
 
-/// Looks at one call.
+/// Looks at one call. What is rare is in functions of its own, so that the way of most calls is short and keeps
+/// its values in registers.
 #[inline(always)]
-pub(crate) fn entry<A: Access>(ctx: &impl EbpfContext, registers: *const c_void, id: i64) {
-    let Some(slot) = scope::slot() else {
+pub(crate) fn entry<A: Access>(registers: *const c_void, id: i64) {
+    let Some((slot, task)) = watched::<A>() else {
         return;
     };
-    let task = A::task();
     let status = A::task_u32(task, config::task_status());
     let mode = A::task_u32(task, config::task_seccomp_mode());
     let (Some(status), Some(mode)) = (status, mode) else {
-        if report::count(counter::UNKNOWN_ABI) {
-            warn!(
-                ctx,
-                "cannot read the task of call {}, its ABI is unknown", id
-            );
-        }
+        unknown_abi(id);
         return;
     };
     let call = identify(
@@ -57,10 +50,28 @@ pub(crate) fn entry<A: Access>(ctx: &impl EbpfContext, registers: *const c_void,
     }
     match table_index(call.abi, call.filtered, call.number) {
         Some(index) => {
-            table_call(ctx, &call, index);
-            tuple::record::<A>(ctx, &call, index, registers);
+            table_call(&call, index);
+            tuple::record::<A>(&call, index, registers);
         }
-        None => odd_call(ctx, &call),
+        None => odd_call(&call),
+    }
+}
+
+/// The current task, and the slot of its scope if it has one.
+#[inline(always)]
+fn watched<A: Access>() -> Option<(u32, *const c_void)> {
+    if A::LOADS {
+        let task = A::task();
+        Some((scope::slot_of(Cgroup::of(task))?, task))
+    } else {
+        Some((scope::slot_of_current()?, A::task()))
+    }
+}
+
+#[inline(never)]
+fn unknown_abi(id: i64) {
+    if report::count(counter::UNKNOWN_ABI) {
+        messages::say_unknown_abi(id);
     }
 }
 
@@ -98,9 +109,13 @@ fn identify(slot: u32, id: i64, compat: bool, filtered: bool) -> Call {
 
 /// Counts a call that has a place in the tables.
 #[inline(always)]
-fn table_call(ctx: &impl EbpfContext, call: &Call, index: u32) {
-    let Some(count) = CALLS.get_ptr_mut(call.slot * SLOT_LEN + index) else {
-        map_error(ctx, call);
+fn table_call(call: &Call, index: u32) {
+    let Some(table) = CALLS.get_ptr_mut(call.slot) else {
+        map_error(call);
+        return;
+    };
+    let Some(count) = within(table, index) else {
+        map_error(call);
         return;
     };
     if report::increment(count) == 0 {
@@ -108,9 +123,17 @@ fn table_call(ctx: &impl EbpfContext, call: &Call, index: u32) {
     }
 }
 
+/// The place of a call in a table. The index is in bounds, but the verifier only believes what it sees.
+#[inline(always)]
+fn within(table: *mut CallTable, index: u32) -> Option<*mut u64> {
+    // SAFETY: a variable of our own; the compiler must forget what it knows, or it would leave the test out.
+    let index = unsafe { (&raw const index).read_volatile() };
+    (index < SLOT_LEN).then(|| table.cast::<u64>().wrapping_add(index as usize))
+}
+
 /// Counts a call whose number no table has.
 #[inline(never)]
-fn odd_call(ctx: &impl EbpfContext, call: &Call) {
+fn odd_call(call: &Call) {
     let key = OddKey {
         slot: call.slot,
         abi: call.abi,
@@ -125,10 +148,7 @@ fn odd_call(ctx: &impl EbpfContext, call: &Call) {
         Ok(()) => report::first_call(call),
         Err(MAP_FULL) => {
             if report::count(counter::ODD_FULL) {
-                warn!(
-                    ctx,
-                    "no room for another odd number, {} is lost", call.number
-                );
+                messages::say_odd_full(call.number);
             }
         }
         Err(_) => match ODD_CALLS.get_ptr_mut(key) {
@@ -136,17 +156,14 @@ fn odd_call(ctx: &impl EbpfContext, call: &Call) {
             Some(count) => {
                 report::increment(count);
             }
-            None => map_error(ctx, call),
+            None => map_error(call),
         },
     }
 }
 
-#[inline(always)]
-fn map_error(ctx: &impl EbpfContext, call: &Call) {
+#[inline(never)]
+fn map_error(call: &Call) {
     if report::count(counter::MAP_ERROR) {
-        warn!(
-            ctx,
-            "a map refused call {} of abi {}", call.number, call.abi
-        );
+        messages::say_map_error(call.abi, call.number);
     }
 }

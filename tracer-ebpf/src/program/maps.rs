@@ -2,20 +2,29 @@
 //! bound has a counter for what happens when it is reached.
 
 use aya_ebpf::macros::map;
-use aya_ebpf::maps::{Array, HashMap, PerCpuArray, PerCpuHashMap, RingBuf};
+use aya_ebpf::maps::{Array, HashMap, PerCpuArray, PerCpuHashMap, Queue, RingBuf};
 use seccomp_tracer_ebpf::{
-    OddKey, SLOT_LEN, TABLE_LEN, Tracked, TupleCount, TupleKey, abi, counter,
+    CallTable, Near, OddKey, SLOT_LEN, Seen, TABLE_LEN, Tracked, TupleCount, TupleKey, abi, counter,
 };
 
-/// How often each call was made, by slot and `table_index`. Cannot be full.
+/// The cgroup that this CPU saw last.
 #[map]
-pub(crate) static CALLS: PerCpuArray<u64> = PerCpuArray::with_max_entries(SLOT_LEN, 0);
+pub(crate) static SEEN: PerCpuArray<Seen> = PerCpuArray::with_max_entries(1, 0);
+
+/// How often each call was made, by slot. Cannot be full. A whole table is one value, because a value of a
+/// per-CPU map is found through a pointer of its own, and one pointer stays in the cache.
+#[map]
+pub(crate) static CALLS: PerCpuArray<CallTable> = PerCpuArray::with_max_entries(1, 0);
 
 /// What to track, by ABI and number; filled by the loader. Cannot be full.
 #[map]
 pub(crate) static TRACKED: Array<Tracked> = Array::with_max_entries(abi::COUNT * TABLE_LEN, 0);
 
-/// How often each tuple was seen. When it is full the call is marked unbounded and `TUPLES_FULL` counts.
+/// Tuples that are counted in place, by slot. One that finds its place taken is counted in `TUPLES`.
+#[map]
+pub(crate) static NEAR: PerCpuArray<Near> = PerCpuArray::with_max_entries(1, 0);
+
+/// All tuples, and how often those were seen that are not counted in place. When it is full the call is marked unbounded and `TUPLES_FULL` counts.
 #[map]
 pub(crate) static TUPLES: PerCpuHashMap<TupleKey, u64> =
     PerCpuHashMap::with_max_entries(1 << 14, 0);
@@ -33,13 +42,13 @@ pub(crate) static ODD_CALLS: PerCpuHashMap<OddKey, u64> =
 #[map]
 pub(crate) static ARMED: Array<u64> = Array::with_max_entries(1, 0);
 
-/// Slot by cgroup id, when every child is a scope. When the slots are used up `SCOPES_FULL` counts.
+/// Slot by cgroup id, when every child is a scope. As large as there are slots, so it cannot be full.
 #[map]
 pub(crate) static SLOTS: HashMap<u64, u32> = HashMap::with_max_entries(1, 0);
 
-/// Slots handed out by each CPU.
+/// Slots that nobody has yet; filled by the loader. When it is empty `SCOPES_FULL` counts.
 #[map]
-pub(crate) static SLOTS_USED: PerCpuArray<u32> = PerCpuArray::with_max_entries(1, 0);
+pub(crate) static FREE_SLOTS: Queue<u32> = Queue::with_max_entries(1, 0);
 
 /// First sightings. When it is full `EVENT` counts.
 #[map]

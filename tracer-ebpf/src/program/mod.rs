@@ -4,6 +4,7 @@ pub(crate) mod access;
 mod config;
 mod entry;
 mod maps;
+mod messages;
 mod report;
 mod scope;
 mod tuple;

@@ -1,24 +1,84 @@
 //! Whether the current task is watched, and from when on.
 
-use super::access::read;
+use super::access::{Cgroup, read};
 use super::config;
-use super::maps::{ARMED, SLOTS, SLOTS_USED};
+use super::entry::NOT_THERE;
+use super::maps::{ARMED, FREE_SLOTS, SEEN, SLOTS};
 use super::report::{self, Call};
-use aya_ebpf::helpers::generated::{bpf_get_current_ancestor_cgroup_id, bpf_get_current_task};
+use aya_ebpf::helpers::generated::{
+    bpf_get_current_ancestor_cgroup_id, bpf_get_current_cgroup_id, bpf_get_current_task,
+};
 use core::ffi::c_void;
-use seccomp_tracer_ebpf::{abi, arming, counter, event};
+use seccomp_tracer_ebpf::{Seen, abi, arming, counter, event};
 
-/// The slot of the scope that the current task is in; `None` for bystanders.
+/// The slot of the scope that the task's cgroup is in; `None` for bystanders.
 ///
-/// The ancestor at the scope's level is compared, not the task's own cgroup, so nested cgroups count.
+/// The ancestor at the scope's level counts, not the task's own cgroup, so nested cgroups are included.
 #[inline(always)]
-pub(crate) fn slot() -> Option<u32> {
-    let level = config::scope_level();
-    if ancestor(level) != config::scope_id() {
+pub(crate) fn slot_of(cgroup: Cgroup) -> Option<u32> {
+    // A cgroup that is no deeper than the scope is the scope or has nothing to do with it.
+    let level = cgroup.level();
+    if level > config::scope_level() {
+        return seen(cgroup.id());
+    }
+    let is_scope = level == config::scope_level() && config::children() == 0;
+    (is_scope && cgroup.id() == config::scope_id()).then_some(0)
+}
+
+/// The same for the current task, through helpers.
+#[inline(always)]
+pub(crate) fn slot_of_current() -> Option<u32> {
+    if config::children() == 0 {
+        found(by_ancestor())
+    } else {
+        // SAFETY: the helper has no preconditions.
+        seen(unsafe { bpf_get_current_cgroup_id() })
+    }
+}
+
+/// The slot of the scope that the cgroup with this id, the current task's, is in. The last answer is kept,
+/// so that only a change of cgroup on this CPU makes it look.
+#[inline(always)]
+fn seen(id: u64) -> Option<u32> {
+    let last = SEEN.get_ptr_mut(0)?;
+    // SAFETY: a per-CPU value; nothing else runs on this CPU meanwhile.
+    let Seen { cgroup_id, slot } = unsafe { last.read() };
+    if cgroup_id == id {
+        return found(slot);
+    }
+    let slot = by_ancestor();
+    if slot == NO_ROOM {
         return None;
     }
+    let now = Seen {
+        cgroup_id: id,
+        slot,
+    };
+    // SAFETY: as above.
+    unsafe { last.write(now) };
+    found(slot)
+}
+
+/// No slot, because the task is in no scope.
+const NO_SCOPE: i64 = -1;
+
+/// No slot, because all are taken.
+const NO_ROOM: i64 = -2;
+
+fn found(slot: i64) -> Option<u32> {
+    u32::try_from(slot).ok()
+}
+
+/// The slot of the current task's scope by what the kernel knows of its ancestors, or why there is none. Not
+/// an `Option`, because the kernel wants functions that return one number.
+#[inline(always)]
+fn by_ancestor() -> i64 {
+    let level = config::scope_level();
+    if ancestor(level) != config::scope_id() {
+        return NO_SCOPE;
+    }
     if config::children() == 0 {
-        Some(0)
+        0
     } else {
         child_slot(ancestor(level + 1))
     }
@@ -32,43 +92,40 @@ fn ancestor(level: u32) -> u64 {
 
 /// The slot of a child of the watched cgroup, given out at its first call.
 #[inline(always)]
-fn child_slot(id: u64) -> Option<u32> {
+fn child_slot(id: u64) -> i64 {
     if id == 0 {
-        return None;
+        return NO_SCOPE;
     }
-    // SAFETY: entries are never removed while the program is attached.
-    match unsafe { SLOTS.get(id) } {
-        Some(&slot) => Some(slot),
+    match known(id) {
+        Some(slot) => i64::from(slot),
         None => new_slot(id),
     }
 }
 
-/// Each CPU gives out every n-th slot, so that no two give out the same; this needs no atomic operation
-/// that kernels before 5.12 do not have.
+#[inline(always)]
+fn known(id: u64) -> Option<u32> {
+    // SAFETY: entries are never removed while the program is attached.
+    unsafe { SLOTS.get(id) }.copied()
+}
+
+/// Takes the next free slot.
 #[inline(never)]
-fn new_slot(id: u64) -> Option<u32> {
-    const NOT_THERE: u64 = 1;
-    let used = SLOTS_USED.get_ptr_mut(0)?;
-    // SAFETY: a per-CPU value; nothing else runs on this CPU meanwhile.
-    let turn = unsafe { *used };
-    // SAFETY: the helper has no preconditions.
-    let cpu = unsafe { aya_ebpf::helpers::bpf_get_smp_processor_id() };
-    let slot = turn * config::cpus() + cpu;
-    if slot >= config::slots() {
+fn new_slot(id: u64) -> i64 {
+    let Ok(Some(slot)) = FREE_SLOTS.pop() else {
         report::count(counter::SCOPES_FULL);
-        return None;
-    }
+        return NO_ROOM;
+    };
     if SLOTS.insert(id, slot, NOT_THERE).is_err() {
-        // Another CPU was faster, or the map is full.
-        // SAFETY: as in `child_slot`.
-        let theirs = unsafe { SLOTS.get(id) }.copied();
-        if theirs.is_none() {
-            report::count(counter::SCOPES_FULL);
-        }
-        return theirs;
+        // Another CPU was faster.
+        let returned = FREE_SLOTS.push(slot, 0);
+        return match known(id) {
+            Some(theirs) if returned.is_ok() => i64::from(theirs),
+            _ => {
+                report::count(counter::SCOPES_FULL);
+                NO_ROOM
+            }
+        };
     }
-    // SAFETY: as above.
-    unsafe { *used = turn + 1 };
     let nobody = Call {
         slot,
         abi: 0,
@@ -76,7 +133,7 @@ fn new_slot(id: u64) -> Option<u32> {
         number: 0,
     };
     report::event(event::SCOPE, &nobody, &[id, 0, 0]);
-    Some(slot)
+    i64::from(slot)
 }
 
 /// A scope that records. Any other value than this and zero is the address of the task whose exec starts the
@@ -102,7 +159,7 @@ pub(crate) fn is_armed(call: &Call, task: *const c_void) -> bool {
 }
 
 /// The rare half of [`is_armed`]: the scope does not record yet.
-#[inline(always)]
+#[inline(never)]
 fn starts(call: &Call, task: *const c_void, armed: *mut u64, state: u64) -> bool {
     // SAFETY: the helper has no preconditions. The address is compared, never followed, and stays the same
     // when an exec gives another thread the leader's id.

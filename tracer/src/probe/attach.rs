@@ -6,7 +6,11 @@ use super::offsets;
 use super::sighting::Event;
 use crate::recording::{Loss, Losses};
 use crate::syscall::{self, Abi, catalog};
-use aya::maps::{Array, HashMap, Map, MapData, MapError, PerCpuArray, PerCpuHashMap, RingBuf};
+use aya::maps::{
+    Array, HashMap, Map, MapData, MapError, PerCpuArray, PerCpuHashMap, Queue, RingBuf,
+};
+use aya::programs::raw_trace_point::RawTracePointLinkId;
+use aya::programs::tp_btf::BtfTracePointLinkId;
 use aya::programs::{BtfTracePoint, ProgramError, ProgramInfo, RawTracePoint};
 use aya::{Btf, Ebpf, EbpfError, EbpfLoader};
 use aya_log::EbpfLogger;
@@ -22,6 +26,10 @@ const BTF_PATH: &str = "/sys/kernel/btf/vmlinux";
 
 /// Distinct tuples kept for one call; ioctl-heavy programs use about a hundred.
 const TUPLES_PER_CALL: u32 = 256;
+
+/// Distinct tuples that there is room for: programs use a few dozen to a few hundred.
+const TUPLES_MIN: u32 = 1 << 14;
+const TUPLES_PER_SCOPE: u32 = 128;
 
 /// What to watch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,6 +83,18 @@ impl fmt::Display for Attachment {
     }
 }
 
+/// Bytes of an eBPF instruction.
+const INSTRUCTION_LEN: u32 = 8;
+
+/// How large a loaded program is, in instructions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Size {
+    /// Looked at by the verifier, on every way through the program.
+    pub verified: u32,
+    /// Left when it had removed what these settings can never reach, and put helpers in place.
+    pub translated: u32,
+}
+
 /// Why the kernel cannot be watched.
 #[derive(Debug, thiserror::Error)]
 pub enum ProbeError {
@@ -105,7 +125,8 @@ pub enum ProbeError {
 
 /// The maps that are read or written after loading.
 pub(super) struct Maps {
-    pub(super) calls: PerCpuArray<MapData, u64>,
+    pub(super) calls: PerCpuArray<MapData, Wire<wire::CallTable>>,
+    pub(super) near: PerCpuArray<MapData, Wire<wire::Near>>,
     pub(super) tuples: PerCpuHashMap<MapData, Wire<wire::TupleKey>, u64>,
     pub(super) tuple_counts: Array<MapData, Wire<wire::TupleCount>>,
     pub(super) odd_calls: PerCpuHashMap<MapData, Wire<wire::OddKey>, u64>,
@@ -113,10 +134,17 @@ pub(super) struct Maps {
     slots: HashMap<MapData, u64, u32>,
 }
 
-/// The attached kernel side. Dropping it detaches and frees everything.
+/// What holds the program at its hook.
+enum Link {
+    Btf(BtfTracePointLinkId),
+    Raw(RawTracePointLinkId),
+}
+
+/// The loaded kernel side. Dropping it detaches and frees everything.
 pub struct Probe {
     ebpf: Ebpf,
     attachment: Attachment,
+    link: Option<Link>,
     maps: Maps,
     events: RingBuf<MapData>,
     messages: EbpfLogger<&'static dyn log::Log>,
@@ -129,28 +157,44 @@ impl Probe {
     ///
     /// [`ProbeError`] if the kernel has no BTF or refuses the program.
     pub fn attach(watch: &Watch) -> Result<Self, ProbeError> {
+        let mut probe = Self::load(watch)?;
+        probe.start()?;
+        Ok(probe)
+    }
+
+    /// Loads the program and leaves it to [`Probe::start`] to attach it.
+    ///
+    /// # Errors
+    ///
+    /// [`ProbeError`] if the kernel has no BTF or refuses the program.
+    pub fn load(watch: &Watch) -> Result<Self, ProbeError> {
         let types = std::fs::read(BTF_PATH).map_err(ProbeError::NoBtf)?;
         let found = Wire(offsets::find(&types).map_err(ProbeError::Btf)?);
         drop(types);
         let config = Wire(config(watch));
-        let slots = config.0.slots;
+        let slots = watch.scope.children_max.max(1);
         let btf = Btf::from_sys_fs().map_err(ProbeError::KernelBtf)?;
         raise_memory_limit();
         let mut ebpf = EbpfLoader::new()
             .btf(Some(&btf))
             .override_global("CONFIG", &config, true)
             .override_global("OFFSETS", &found, true)
-            .map_max_entries("CALLS", slots * wire::SLOT_LEN)
+            .map_max_entries("CALLS", slots)
+            .map_max_entries("NEAR", slots)
             .map_max_entries("TUPLE_COUNTS", slots * wire::SLOT_LEN)
+            .map_max_entries("TUPLES", tuples_max(slots))
             .map_max_entries("ARMED", slots)
             .map_max_entries("SLOTS", slots)
+            .map_max_entries("FREE_SLOTS", slots)
             .load(OBJECT)
             .map_err(ProbeError::Load)?;
         // Maps are taken after the programs are loaded: loading needs them all.
         let attachment = load(&mut ebpf, &btf, watch.raw_tracepoint)?;
         track_arguments(&mut ebpf)?;
+        free_slots(&mut ebpf, slots)?;
         let maps = Maps {
             calls: take(&mut ebpf, "CALLS")?,
+            near: take(&mut ebpf, "NEAR")?,
             tuples: take(&mut ebpf, "TUPLES")?,
             tuple_counts: take(&mut ebpf, "TUPLE_COUNTS")?,
             odd_calls: take(&mut ebpf, "ODD_CALLS")?,
@@ -164,36 +208,44 @@ impl Probe {
                 name: "AYA_LOGS".to_owned(),
             },
         })?;
-        let mut probe = Self {
+        Ok(Self {
             ebpf,
             attachment,
+            link: None,
             maps,
             events,
             messages,
-        };
-        probe.start()?;
-        Ok(probe)
+        })
     }
 
-    fn start(&mut self) -> Result<(), ProbeError> {
-        let attached = match self.attachment {
-            Attachment::BtfTracepoint => btf_program(&mut self.ebpf)?.attach().map(drop),
-            Attachment::RawTracepoint => raw_program(&mut self.ebpf)?.attach("sys_enter").map(drop),
+    /// Attaches the program. What the maps hold is kept.
+    ///
+    /// # Errors
+    ///
+    /// [`ProbeError::Attach`] if the kernel refuses.
+    pub fn start(&mut self) -> Result<(), ProbeError> {
+        let link = match self.attachment {
+            Attachment::BtfTracepoint => btf_program(&mut self.ebpf)?.attach().map(Link::Btf),
+            Attachment::RawTracepoint => raw_program(&mut self.ebpf)?
+                .attach("sys_enter")
+                .map(Link::Raw),
         };
-        attached.map_err(ProbeError::Attach)
+        self.link = Some(link.map_err(ProbeError::Attach)?);
+        Ok(())
     }
 
-    /// Detaches; maps stay readable and no longer change.
+    /// Detaches; maps and counters stay readable and no longer change.
     ///
     /// # Errors
     ///
     /// [`ProbeError::Attach`] if the kernel does not let go.
     pub fn detach(&mut self) -> Result<(), ProbeError> {
-        let unloaded = match self.attachment {
-            Attachment::BtfTracepoint => btf_program(&mut self.ebpf)?.unload(),
-            Attachment::RawTracepoint => raw_program(&mut self.ebpf)?.unload(),
+        let detached = match self.link.take() {
+            Some(Link::Btf(link)) => btf_program(&mut self.ebpf)?.detach(link),
+            Some(Link::Raw(link)) => raw_program(&mut self.ebpf)?.detach(link),
+            None => Ok(()),
         };
-        unloaded.map_err(ProbeError::Attach)
+        detached.map_err(ProbeError::Attach)
     }
 
     /// Which hook is in use.
@@ -301,6 +353,16 @@ impl Probe {
             .unwrap_or(0)
     }
 
+    /// How large the program is to this kernel; `None` where it does not say (before Linux 5.16).
+    #[must_use]
+    pub fn size(&self) -> Option<Size> {
+        let info = self.program_info()?;
+        Some(Size {
+            verified: info.verified_instruction_count()?,
+            translated: info.size_translated()? / INSTRUCTION_LEN,
+        })
+    }
+
     fn program_info(&self) -> Option<ProgramInfo> {
         let name = program_name(self.attachment);
         self.ebpf.program(name)?.info().ok()
@@ -315,28 +377,30 @@ fn program_name(attachment: Attachment) -> &'static str {
 }
 
 fn config(watch: &Watch) -> wire::Config {
-    let cpus = aya::util::nr_cpus().map_or(1, |cpus| u32::try_from(cpus).unwrap_or(u32::MAX));
     let (arming, host_mount_namespaces) = match watch.start {
         Start::Now => (wire::arming::AT_ONCE, [0; 2]),
         Start::FirstExec => (wire::arming::FIRST_EXEC, [0; 2]),
         Start::ContainerExec(namespaces) => (wire::arming::CONTAINER_EXEC, namespaces),
     };
-    let children = watch.scope.children_max;
     wire::Config {
         scope_id: watch.scope.cgroup_id,
         scope_level: watch.scope.level,
-        children: u32::from(children > 0),
+        children: u32::from(watch.scope.children_max > 0),
         arming,
-        // Each CPU gives out slots of its own, so each needs as many as there may be children.
-        slots: if children > 0 {
-            children.saturating_mul(cpus)
-        } else {
-            1
-        },
         tuples_per_call: TUPLES_PER_CALL,
-        cpus,
         host_mount_namespaces,
     }
+}
+
+/// Room for the distinct tuples of all scopes together.
+fn tuples_max(slots: u32) -> u32 {
+    TUPLES_MIN.max(slots.saturating_mul(TUPLES_PER_SCOPE))
+}
+
+/// Offers the program every slot.
+fn free_slots(ebpf: &mut Ebpf, slots: u32) -> Result<(), ProbeError> {
+    let mut free: Queue<_, u32> = take(ebpf, "FREE_SLOTS")?;
+    (0..slots).try_for_each(|slot| free.push(slot, 0).map_err(map_error("FREE_SLOTS")))
 }
 
 /// Kernels before 5.11 charge maps to the limit on locked memory. Where it cannot be raised, loading says

@@ -30,6 +30,10 @@ pub struct CallCount {
 pub(super) struct Wire<T>(pub(super) T);
 
 // SAFETY: the wire types are `repr(C)`, integers only, without padding, so any bytes are a value.
+unsafe impl Pod for Wire<wire::CallTable> {}
+// SAFETY: as above.
+unsafe impl Pod for Wire<wire::Near> {}
+// SAFETY: as above.
 unsafe impl Pod for Wire<wire::TupleKey> {}
 // SAFETY: as above.
 unsafe impl Pod for Wire<wire::OddKey> {}
@@ -46,6 +50,7 @@ unsafe impl Pod for Wire<wire::Offsets> {}
 pub(super) fn snapshot(maps: &Maps, slot: u32) -> Result<Snapshot, ProbeError> {
     let mut snapshot = calls(maps, slot)?;
     tuples(maps, slot, &mut snapshot)?;
+    near_tuples(maps, slot, &mut snapshot)?;
     unbounded(maps, slot, &mut snapshot)?;
     Ok(snapshot)
 }
@@ -53,17 +58,11 @@ pub(super) fn snapshot(maps: &Maps, slot: u32) -> Result<Snapshot, ProbeError> {
 /// Reads calls and how often they were made, without arguments.
 pub(super) fn calls(maps: &Maps, slot: u32) -> Result<Snapshot, ProbeError> {
     let mut snapshot = Snapshot::new();
-    for index in 0..wire::SLOT_LEN {
-        let counts = maps
-            .calls
-            .get(&(slot * wire::SLOT_LEN + index), 0)
-            .map_err(map_error("CALLS"))?;
+    let tables = maps.calls.get(&slot, 0).map_err(map_error("CALLS"))?;
+    for (index, at) in (0..wire::SLOT_LEN).zip(0..) {
+        let count = tables.iter().map(|Wire(table)| table[at]).sum();
         let (abi, filtered, number) = wire::table_call(index);
-        add(
-            &mut snapshot,
-            fact_key(abi, filtered, number),
-            counts.iter().sum(),
-        );
+        add(&mut snapshot, fact_key(abi, filtered, number), count);
     }
     for entry in maps.odd_calls.iter() {
         let (Wire(key), counts) = entry.map_err(map_error("ODD_CALLS"))?;
@@ -97,15 +96,31 @@ fn tuples(maps: &Maps, slot: u32, snapshot: &mut Snapshot) -> Result<(), ProbeEr
         if key.slot != slot {
             continue;
         }
-        let (abi, filtered, number) = wire::table_call(key.index);
-        let known = fact_key(abi, filtered, number).and_then(|key| snapshot.get_mut(&key));
-        // A call that was made after its count was read is in the next snapshot.
-        if let Some(call) = known {
-            let values = key.values[..call.indexes.len()].to_vec();
-            call.tuples.insert(values, counts.iter().sum());
+        add_tuple(snapshot, key.index, &key.values, counts.iter().sum());
+    }
+    Ok(())
+}
+
+/// Adds what was counted in place to what the hash has.
+fn near_tuples(maps: &Maps, slot: u32, snapshot: &mut Snapshot) -> Result<(), ProbeError> {
+    let near = maps.near.get(&slot, 0).map_err(map_error("NEAR"))?;
+    for near in near.iter().flat_map(|Wire(near)| &near.tuples) {
+        let index = near.call.checked_sub(1);
+        if let Some(index) = index.and_then(|index| u32::try_from(index).ok()) {
+            add_tuple(snapshot, index, &near.values, near.count);
         }
     }
     Ok(())
+}
+
+fn add_tuple(snapshot: &mut Snapshot, index: u32, values: &[u64; wire::TUPLE_LEN], count: u64) {
+    let (abi, filtered, number) = wire::table_call(index);
+    let known = fact_key(abi, filtered, number).and_then(|key| snapshot.get_mut(&key));
+    // A call that was made after its count was read is in the next snapshot.
+    if let Some(call) = known {
+        let values = values[..call.indexes.len()].to_vec();
+        *call.tuples.entry(values).or_default() += count;
+    }
 }
 
 fn unbounded(maps: &Maps, slot: u32, snapshot: &mut Snapshot) -> Result<(), ProbeError> {

@@ -8,7 +8,7 @@ mod counts;
 pub(crate) mod offsets;
 mod sighting;
 
-pub use attach::{Attachment, Probe, ProbeError, Scope, Start, Watch};
+pub use attach::{Attachment, Probe, ProbeError, Scope, Size, Start, Watch};
 pub use btf::BtfError;
 pub use counts::{CallCount, Snapshot};
 pub use sighting::{Event, Origin, What};
