@@ -5,6 +5,8 @@ mod command;
 mod losses;
 mod pace;
 mod running;
+mod size;
+mod storm;
 mod surroundings;
 mod witnesses;
 
@@ -26,6 +28,8 @@ fn main() -> ExitCode {
         .tests(Needs::Recording, losses::TESTS)
         .tests(Needs::Recording, pace::TESTS)
         .tests(Needs::Recording, surroundings::TESTS)
+        .tests(Needs::Recording, storm::TESTS)
+        .tests(Needs::Recording, size::TESTS)
         .run()
 }
 

@@ -225,6 +225,45 @@ pub fn ioctls(count: u64) -> Witness {
     mode(&format!("ioctls {count}"), calls([("ioctl", count)]))
 }
 
+/// Calls of the storm that it makes once a round, without a tracked argument that changes.
+const STORM_PLAIN: &str = "read write close fstat lseek pread64 pwrite64 readv writev sched_yield dup dup2 getpid \
+    sendfile connect accept sendto recvfrom sendmsg recvmsg shutdown bind listen getsockname getpeername \
+    fsync fdatasync ftruncate getdents fchdir fchmod fchown getuid getgid geteuid getegid getppid getpgrp fstatfs \
+    gettid readahead fsetxattr fgetxattr flistxattr fremovexattr fadvise64 splice tee fallocate";
+
+/// Calls of the storm with another value of their tracked arguments in every round.
+pub const STORM_VARIED: &str = "open mmap mprotect ioctl madvise socket setsockopt getsockopt ptrace syslog \
+    modify_ldt prctl arch_prctl umount2 futex epoll_ctl tgkill keyctl openat prlimit64 setns seccomp memfd_create \
+    bpf io_uring_register";
+
+/// Two processes that make every call they can, so many rounds each: a multiple of 2,000.
+#[must_use]
+pub fn storm(rounds: u64) -> Witness {
+    assert_eq!(rounds % 2000, 0);
+    let mut witness = mode(&format!("storm {rounds}"), []);
+    let mut make = |call, times| *witness.calls.entry(call).or_default() += times;
+    for name in STORM_PLAIN
+        .split_whitespace()
+        .chain(STORM_VARIED.split_whitespace())
+    {
+        make(named(name), 2 * rounds);
+    }
+    make(named("fcntl"), 2 * rounds);
+    for name in ["fcntl", "ioctl", "getpid"] {
+        make(on(Abi::I386, name), 2 * rounds);
+    }
+    make(on(Abi::X32, "getppid"), 2 * rounds);
+    for number in 600..2600 {
+        make(Call::new(Abi::X86_64, number), 2 * rounds / 2000);
+    }
+    let children = 2 * rounds / 16;
+    make(named("fork"), 2 + children);
+    make(named("wait4"), 2 + children);
+    make(named("getppid"), children);
+    make(named("exit_group"), 2 + children);
+    witness
+}
+
 /// A thread name that would drive a terminal; `getpgrp` is made under it.
 #[must_use]
 pub fn comm() -> Witness {

@@ -8,6 +8,7 @@
 #![no_main]
 #![no_builtins]
 
+mod storm;
 mod sys;
 
 use core::arch::global_asm;
@@ -64,6 +65,7 @@ extern "sysv64" fn start(stack: *const usize) -> ! {
         b"comm" => comm(),
         b"filter" => filter(),
         b"exec" => exec(b"static\0"),
+        b"storm" => storm::storm(number),
         b"ticks" => (0..number).for_each(|_| {
             call(GETPPID, [0; 6]);
             sleep_ms(10);
