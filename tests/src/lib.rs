@@ -6,6 +6,7 @@
 pub mod cgroup;
 pub mod docker;
 pub mod facts;
+pub mod figures;
 pub mod filter;
 pub mod image;
 pub mod judge;

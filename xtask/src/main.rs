@@ -3,6 +3,7 @@
 //! It depends on no crate of the workspace, so that it runs on a bare machine and can install what the
 //! workspace needs.
 
+mod bench;
 mod check;
 mod codegen;
 mod command;
@@ -36,6 +37,7 @@ enum Verb {
     Check(check::Arguments),
     Codegen(codegen::Arguments),
     Ebpf(ebpf::Arguments),
+    Bench(bench::Arguments),
     Readme(readme::Arguments),
     Engine(engine::Arguments),
 }
@@ -52,6 +54,7 @@ fn main() -> ExitCode {
         Verb::Readme(readme::Arguments {}) => readme::run(),
         Verb::Codegen(arguments) => codegen::run(&arguments),
         Verb::Ebpf(arguments) => ebpf::run(&arguments),
+        Verb::Bench(arguments) => bench::run(&arguments),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

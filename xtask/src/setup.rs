@@ -183,6 +183,18 @@ pub(crate) fn ensure_for(purpose: Purpose) -> Result<()> {
     Ok(())
 }
 
+/// Installs the Debian packages, given with a program of each, whose program is missing.
+pub(crate) fn ensure_programs(programs: &[(&'static str, &str)]) -> Result<()> {
+    let missing = programs
+        .iter()
+        .filter(|(_, program)| find(program).is_none());
+    let packages: BTreeSet<&str> = missing.map(|&(package, _)| package).collect();
+    if packages.is_empty() {
+        return Ok(());
+    }
+    install(&packages)
+}
+
 /// Installs Debian packages.
 fn install(packages: &BTreeSet<&str>) -> Result<()> {
     let names: Vec<&str> = packages.iter().copied().collect();
