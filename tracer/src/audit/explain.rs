@@ -1,11 +1,11 @@
 //! What a word of a report means: a rule of the audit, a call, or a CVE.
 
 use super::exploits::{self, Exploit};
-use super::findings::{essential, fallbacks};
+use super::findings::fallbacks;
 use super::rules::{self, Rule};
 use super::types::Presence;
 use super::{Base, surface};
-use crate::profile::{blocked, multiplexed_calls};
+use crate::profile::{blocked, floor, multiplexed_calls};
 use crate::syscall::catalog::{self, Argument};
 use crate::syscall::{self, Abi, Call};
 use std::collections::BTreeMap;
@@ -114,7 +114,7 @@ fn call(name: &str, base: Option<(&str, &Base)>) -> CallExplanation {
         multiplexed: multiplexed.next().map(|(name, number, _)| (name, number)),
         base: base.map(|(called, base)| answer(name, called, base)),
         reason: blocked::reason(name),
-        essential: essential(name),
+        essential: floor::reason(name),
         falls_back: falls_back
             .map(|one| (one.instead.as_str(), one.reason.as_str()))
             .collect(),

@@ -30,6 +30,12 @@ impl Failure {
         self
     }
 
+    /// The same where there may be nothing to do.
+    pub(super) fn hint_if(mut self, hint: Option<String>) -> Self {
+        self.hint = hint;
+        self
+    }
+
     /// A failure of the input.
     pub(super) fn invalid(error: impl Into<Box<dyn Error>>) -> Self {
         Self::new(Exit::Invalid, error)

@@ -1,6 +1,7 @@
 //! Which calls a profile should permit, each with its reasons.
 
 use super::{Evidence, Options};
+use crate::profile::floor::{self, Floor};
 use crate::syscall::{Abi, Call};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -40,17 +41,6 @@ impl fmt::Display for Reason {
 }
 
 #[derive(Deserialize)]
-struct Floor {
-    calls: Vec<FloorEntry>,
-}
-
-#[derive(Deserialize)]
-struct FloorEntry {
-    names: Vec<String>,
-    reason: String,
-}
-
-#[derive(Deserialize)]
 struct Runtimes {
     runtimes: Vec<Runtime>,
 }
@@ -65,7 +55,7 @@ struct Runtime {
 #[derive(Deserialize)]
 struct Fallbacks {
     fallbacks: Vec<Fallback>,
-    vdso: FloorEntry,
+    vdso: Floor,
 }
 
 #[derive(Deserialize)]
@@ -80,8 +70,6 @@ fn embedded<T: for<'de> Deserialize<'de>>(text: &str) -> T {
     serde_json::from_str(text).expect("our own file; a test reads it")
 }
 
-static FLOOR: LazyLock<Floor> =
-    LazyLock::new(|| embedded(include_str!("../../../profiles/floor.json")));
 static RUNTIMES: LazyLock<Runtimes> =
     LazyLock::new(|| embedded(include_str!("../../../profiles/runtimes.json")));
 static FALLBACKS: LazyLock<Fallbacks> =
@@ -108,7 +96,7 @@ pub(super) fn wanted(evidence: &Evidence, abis: &BTreeSet<Abi>, options: &Option
         }
     }
     for &abi in abis {
-        for entry in &FLOOR.calls {
+        for entry in floor::all() {
             add_names(
                 &mut wanted,
                 abi,
@@ -165,7 +153,7 @@ mod tests {
 
     #[test]
     fn our_own_files_name_real_calls() {
-        let floor = FLOOR.calls.iter().flat_map(|entry| &entry.names);
+        let floor = floor::all().iter().flat_map(|entry| &entry.names);
         let runtimes = RUNTIMES
             .runtimes
             .iter()

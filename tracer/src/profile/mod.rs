@@ -22,6 +22,7 @@ pub mod blocked;
 pub mod compare;
 pub mod compiled;
 pub mod errno;
+pub mod floor;
 pub mod proof;
 pub mod read;
 pub mod words;

@@ -100,6 +100,17 @@ pub enum Operator {
 }
 
 impl Operator {
+    /// Every operator.
+    pub const ALL: [Self; 7] = [
+        Self::Ne,
+        Self::Lt,
+        Self::Le,
+        Self::Eq,
+        Self::Ge,
+        Self::Gt,
+        Self::MaskedEq,
+    ];
+
     /// The OCI runtime-spec's name.
     #[must_use]
     pub const fn oci_name(self) -> &'static str {

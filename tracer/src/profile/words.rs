@@ -21,19 +21,9 @@ pub fn action(name: &str, errno: u16) -> Option<Action> {
 /// The operator of a name.
 #[must_use]
 pub fn operator(name: &str) -> Option<Operator> {
-    let mut all = OPERATORS.into_iter();
+    let mut all = Operator::ALL.into_iter();
     all.find(|operator| operator.oci_name() == name)
 }
-
-const OPERATORS: [Operator; 7] = [
-    Operator::Ne,
-    Operator::Lt,
-    Operator::Le,
-    Operator::Eq,
-    Operator::Ge,
-    Operator::Gt,
-    Operator::MaskedEq,
-];
 
 /// The architectures that a profile may list, `SCMP_ARCH_…`.
 pub static ARCHITECTURES: &[&str] = &[

@@ -4,7 +4,7 @@ use super::places::Places;
 use super::{Examined, Finding, Matter};
 use crate::audit::exploits::Reach;
 use crate::audit::types::Excess;
-use crate::profile::{Action, ArgumentSet, compare, multiplexed_calls};
+use crate::profile::{Action, ArgumentSet, compare, floor, multiplexed_calls};
 use crate::syscall::{self, Abi, Call};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,18 +12,6 @@ use std::sync::LazyLock;
 
 /// `ENOSYS`.
 const ENOSYS: u16 = 38;
-
-/// Calls that every profile needs, with who needs them.
-#[derive(Deserialize)]
-struct Floor {
-    calls: Vec<FloorEntry>,
-}
-
-#[derive(Deserialize)]
-struct FloorEntry {
-    names: Vec<String>,
-    reason: String,
-}
 
 /// Calls that are replaced by older ones on `ENOSYS`.
 #[derive(Deserialize)]
@@ -39,26 +27,14 @@ pub(in crate::audit) struct Fallback {
     pub(in crate::audit) reason: String,
 }
 
-/// One of our own files; a test reads each.
-fn embedded<T: for<'de> Deserialize<'de>>(text: &str) -> T {
+static FALLBACKS: LazyLock<Fallbacks> = LazyLock::new(|| {
+    let text = include_str!("../../../../profiles/enosys.json");
     serde_json::from_str(text).expect("our own file; a test reads it")
-}
-
-static FLOOR: LazyLock<Floor> =
-    LazyLock::new(|| embedded(include_str!("../../../../profiles/floor.json")));
-static FALLBACKS: LazyLock<Fallbacks> =
-    LazyLock::new(|| embedded(include_str!("../../../../profiles/enosys.json")));
+});
 
 /// Calls that C libraries replace by older ones on `ENOSYS`, and only then.
 pub(in crate::audit) fn fallbacks() -> &'static [Fallback] {
     &FALLBACKS.calls
-}
-
-/// Why every profile needs the call of that name, if it does.
-pub(in crate::audit) fn essential(name: &str) -> Option<&'static str> {
-    let mut entries = FLOOR.calls.iter();
-    let entry = entries.find(|entry| entry.names.iter().any(|known| known == name));
-    entry.map(|entry| entry.reason.as_str())
 }
 
 pub(super) fn findings(
@@ -174,7 +150,7 @@ fn refusal(examined: &Examined<'_>, call: Call) -> Option<Action> {
 /// Calls that everybody needs and that are refused, for some arguments at least. Told once for a name, for
 /// the native ABI if it is so there.
 fn missing(examined: &Examined<'_>, places: &Places<'_>, findings: &mut Vec<Finding>) {
-    for entry in &FLOOR.calls {
+    for entry in floor::all() {
         for name in &entry.names {
             let found = named(examined, name)
                 .find_map(|call| refusal(examined, call).map(|action| (call, action)));

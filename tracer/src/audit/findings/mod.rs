@@ -14,7 +14,7 @@ mod written;
 mod tests;
 
 pub use dialect::Engine;
-pub(super) use meant::{essential, fallbacks};
+pub(super) use meant::fallbacks;
 
 use super::exploits::{Exposed, Reach};
 use super::ignore::Entry;

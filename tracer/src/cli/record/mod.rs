@@ -192,7 +192,7 @@ fn context(plan: &Plan, clock: &Clock) -> Result<Context, Failure> {
 
 fn unmet(unmet: requirements::Unmet) -> Failure {
     let hint = unmet.hint();
-    plan::with_hint(Failure::environment(unmet), hint)
+    Failure::environment(unmet).hint_if(hint)
 }
 
 fn no_probe(error: ProbeError) -> Failure {

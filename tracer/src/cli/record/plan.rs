@@ -81,24 +81,17 @@ impl session::Target for Place {
 
 fn no_cgroup(error: CgroupError) -> Failure {
     let hint = error.hint();
-    with_hint(Failure::environment(error), hint)
+    Failure::environment(error).hint_if(hint)
 }
 
 fn no_engine(error: EngineError) -> Failure {
     let hint = error.hint();
-    with_hint(Failure::environment(error), hint)
+    Failure::environment(error).hint_if(hint)
 }
 
 fn not_prepared(error: PrepareError) -> Failure {
     let hint = error.hint();
-    with_hint(Failure::environment(error), hint)
-}
-
-pub(super) fn with_hint(failure: Failure, hint: Option<String>) -> Failure {
-    match hint {
-        Some(hint) => failure.hint(hint),
-        None => failure,
-    }
+    Failure::environment(error).hint_if(hint)
 }
 
 impl Plan {
@@ -223,7 +216,7 @@ impl Plan {
     fn process(hierarchy: &Hierarchy, pid: Pid) -> Result<Self, Failure> {
         let watched = process::watched(hierarchy, pid).map_err(|error| {
             let hint = error.hint();
-            with_hint(Failure::environment(error), hint)
+            Failure::environment(error).hint_if(hint)
         })?;
         let mut target = Target {
             kind: TargetKind::Process,
@@ -311,7 +304,7 @@ pub(super) struct Started {
 fn add_process_facts(target: &mut Target, pid: Pid) -> Result<Option<SeccompMode>, Failure> {
     let facts = process::facts(pid).map_err(|error| {
         let hint = error.hint();
-        with_hint(Failure::environment(error), hint)
+        Failure::environment(error).hint_if(hint)
     })?;
     target.capabilities = facts.capabilities;
     target.no_new_privs = facts.no_new_privs;
@@ -337,7 +330,7 @@ fn spawn(words: &[OsString]) -> Result<Spawn, Failure> {
             ExecutableError::NotExecutable(_) => Exit::NotExecutable,
         };
         let hint = error.hint();
-        with_hint(Failure::new(exit, error), hint)
+        Failure::new(exit, error).hint_if(hint)
     })?;
     Ok(Spawn {
         program,

@@ -3,16 +3,6 @@
 use super::*;
 use proptest::prelude::*;
 
-const OPERATORS: [Operator; 7] = [
-    Operator::Ne,
-    Operator::Lt,
-    Operator::Le,
-    Operator::Eq,
-    Operator::Ge,
-    Operator::Gt,
-    Operator::MaskedEq,
-];
-
 fn holds(condition: &Condition, arguments: &[u64; 6], cut: u64) -> bool {
     let (argument, value) = (
         arguments[usize::from(condition.index)] & cut,
@@ -43,7 +33,7 @@ fn condition() -> impl Strategy<Value = Condition> {
     (0..2u8, 0..7usize, value(), value()).prop_map(|(index, operator, value, value_two)| {
         Condition {
             index,
-            operator: OPERATORS[operator],
+            operator: Operator::ALL[operator],
             value,
             value_two,
         }
