@@ -44,8 +44,8 @@ fn text(
     rules: &[(&str, u16, Vec<Condition>)],
 ) -> String {
     let condition = |&(index, operator, value, value_two): &Condition| {
-        let mut condition =
-            json!({"index": index, "op": format!("SCMP_CMP_{operator}"), "value": value});
+        let op = format!("SCMP_CMP_{operator}");
+        let mut condition = json!({"index": index, "op": op, "value": value});
         // Elsewhere it would mean nothing, and a strict reader says so.
         if operator == "MASKED_EQ" {
             condition["valueTwo"] = json!(value_two);

@@ -38,9 +38,8 @@ pub(super) fn outcome(meaning: &Meaning, call: Call, values: &Values) -> Outcome
         return Outcome::Denied(action);
     }
     let unknown = (0..6).filter(|&index| values.at(index).is_none());
-    let cubes = passing.cubes();
-    let tests = |index| cubes.iter().flatten().any(|one| one.index == index);
-    let on = unknown.filter(|&index| tests(index));
+    let tested = passing.tested();
+    let on = unknown.filter(|index| tested.contains(index));
     Outcome::Depends {
         action,
         on: on.collect(),

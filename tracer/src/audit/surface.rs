@@ -70,13 +70,17 @@ pub(super) fn presence(profile: &Meaning, call: Call) -> Presence {
     }
 }
 
+/// The most alternatives that are written down.
+const ALTERNATIVES_MAX: u32 = 4096;
+
 /// The shorter of the set and its complement; the set itself if they are equally short.
 fn when(permitted: &ArgumentSet) -> When {
-    let any = permitted.cubes();
-    let none = permitted.complement().cubes();
-    if none.len() < any.len() {
-        When::NoneOf(none)
-    } else {
-        When::AnyOf(any)
+    let any = permitted.cubes_within(ALTERNATIVES_MAX);
+    let none = permitted.complement().cubes_within(ALTERNATIVES_MAX);
+    match (any, none) {
+        (Some(any), Some(none)) if none.len() < any.len() => When::NoneOf(none),
+        (Some(any), _) => When::AnyOf(any),
+        (None, Some(none)) => When::NoneOf(none),
+        (None, None) => When::Unlisted,
     }
 }

@@ -118,6 +118,8 @@ pub enum When {
     AnyOf(Vec<Vec<Condition>>),
     /// When each of these alternatives has a condition that does not hold.
     NoneOf(Vec<Vec<Condition>>),
+    /// Neither way is short enough to be written down.
+    Unlisted,
 }
 
 /// A call that Docker's documentation lists as blocked, and what became of it.

@@ -68,6 +68,7 @@ mod tests {
     use super::*;
     use crate::profile::source::KernelVersion;
     use crate::syscall::{self, Abi};
+    use proptest::prelude::*;
     use std::collections::BTreeSet;
 
     fn circumstances(extra: &[&str]) -> Circumstances {
@@ -193,5 +194,32 @@ mod tests {
         let shown: Vec<_> = excess.iter().map(ToString::to_string).collect();
         assert_eq!(shown, ["socket(0x100000026, 0x0, 0x0, 0x0, 0x0, 0x0)"]);
         assert!(excess[0].only_in_kernel_view);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(8))]
+
+        /// A capability more never takes a permission away, in either view.
+        #[test]
+        fn resolution_is_monotone_in_capabilities(
+            few in prop::collection::btree_set(prop::sample::select(capability::all().into_iter().collect::<Vec<_>>()), 0..6),
+            more in prop::collection::btree_set(prop::sample::select(capability::all().into_iter().collect::<Vec<_>>()), 0..6),
+        ) {
+            let kernel = KernelVersion { major: 6, minor: 1 };
+            let meaning = |source: &Source, capabilities: &BTreeSet<String>| {
+                let capabilities = capabilities.iter().cloned().collect();
+                let circumstances = Circumstances { host: Abi::X86_64, kernel, capabilities };
+                Meaning::of(&source.resolve(&circumstances), Abi::X86_64)
+            };
+            let both: BTreeSet<String> = &few | &more;
+            for source in [docker(), podman()] {
+                let (less, more) = (meaning(source, &few), meaning(source, &both));
+                for call in less.abis().iter().flat_map(|&abi| syscall::calls(abi)) {
+                    prop_assert!(less.permitted(call).is_subset(&more.permitted(call)), "{}", call);
+                    let views = [&less, &more].map(|one| permitted_in_both_views(one, call));
+                    prop_assert!(views[0].is_subset(&views[1]), "{}", call);
+                }
+            }
+        }
     }
 }

@@ -12,6 +12,7 @@ mod resolve;
 mod runtime;
 mod set;
 mod source;
+mod tangle;
 
 #[cfg(test)]
 mod vectors;

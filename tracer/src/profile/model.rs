@@ -139,6 +139,14 @@ pub struct Condition {
     pub value_two: u64,
 }
 
+impl Condition {
+    /// Whether it looks at some of the bits only.
+    #[must_use]
+    pub const fn is_masked(&self) -> bool {
+        matches!(self.operator, Operator::MaskedEq)
+    }
+}
+
 /// An entry of a profile: an action for every call of these names whose arguments meet the conditions.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Rule {

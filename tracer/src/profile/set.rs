@@ -4,8 +4,10 @@
 //! Every operation is exact; nothing is sampled. It knows numbers, not calls.
 
 use super::model::{Condition, Operator};
-use biodivine_lib_bdd::{Bdd, BddPartialValuation, BddValuation, BddVariable, BddVariableSet};
-use std::collections::BTreeMap;
+use biodivine_lib_bdd::{
+    Bdd, BddPartialValuation, BddValuation, BddVariable, BddVariableSet, op_function,
+};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::ops::Range;
 use std::sync::LazyLock;
@@ -13,8 +15,11 @@ use std::sync::LazyLock;
 const ARGUMENTS: u16 = 6;
 const BITS: u16 = 64;
 
+/// Variables below those of the arguments, which number sets; [`joint_size`] needs them, and nothing else.
+const SELECTORS: u16 = 12;
+
 static VARIABLES: LazyLock<BddVariableSet> =
-    LazyLock::new(|| BddVariableSet::new_anonymous(ARGUMENTS * BITS));
+    LazyLock::new(|| BddVariableSet::new_anonymous(ARGUMENTS * BITS + SELECTORS));
 
 /// A set of tuples of six arguments.
 #[derive(Clone)]
@@ -141,6 +146,7 @@ impl ArgumentSet {
             let bits = (0..u64::BITS).rev();
             bits.map(move |bit| argument >> bit & 1 == 1)
         });
+        let values = values.chain((0..SELECTORS).map(|_| false));
         self.0.eval_in(&BddValuation::new(values.collect()))
     }
 
@@ -204,6 +210,54 @@ impl ArgumentSet {
         cubes.sort();
         cubes
     }
+
+    /// As [`Self::cubes`]; `None` if writing it down would take more than so many.
+    #[must_use]
+    pub fn cubes_within(&self, most: u32) -> Option<Vec<Vec<Condition>>> {
+        (self.0.exact_clause_cardinality() <= most.into()).then(|| self.cubes())
+    }
+
+    /// The positions of the arguments on which it depends whether a tuple is in the set.
+    #[must_use]
+    pub fn tested(&self) -> BTreeSet<u8> {
+        let variables = self.0.support_set().into_iter();
+        let bits = usize::from(BITS);
+        let positions = variables.map(|variable| variable.to_index() / bits);
+        positions
+            .filter_map(|index| u8::try_from(index).ok())
+            .collect()
+    }
+}
+
+/// The size of the diagram that tells for every tuple in which of the sets it is; `None` if that is more than
+/// `most`, or there are more sets than can be numbered. Whatever is made of the sets, by union, complement and
+/// order, is no larger.
+pub(super) fn joint_size(sets: &[ArgumentSet], most: usize) -> Option<usize> {
+    if sets.len() > 1 << SELECTORS {
+        return None;
+    }
+    let selected = sets.iter().enumerate().map(|(number, set)| {
+        let bits: Vec<_> = (0..SELECTORS)
+            .map(|bit| (selector(bit), number >> bit & 1 == 1))
+            .collect();
+        let number = VARIABLES.mk_conjunctive_clause(&BddPartialValuation::from_values(&bits));
+        set.0.and(&number)
+    });
+    // Two and two, so that each is copied only a few times.
+    let mut all: Vec<Bdd> = selected.collect();
+    while all.len() > 1 {
+        let pairs = all.chunks(2).map(|pair| match pair {
+            [one, other] => Bdd::binary_op_with_limit(most, one, other, op_function::or),
+            rest => rest.first().cloned(),
+        });
+        all = pairs.collect::<Option<_>>()?;
+    }
+    let size = all.first().map_or(0, Bdd::size);
+    (size <= most).then_some(size)
+}
+
+fn selector(bit: u16) -> BddVariable {
+    BddVariable::from_index(usize::from(ARGUMENTS * BITS + bit))
 }
 
 impl PartialEq for ArgumentSet {

@@ -1,6 +1,6 @@
 //! Calls, values, conditions and actions as people read them; the same words in every report.
 
-use crate::audit::Values;
+use crate::audit::{Values, When};
 use crate::profile::{Action, Condition, Operator};
 use crate::syscall::{Call, catalog};
 
@@ -149,6 +149,15 @@ pub(super) fn alternatives(call: Call, alternatives: &[Vec<Condition>]) -> Strin
         text.push_str(&format!(", or {more} more"));
     }
     text
+}
+
+/// For which arguments: `when family == AF_INET`, `unless …`.
+pub(super) fn when(call: Call, when: &When) -> String {
+    match when {
+        When::AnyOf(all) => format!("when {}", alternatives(call, all)),
+        When::NoneOf(all) => format!("unless {}", alternatives(call, all)),
+        When::Unlisted => "for some arguments, too many to list".to_owned(),
+    }
 }
 
 /// `CAP_BPF or CAP_SYS_ADMIN`; `None` when nothing does.

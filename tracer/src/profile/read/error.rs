@@ -48,6 +48,9 @@ pub enum Problem {
         /// How many are too many.
         limit: usize,
     },
+    /// Rules whose conditions cut the arguments into too many pieces.
+    #[error("the rules for `{0}` tell more values apart than can be compared")]
+    Tangled(String),
     /// Several profiles in one text.
     #[error("{0} profiles in one file; split it")]
     Several(usize),

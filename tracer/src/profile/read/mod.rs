@@ -25,6 +25,7 @@ pub use error::{Problem, ReadError};
 
 use super::remark::RemarkKind;
 use super::source::Source;
+use super::tangle;
 use error::wrong_text;
 use node::{Node, Place};
 use object::{Keys, Notes};
@@ -65,12 +66,16 @@ pub fn profile(text: &str) -> Result<Source, ReadError> {
     if text.len() > SIZE_MAX_BYTES {
         return Err(wrong_text(Problem::TooLarge(SIZE_MAX_BYTES)));
     }
-    match text.trim_start().as_bytes() {
+    let source = match text.trim_start().as_bytes() {
         [b'{' | b'[', ..] => json_profile(json::parse(text)?),
         [b'/', b'/', ..] => gadget::profile(text),
         // A scalar is no profile in either; JSON says so more clearly.
         [b'n' | b'"' | b'0'..=b'9', ..] | [] => json_profile(json::parse(text)?),
         _ => manifests(yaml::parse(text)?),
+    }?;
+    match tangle::found(&source) {
+        Some(name) => Err(wrong_text(Problem::Tangled(error::quoted(name)))),
+        None => Ok(source),
     }
 }
 

@@ -293,7 +293,7 @@ impl From<&Presence> for PresenceObject {
             Presence::Blocked(action) => (Some((*action).into()), None, None),
             Presence::Conditional(When::AnyOf(all)) => (None, list(all), None),
             Presence::Conditional(When::NoneOf(all)) => (None, None, list(all)),
-            Presence::Allowed => (None, None, None),
+            Presence::Conditional(When::Unlisted) | Presence::Allowed => (None, None, None),
         };
         Self {
             state: state(presence.degree()),

@@ -1,7 +1,7 @@
 //! The audit as text.
 
 use super::{evidence, exploits, findings, quoted, verdict};
-use crate::audit::{Assessment, Audit, Documented, Presence, Subject, Surface, When};
+use crate::audit::{Assessment, Audit, Documented, Presence, Subject, Surface};
 use crate::report::escape;
 use crate::report::layout::{self, Align, count, hanging, names, percent};
 use crate::report::words;
@@ -242,12 +242,7 @@ fn documented_row(one: &Documented) -> Vec<String> {
     if let Some((&abi, Presence::Conditional(when))) = most
         && let Some(call) = Call::named(abi, &one.name)
     {
-        let (word, alternatives) = match when {
-            When::AnyOf(alternatives) => ("when", alternatives),
-            When::NoneOf(alternatives) => ("unless", alternatives),
-        };
-        let alternatives = words::alternatives(call, alternatives);
-        text.push_str(&format!("; allowed {word} {alternatives}"));
+        text.push_str(&format!("; allowed {}", words::when(call, when)));
     }
     if let Some(ways) = words::unlock(&one.unlock) {
         text.push_str(&format!(

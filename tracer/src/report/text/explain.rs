@@ -1,10 +1,10 @@
 //! What a word means, as text.
 
 use super::quoted;
+use crate::audit::Presence;
 use crate::audit::explain::{BaseAnswer, CallExplanation, Explanation};
 use crate::audit::exploits::{self, Exploit, Reach};
 use crate::audit::rules::Rule;
-use crate::audit::{Presence, When};
 use crate::report::escape;
 use crate::report::layout::hanging;
 use crate::report::words;
@@ -112,12 +112,8 @@ fn base(name: &str, answer: &BaseAnswer) -> String {
             Presence::Blocked(action) => format!("refuses it ({})", words::action(*action)),
             Presence::Allowed => "allows it".to_owned(),
             Presence::Conditional(when) => {
-                let (word, alternatives) = match when {
-                    When::AnyOf(alternatives) => ("when", alternatives),
-                    When::NoneOf(alternatives) => ("unless", alternatives),
-                };
-                let alternatives = call.map(|call| words::alternatives(call, alternatives));
-                format!("allows it {word} {}", alternatives.unwrap_or_default())
+                let when = call.map(|call| words::when(call, when));
+                format!("allows it {}", when.unwrap_or_default())
             }
         };
         let text = format!("{} {how} on {}", quoted(&answer.name), abis.join(", "));
