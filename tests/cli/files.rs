@@ -66,7 +66,7 @@ fn recordings_that_cannot_be_used() {
         ),
         (
             br#"{"schemaVersion": 99}"#,
-            "error: cannot use `rec.json`\n  cause: schema version 99 is newer than 1, the newest \
+            "error: cannot use `rec.json`\n  cause: schema version 99 is newer than 2, the newest \
              that this program reads\n"
                 .to_owned(),
         ),
@@ -99,11 +99,11 @@ fn recordings_that_cannot_be_used() {
             "error: cannot read `no/such/file`\n  cause: No such file or directory (os error 2)\n",
         );
     product()
-        .words("generate /")
+        .words("generate /sys")
         .run()
         .exits(2)
         .stdout("")
-        .stderr("error: cannot read `/`\n  cause: Is a directory (os error 21)\n");
+        .stderr("error: no recording in `/sys`\n\nhint: recordings in a directory are its files that end in .json\n");
     // Names of files come from others, too.
     product()
         .args(["generate", "\u{1b}[2J"])

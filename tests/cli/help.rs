@@ -12,8 +12,9 @@ pub(crate) const TESTS: [(&str, fn()); 4] = tests![
 ];
 
 /// The verbs, all of them.
-const VERBS: [&str; 11] = [
+const VERBS: [&str; 12] = [
     "record",
+    "merge",
     "generate",
     "audit",
     "check",
@@ -91,6 +92,9 @@ fn words_that_mean_nothing_are_refused() {
         "nonsense",
         "generate",
         "generate --nonsense x.json",
+        "merge",
+        "generate --max-expected-new many x.json",
+        "explain bpf --profile x.json",
         "generate --runtime lxc x.json",
         "audit",
         "audit --format xml x.json",

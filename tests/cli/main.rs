@@ -5,6 +5,7 @@ mod explain;
 mod files;
 mod gate;
 mod help;
+mod runs;
 mod surroundings;
 
 use house_tests::run::Program;
@@ -19,6 +20,7 @@ fn main() -> ExitCode {
         .tests(Needs::Nothing, files::TESTS)
         .tests(Needs::Nothing, gate::TESTS)
         .tests(Needs::Nothing, explain::TESTS)
+        .tests(Needs::Nothing, runs::TESTS)
         .tests(Needs::Root, files::TESTS_AS_ROOT)
         .tests(Needs::Root, surroundings::TESTS)
         .tests(Needs::Recording, surroundings::TESTS_WHERE_RECORDING_WORKS)

@@ -2,7 +2,7 @@
 //! smallest permission that lets it do that again.
 //!
 //! Layers that only look down: [`syscall`] → [`recording`] and [`profile`] (these two do not know each
-//! other) → [`minimize`] and [`audit`] → [`report`]. Edges: [`probe`] (the only place that names aya),
+//! other) → [`estimate`] (over recordings), [`minimize`] and [`audit`] → [`report`]. Edges: [`probe`] (the only place that names aya),
 //! [`target`] (cgroups, processes, engines), [`session`] (the only place with async), and `cli` (the only
 //! place that names clap, prints, or picks an exit code). Everything from `recording` to `report` is pure:
 //! values in, values out, no kernel, no clock, no I/O.
@@ -11,6 +11,8 @@ pub mod syscall;
 
 pub mod profile;
 pub mod recording;
+
+pub mod estimate;
 
 pub mod minimize;
 

@@ -4,7 +4,7 @@ use super::observed::{Observation, observe};
 use super::surface::abis;
 use super::value::Values;
 use crate::profile::{Action, ArgumentSet, Meaning};
-use crate::recording::Recording;
+use crate::recording::Runs;
 use crate::syscall::{self, Abi, Call};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -171,10 +171,10 @@ fn call_differences(call: Call, a: &Meaning, b: &Meaning) -> Vec<CallDifference>
         .collect()
 }
 
-/// Compares the counting facts of two recordings.
+/// Compares the counting facts of two recordings, or of two sets of them.
 #[must_use]
-pub fn recordings(a: &Recording, b: &Recording) -> RecordingDiff {
-    let (a, b) = (observe([a]), observe([b]));
+pub fn recordings(a: &Runs, b: &Runs) -> RecordingDiff {
+    let (a, b) = (observe(a), observe(b));
     let calls_a: BTreeSet<Call> = a.calls.keys().copied().collect();
     let calls_b: BTreeSet<Call> = b.calls.keys().copied().collect();
     let both = calls_a.intersection(&calls_b);
@@ -244,6 +244,7 @@ mod tests {
                 ("fcntl", true, tracked(&[1], &[(&[3], 1)])),
             ],
         );
+        let (a, b) = (Runs::from(a), Runs::from(b));
         let one = |value: u64| BTreeSet::from([[(0, value)].into_iter().collect()]);
         assert_eq!(
             recordings(&a, &b),

@@ -1,15 +1,16 @@
 //! What recordings say about a profile: what was used, what was not, what would be denied.
 
 use super::Base;
-use super::observed::{Observation, Observed, observe, summary};
+use super::observed::{Observation, Observed, Sightings, observe};
 use super::outcome::{Outcome, outcome};
+use super::recorded::Recorded;
+use super::sureness::sureness;
 use super::types::{
     AbiCoverage, Alternative, BaseView, Check, Coverage, Denied, Evidence, Standing, Undecided,
     Unknown, Used,
 };
 use super::value::Values;
 use crate::profile::{Action, ArgumentSet, Meaning, Profile, Rule};
-use crate::recording::{Recording, Sighting};
 use crate::syscall::{self, Call};
 use std::collections::BTreeSet;
 
@@ -29,8 +30,8 @@ pub(super) struct Question<'a> {
 }
 
 /// Everything that recordings say.
-pub(super) fn evidence(question: &Question<'_>, recordings: &[(String, Recording)]) -> Evidence {
-    let observed = observe(recordings.iter().map(|(_, recording)| recording));
+pub(super) fn evidence(question: &Question<'_>, recorded: &Recorded) -> Evidence {
+    let observed = observe(&recorded.runs);
     let allowed = allowed(question.meaning);
     let used: BTreeSet<Call> = observed.calls.keys().copied().collect();
     let used: BTreeSet<Call> = used.intersection(&allowed).copied().collect();
@@ -42,10 +43,8 @@ pub(super) fn evidence(question: &Question<'_>, recordings: &[(String, Recording
         allowed: of(&allowed, abi),
     });
     Evidence {
-        recordings: recordings
-            .iter()
-            .map(|(name, recording)| summary(name, recording))
-            .collect(),
+        recordings: recorded.summaries(),
+        sureness: sureness(&recorded.runs, question.profile),
         coverage: Coverage {
             abis: abis.collect(),
             alternatives_used: alternatives - unused_alternatives.len(),
@@ -76,6 +75,7 @@ fn used_values(meaning: &Meaning, call: Call, observation: &Observation) -> Used
     Used {
         call,
         count: observation.count,
+        runs: observation.runs,
         values: values
             .map(|(values, seen)| (values.clone(), seen.count))
             .collect(),
@@ -115,7 +115,7 @@ fn alternatives(question: &Question<'_>, observed: &Observed) -> (usize, Vec<Alt
 
 /// The alternatives of one rule: its conditions, unless an argument is tested twice, which runtimes read as
 /// one alternative for each condition.
-fn alternatives_of(rule: &Rule, call: Call) -> Vec<Alternative> {
+pub(super) fn alternatives_of(rule: &Rule, call: Call) -> Vec<Alternative> {
     let indexes: BTreeSet<u8> = rule.conditions.iter().map(|one| one.index).collect();
     let of = |conditions: &[_]| Alternative {
         call,
@@ -145,8 +145,12 @@ pub(super) fn check(question: &Question<'_>, observed: &Observed) -> Check {
         if let [(_, action)] = verdicts[..] {
             // Denied whatever the arguments, and always in the same way: said once.
             let all = Values::unknown();
-            let first = observation.first.as_ref();
-            let denied = denied(question, call, &all, action, observation.count, first);
+            let seen = Sightings {
+                count: observation.count,
+                runs: observation.runs,
+                first: observation.first.clone(),
+            };
+            let denied = denied(question, call, &all, action, &seen);
             check.denied.push(denied);
             continue;
         }
@@ -154,8 +158,7 @@ pub(super) fn check(question: &Question<'_>, observed: &Observed) -> Check {
             match outcome(question.meaning, call, values) {
                 Outcome::Permitted => {}
                 Outcome::Denied(action) => {
-                    let first = seen.first.as_ref();
-                    let denied = denied(question, call, values, action, seen.count, first);
+                    let denied = denied(question, call, values, action, seen);
                     check.denied.push(denied);
                 }
                 Outcome::Depends { action, on } => check.undecided.push(Undecided {
@@ -184,15 +187,15 @@ fn denied(
     call: Call,
     values: &Values,
     action: Action,
-    count: u64,
-    first: Option<&Sighting>,
+    seen: &Sightings,
 ) -> Denied {
     Denied {
         call,
         values: values.clone(),
         action,
-        count,
-        program: first.map(|sighting| sighting.program.clone()),
+        count: seen.count,
+        runs: seen.runs,
+        program: seen.first.as_ref().map(|sighting| sighting.program.clone()),
         standing: standing(question, call, action),
         base: base_view(question.base, call, values),
     }

@@ -23,12 +23,15 @@ pub mod explain;
 pub mod exploits;
 pub mod findings;
 pub mod gate;
+pub mod history;
 pub mod ignore;
 pub mod rules;
 
 mod evidence;
 mod observed;
 mod outcome;
+mod recorded;
+mod sureness;
 mod surface;
 mod types;
 mod value;
@@ -38,7 +41,9 @@ pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 
-pub use observed::{Observation, Observed, Sightings, counted, observe, summary};
+pub use observed::{Observation, Observed, Sightings, observe};
+pub use recorded::{Input, Recorded, Taking};
+pub use sureness::sureness;
 pub use types::{
     AbiCoverage, Alternative, Audit, BaseView, Check, Counted, Coverage, Denied, Documented,
     Evidence, Excess, Presence, RecordingSummary, Standing, Subject, Surface, Undecided, Unknown,
@@ -50,7 +55,6 @@ use crate::profile::proof::{self, Miscompiled};
 use crate::profile::{
     Action, Circumstances, Meaning, Profile, Runtime, Source, base, blocked, compare,
 };
-use crate::recording::Recording;
 use crate::syscall::{Abi, Call};
 use evidence::Question;
 use surface::presence;
@@ -117,7 +121,7 @@ pub fn audit(
     subject: Subject,
     profile: &Profile,
     base: Option<&Base>,
-    recordings: &[(String, Recording)],
+    recorded: &Recorded,
 ) -> Audit {
     let meaning = Meaning::under(profile, subject.native, subject.runtime);
     // Without a base, what is left is measured against everything on the ABIs that the profile lists.
@@ -138,7 +142,7 @@ pub fn audit(
             .map(|name| documented(name, &meaning, base))
             .collect(),
         beyond: base.map_or_else(Vec::new, |base| beyond(&meaning, base)),
-        evidence: (!recordings.is_empty()).then(|| evidence::evidence(&question, recordings)),
+        evidence: (!recorded.inputs.is_empty()).then(|| evidence::evidence(&question, recorded)),
         subject,
     }
 }
@@ -178,15 +182,14 @@ pub fn check(
     native: Abi,
     runtime: Option<Runtime>,
     base: Option<&Base>,
-    recordings: &[(String, Recording)],
+    recorded: &Recorded,
 ) -> Check {
     let question = Question {
         profile,
         meaning: &Meaning::under(profile, native, runtime),
         base,
     };
-    let observed = observe(recordings.iter().map(|(_, recording)| recording));
-    evidence::check(&question, &observed)
+    evidence::check(&question, &observe(&recorded.runs))
 }
 
 fn documented(name: &str, meaning: &Meaning, base: Option<&Base>) -> Documented {

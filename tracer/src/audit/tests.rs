@@ -3,7 +3,7 @@
 use super::testing::{recording, tracked, unbounded, untracked};
 use super::*;
 use crate::profile::{KernelVersion, read};
-use crate::recording::Loss;
+use crate::recording::{Loss, Recording};
 use crate::syscall::capability;
 use std::collections::BTreeSet;
 
@@ -74,9 +74,9 @@ fn docker() -> Base {
     Base::new(base::docker().clone(), circumstances())
 }
 
-fn named(recordings: Vec<Recording>) -> Vec<(String, Recording)> {
+fn named(recordings: Vec<Recording>) -> Recorded {
     let named = recordings.into_iter().map(|one| (one.run_id.clone(), one));
-    named.collect()
+    Recorded::of(named).unwrap()
 }
 
 #[test]
@@ -88,7 +88,12 @@ fn every_call_of_the_base_is_in_exactly_one_set() {
             "args": [{"index": 0, "value": 2114060288, "valueTwo": 0, "op": "SCMP_CMP_MASKED_EQ"}]}"#
             .to_owned(),
     ];
-    let audit = audit(subject(), &profile(&rules.join(",")), Some(&docker()), &[]);
+    let audit = audit(
+        subject(),
+        &profile(&rules.join(",")),
+        Some(&docker()),
+        &Recorded::default(),
+    );
     let abis: Vec<(Abi, bool)> = audit.surfaces.iter().map(|s| (s.abi, s.listed)).collect();
     assert_eq!(
         abis,
@@ -121,7 +126,12 @@ fn every_call_of_the_base_is_in_exactly_one_set() {
 #[test]
 fn the_documented_calls_are_told_as_they_are() {
     let rules = [allow("ptrace"), allow_value("socket", 0, 2)].join(",");
-    let audit = audit(subject(), &profile(&rules), Some(&docker()), &[]);
+    let audit = audit(
+        subject(),
+        &profile(&rules),
+        Some(&docker()),
+        &Recorded::default(),
+    );
     assert_eq!(audit.documented.len(), 53);
     let told = |name: &str| {
         let one = audit
@@ -160,7 +170,7 @@ fn the_documented_calls_are_told_as_they_are() {
 #[test]
 fn dockers_default_is_told_as_its_documentation_should_tell_it() {
     let resolved = base::docker().resolve(&circumstances());
-    let audit = audit(subject(), &resolved, Some(&docker()), &[]);
+    let audit = audit(subject(), &resolved, Some(&docker()), &Recorded::default());
     let names = |degree: u8| -> Vec<&str> {
         let here = audit.documented.iter().filter(|one| {
             let native = one.presence.get(&Abi::X86_64);
@@ -198,7 +208,12 @@ fn dockers_default_is_told_as_its_documentation_should_tell_it() {
 
 #[test]
 fn without_a_base_everything_is_the_measure() {
-    let audit = audit(subject(), &profile(&allow("read bpf")), None, &[]);
+    let audit = audit(
+        subject(),
+        &profile(&allow("read bpf")),
+        None,
+        &Recorded::default(),
+    );
     let [native] = &audit.surfaces[..] else {
         panic!("{:?}", audit.surfaces);
     };
@@ -341,6 +356,7 @@ fn a_denial_says_what_how_often_who_and_what_the_base_thinks() {
         &named(vec![odd]),
     );
     let denied = |call, values, count, standing, base| Denied {
+        runs: 1,
         call,
         values,
         action: Action::Errno(1),
@@ -415,11 +431,13 @@ fn what_was_used_and_what_was_not() {
     assert_eq!(evidence.unused, calls("write personality"));
     let used = [
         Used {
+            runs: 1,
             call: call("read"),
             count: 9,
             values: vec![],
         },
         Used {
+            runs: 1,
             call: call("socket"),
             count: 5,
             values: vec![(values(&[(0, 2)]), 4)],
@@ -441,7 +459,12 @@ fn a_profile_is_told_when_its_filter_does_something_else() {
         {"names": ["prctl"], "action": "SCMP_ACT_ALLOW",
             "args": [{"index": 1, "value": 5, "op": "SCMP_CMP_NE"},
                      {"index": 0, "value": 1, "op": "SCMP_CMP_NE"}]}"#;
-    let all = audit(subject(), &profile(rules), Some(&docker()), &[]);
+    let all = audit(
+        subject(),
+        &profile(rules),
+        Some(&docker()),
+        &Recorded::default(),
+    );
     let found: Vec<_> = all
         .miscompiled
         .iter()
@@ -457,7 +480,12 @@ fn a_profile_is_told_when_its_filter_does_something_else() {
             "args": [{"index": 0, "value": 1, "op": "SCMP_CMP_EQ"}]},
         {"names": ["prctl"], "action": "SCMP_ACT_KILL",
             "args": [{"index": 0, "value": 1, "op": "SCMP_CMP_EQ"}]}"#;
-    let all = audit(subject(), &profile(rules), Some(&docker()), &[]);
+    let all = audit(
+        subject(),
+        &profile(rules),
+        Some(&docker()),
+        &Recorded::default(),
+    );
     let why = all.uncompiled.clone().unwrap();
     assert!(
         why.starts_with("libseccomp refuses the rule for `prctl`: "),
@@ -470,7 +498,12 @@ fn a_runtime_reads_a_profile_in_its_way() {
     let rules = allow("read rseq");
     let mut subject = subject();
     let answer = |subject: &Subject| {
-        let audit = audit(subject.clone(), &profile(&rules), Some(&docker()), &[]);
+        let audit = audit(
+            subject.clone(),
+            &profile(&rules),
+            Some(&docker()),
+            &Recorded::default(),
+        );
         let bpf = audit.documented.into_iter().find(|one| one.name == "bpf");
         bpf.unwrap().presence[&Abi::X86_64].clone()
     };

@@ -1,6 +1,7 @@
 //! The parts of an audit.
 
 use super::value::Values;
+use crate::estimate::Sureness;
 use crate::profile::proof::Miscompiled;
 use crate::profile::{Action, Condition, Runtime};
 use crate::syscall::capability::Capabilities;
@@ -182,6 +183,8 @@ pub struct Excess {
 pub struct Evidence {
     /// The recordings, as they were given.
     pub recordings: Vec<RecordingSummary>,
+    /// What they say about what the next run may bring.
+    pub sureness: Sureness,
     /// What of it was used.
     pub coverage: Coverage,
     /// Calls that were made and are allowed, for some of the recorded values at least.
@@ -194,20 +197,22 @@ pub struct Evidence {
     pub check: Check,
 }
 
-/// One recording, as far as an audit cares.
+/// A recording, or a directory or pattern of them, as far as an audit cares.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RecordingSummary {
     /// How the user named it. Hostile.
     pub name: String,
-    /// The run's id. Hostile.
-    pub run_id: String,
+    /// The run's id, if it is only one. Hostile.
+    pub run_id: Option<String>,
+    /// How many runs it has.
+    pub runs: usize,
     /// Which of its facts count.
     pub counted: Counted,
     /// How many different calls the counting facts show.
     pub calls: usize,
     /// How many different tuples of argument values.
     pub tuples: usize,
-    /// Whether the start of the target was covered.
+    /// Whether the start of the target was covered, in every run.
     pub from_start: bool,
     /// How many facts may be missing.
     pub missing: u64,
@@ -220,6 +225,8 @@ pub enum Counted {
     UnderFilter,
     /// All: there was never a filter.
     All,
+    /// Of some runs those made under a filter, of the others all.
+    Mixed,
 }
 
 /// Used and allowed calls.
@@ -260,6 +267,8 @@ pub struct Used {
     pub call: Call,
     /// How often it was made, in all recordings together, denied values included.
     pub count: u64,
+    /// In how many runs.
+    pub runs: usize,
     /// The allowed values that were recorded, with how often; those of which nothing is known are left out.
     pub values: Vec<(Values, u64)>,
 }
@@ -323,6 +332,8 @@ pub struct Denied {
     pub action: Action,
     /// How often it was made.
     pub count: u64,
+    /// In how many runs.
+    pub runs: usize,
     /// The program that did it first, if known. Hostile.
     pub program: Option<String>,
     /// What the denial means.

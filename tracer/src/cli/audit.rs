@@ -5,14 +5,13 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::format::gate;
 use super::gate::GateArguments;
-use super::generate::read_one;
 use super::output::{self, Sink};
+use super::recordings::{self, Incomplete};
 use super::runtime::RuntimeArguments;
 use crate::audit::exploits;
 use crate::audit::findings::{self, Engine, Examined};
 use crate::audit::{self, Assessment, Base, Subject};
 use crate::profile::{Circumstances, Meaning, base as bases};
-use crate::recording::Recording;
 use crate::report::{github, json, junit, sarif, text};
 use std::path::{Path, PathBuf};
 
@@ -31,8 +30,7 @@ is allowed beyond the base, or something recorded would be denied. `explain RULE
 pub(super) struct Arguments {
     /// The profile; `-` is standard input.
     profile: PathBuf,
-    /// A recording to measure the profile by; may be given several times.
-    #[arg(long = "recording", value_name = "REC")]
+    #[arg(long = "recording", value_name = "REC", help = recordings::HELP)]
     recordings: Vec<PathBuf>,
     /// The engine that will read the profile, to find what it takes otherwise than it is written.
     #[arg(long, value_enum)]
@@ -94,10 +92,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let sink = Sink::open(Some(&arguments.output))?;
     // What is wrong with the gate is told before the long work.
     let judge = arguments.gate.read()?;
-    let recordings = read_named(&arguments.recordings)?;
-    let alone: Vec<Recording> = recordings.iter().map(|(_, one)| one.clone()).collect();
-    let native = base::native(&alone)?;
-    let resolved = arguments.base.resolve(&alone, native)?;
+    let recorded = recordings::read(&arguments.recordings, Incomplete::Accept)?;
+    let native = base::native(recorded.runs.runs())?;
+    let resolved = arguments.base.resolve(recorded.runs.runs(), native)?;
     for note in &resolved.notes {
         output::say(&format!("note: {note}"));
     }
@@ -120,7 +117,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let base = resolved
         .conditions
         .map(|(source, circumstances)| Base::new(source, circumstances));
-    let audit = audit::audit(subject, &profile, base.as_ref(), &recordings);
+    let audit = audit::audit(subject, &profile, base.as_ref(), &recorded);
     let runtime = arguments.runtime.runtime();
     let meaning = Meaning::under(&profile, native, runtime);
     let exposure = exploits::exposure(&meaning, &docker(circumstances), circumstances);
@@ -158,12 +155,6 @@ fn report(arguments: &Arguments, assessment: &Assessment) -> String {
         Format::Github => github::audit(assessment, ignores.as_deref()),
         Format::Junit => junit::audit(assessment),
     }
-}
-
-/// Reads recordings, each with the name that the user gave it.
-pub(super) fn read_named(paths: &[PathBuf]) -> Result<Vec<(String, Recording)>, Failure> {
-    let read = |path: &PathBuf| Ok((name(path), read_one(path)?));
-    paths.iter().map(read).collect()
 }
 
 /// How reports name a file.

@@ -3,7 +3,7 @@
 use super::failure::Failure;
 use super::output;
 use crate::profile::{Circumstances, KernelVersion, Profile, Source, base, read};
-use crate::recording::Recording;
+use crate::recording::Run;
 use crate::report::escape;
 use crate::syscall::Abi;
 use crate::syscall::capability::{self, Capabilities};
@@ -55,8 +55,6 @@ pub(super) enum BaseError {
     Kernel(String),
     #[error("the recordings were made with different capabilities")]
     CapabilitiesDiffer,
-    #[error("the recordings were made on different architectures")]
-    ArchitecturesDiffer,
     #[error("recordings of architecture `{}` cannot be used yet", escape::text(.0))]
     Architecture(String),
 }
@@ -80,29 +78,18 @@ pub(super) fn read_profile(path: &Path) -> Result<Source, Failure> {
     })
 }
 
-/// The native ABI of the machines of the recordings; x86_64 when there is none.
-pub(super) fn native(recordings: &[Recording]) -> Result<Abi, Failure> {
-    let names: BTreeSet<_> = recordings
-        .iter()
-        .map(|recording| &recording.host.architecture)
-        .collect();
-    let mut names = names.into_iter();
-    match (names.next(), names.next()) {
-        (None, _) => Ok(Abi::X86_64),
-        (Some(name), None) if name == "x86_64" => Ok(Abi::X86_64),
-        (Some(name), None) => Err(Failure::invalid(BaseError::Architecture(name.clone()))),
-        _ => Err(Failure::invalid(BaseError::ArchitecturesDiffer)),
+/// The native ABI of the machine of these runs, which is one for all of them; x86_64 when there is none.
+pub(super) fn native(runs: &[Run]) -> Result<Abi, Failure> {
+    match runs.first().map(|run| run.host.architecture.as_str()) {
+        None | Some("x86_64") => Ok(Abi::X86_64),
+        Some(name) => Err(Failure::invalid(BaseError::Architecture(name.to_owned()))),
     }
 }
 
 impl BaseArguments {
     /// The base for these recordings.
-    pub(super) fn resolve(
-        &self,
-        recordings: &[Recording],
-        native: Abi,
-    ) -> Result<Resolved, Failure> {
-        let (circumstances, notes) = self.circumstances.of(recordings, native)?;
+    pub(super) fn resolve(&self, runs: &[Run], native: Abi) -> Result<Resolved, Failure> {
+        let (circumstances, notes) = self.circumstances.of(runs, native)?;
         let (name, source) = match self.base.as_str() {
             "none" => ("none".to_owned(), None),
             "docker" => ("Docker's default".to_owned(), Some(base::docker().clone())),
@@ -128,25 +115,25 @@ impl CircumstanceArguments {
     /// What was asked for, else what the recordings say; and what the user should know about it.
     pub(super) fn of(
         &self,
-        recordings: &[Recording],
+        runs: &[Run],
         native: Abi,
     ) -> Result<(Circumstances, Vec<String>), Failure> {
         let mut notes = Vec::new();
         let circumstances = Circumstances {
             host: native,
-            kernel: self.kernel_version(recordings)?,
-            capabilities: self.capabilities(recordings, &mut notes)?,
+            kernel: self.kernel_version(runs)?,
+            capabilities: self.capabilities(runs, &mut notes)?,
         };
         Ok((circumstances, notes))
     }
 
-    fn kernel_version(&self, recordings: &[Recording]) -> Result<KernelVersion, Failure> {
+    fn kernel_version(&self, runs: &[Run]) -> Result<KernelVersion, Failure> {
         if let Some(text) = &self.kernel {
             return KernelVersion::from_release(text)
                 .ok_or_else(|| Failure::invalid(BaseError::Kernel(text.clone())));
         }
         // The oldest kernel permits the least.
-        let versions = recordings
+        let versions = runs
             .iter()
             .filter_map(|one| KernelVersion::from_release(&one.host.kernel));
         Ok(versions
@@ -154,23 +141,19 @@ impl CircumstanceArguments {
             .unwrap_or(KernelVersion { major: 6, minor: 1 }))
     }
 
-    fn capabilities(
-        &self,
-        recordings: &[Recording],
-        notes: &mut Vec<String>,
-    ) -> Result<Capabilities, Failure> {
+    fn capabilities(&self, runs: &[Run], notes: &mut Vec<String>) -> Result<Capabilities, Failure> {
         if let Some(list) = &self.caps {
             return parse_capabilities(list);
         }
-        let known: BTreeSet<_> = recordings
+        let known: BTreeSet<_> = runs
             .iter()
-            .filter_map(|recording| recording.target.capabilities.as_ref())
+            .filter_map(|run| run.target.capabilities.as_ref())
             .collect();
         let mut known = known.into_iter();
         match (known.next(), known.next()) {
             (Some(one), None) => Ok(one.clone()),
             (None, _) => {
-                if !recordings.is_empty() {
+                if !runs.is_empty() {
                     let note =
                         "the target's capabilities are unknown; Docker's default 14 are assumed";
                     notes.push(note.to_owned());

@@ -1,14 +1,14 @@
 //! `check`: would anything recorded be denied?
 
-use super::audit::{name, read_named};
+use super::audit::name;
 use super::base::{self, BaseArguments};
 use super::exit::Exit;
 use super::failure::Failure;
 use super::format::{Format, ReportArguments, gate};
 use super::output::{self, Sink};
+use super::recordings::{self, Incomplete};
 use super::runtime::RuntimeArguments;
-use crate::audit::{self, Base, RecordingSummary};
-use crate::recording::Recording;
+use crate::audit::{self, Base};
 use crate::report::{json, text};
 use std::path::PathBuf;
 
@@ -23,8 +23,7 @@ say so.")]
 pub(super) struct Arguments {
     /// The profile; `-` is standard input.
     profile: PathBuf,
-    /// A recording; may be given several times.
-    #[arg(long = "recording", value_name = "REC", required = true)]
+    #[arg(long = "recording", value_name = "REC", required = true, help = recordings::HELP)]
     recordings: Vec<PathBuf>,
     #[command(flatten)]
     base: BaseArguments,
@@ -36,10 +35,9 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let sink = Sink::open(Some(&arguments.report.output))?;
-    let recordings = read_named(&arguments.recordings)?;
-    let alone: Vec<Recording> = recordings.iter().map(|(_, one)| one.clone()).collect();
-    let native = base::native(&alone)?;
-    let resolved = arguments.base.resolve(&alone, native)?;
+    let recorded = recordings::read(&arguments.recordings, Incomplete::Accept)?;
+    let native = base::native(recorded.runs.runs())?;
+    let resolved = arguments.base.resolve(recorded.runs.runs(), native)?;
     for note in &resolved.notes {
         output::say(&format!("note: {note}"));
     }
@@ -52,13 +50,10 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         native,
         arguments.runtime.runtime(),
         base.as_ref(),
-        &recordings,
+        &recorded,
     );
     let profile = name(&arguments.profile);
-    let summaries: Vec<RecordingSummary> = recordings
-        .iter()
-        .map(|(name, recording)| audit::summary(name, recording))
-        .collect();
+    let summaries = recorded.summaries();
     sink.write(&match arguments.report.format {
         Format::Text => text::check(&profile, &summaries, &check),
         Format::Json => json::check(&profile, &summaries, &check),

@@ -6,17 +6,19 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::format::{Format, ReportArguments};
 use super::output::{self, Sink};
+use super::recordings::{self, Incomplete};
 use super::runtime::RuntimeArguments;
 use crate::audit::diff;
 use crate::profile::{Meaning, Source, read};
-use crate::recording::{self, Recording};
+use crate::recording::{self, Runs};
 use crate::report::{escape, json, text};
 use crate::syscall::Abi;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use std::path::{Path, PathBuf};
 
-/// Say how two profiles, or two recordings, differ in meaning; which they are is seen from their content.
+/// Say how two profiles, or two sets of recordings, differ in meaning; which they are is seen from their
+/// content.
 ///
 /// Profiles are compared call by call, exactly, for every value of every argument, and each difference has
 /// an example. Recordings are compared by the calls and values that they show, not by how often.
@@ -25,7 +27,7 @@ use std::path::{Path, PathBuf};
 Exit code: 0 if they are the same; 1 if they differ; 4 if two recordings show the same but calls are missing
 from them.")]
 pub(super) struct Arguments {
-    /// A profile or a recording; `-` is standard input.
+    /// A profile or a recording, `-` being standard input, or a directory or pattern of recordings.
     a: PathBuf,
     /// Another of the same kind.
     b: PathBuf,
@@ -41,7 +43,7 @@ pub(super) struct Arguments {
 #[derive(Debug)]
 enum Content {
     Profile(Box<Source>),
-    Recording(Box<Recording>),
+    Recordings(Box<Runs>),
 }
 
 /// Why two files cannot be compared.
@@ -74,7 +76,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let contents = (content(&arguments.a)?, content(&arguments.b)?);
     let (report, exit) = match contents {
         (Content::Profile(a), Content::Profile(b)) => profiles(arguments, &a, &b)?,
-        (Content::Recording(a), Content::Recording(b)) => recordings(arguments, &a, &b),
+        (Content::Recordings(a), Content::Recordings(b)) => compare(arguments, &a, &b),
         _ => {
             let (a, b) = (arguments.a.clone(), arguments.b.clone());
             return Err(Failure::invalid(DiffError::Mixed { a, b })
@@ -108,7 +110,7 @@ fn profiles(arguments: &Arguments, a: &Source, b: &Source) -> Result<(String, Ex
     Ok((report, exit))
 }
 
-fn recordings(arguments: &Arguments, a: &Recording, b: &Recording) -> (String, Exit) {
+fn compare(arguments: &Arguments, a: &Runs, b: &Runs) -> (String, Exit) {
     let diff = diff::recordings(a, b);
     let (a, b) = (name(&arguments.a), name(&arguments.b));
     let report = match arguments.report.format {
@@ -124,6 +126,10 @@ fn recordings(arguments: &Arguments, a: &Recording, b: &Recording) -> (String, E
 }
 
 fn content(path: &Path) -> Result<Content, Failure> {
+    if recordings::files(path)? != [path] {
+        let recorded = recordings::read(&[path.to_owned()], Incomplete::Accept)?;
+        return Ok(Content::Recordings(Box::new(recorded.runs)));
+    }
     let text = output::read(path)?;
     read_content(path, &text).map_err(Failure::invalid)
 }
@@ -134,9 +140,8 @@ fn read_content(path: &Path, text: &str) -> Result<Content, DiffError> {
     let path = path.to_owned();
     let marks: Marks = serde_json::from_str(text).unwrap_or_default();
     if marks.schema_version.is_some() && marks.default_action.is_none() {
-        let recording =
-            recording::from_json(text).map_err(|source| DiffError::Recording { path, source })?;
-        return Ok(Content::Recording(Box::new(recording)));
+        let runs = recording::read(text).map_err(|source| DiffError::Recording { path, source })?;
+        return Ok(Content::Recordings(Box::new(runs)));
     }
     read::profile(text)
         .map(|source| Content::Profile(Box::new(source)))
@@ -153,7 +158,7 @@ mod tests {
         let recording = recording::to_json(&testing::recording("r", vec![]));
         let kind = |text: &str| match read_content(Path::new("f"), text) {
             Ok(Content::Profile(_)) => "profile",
-            Ok(Content::Recording(_)) => "recording",
+            Ok(Content::Recordings(_)) => "recording",
             Err(DiffError::Recording { .. }) => "bad recording",
             Err(_) => "bad profile",
         };

@@ -9,14 +9,14 @@ pub(super) struct Failure {
     /// The exit code.
     pub(super) exit: Exit,
     /// The failing thing; its causes are its sources.
-    pub(super) error: Box<dyn Error>,
+    pub(super) error: Box<dyn Error + Send + Sync>,
     /// What the user can do.
     pub(super) hint: Option<String>,
 }
 
 impl Failure {
     /// A failure without a hint.
-    pub(super) fn new(exit: Exit, error: impl Into<Box<dyn Error>>) -> Self {
+    pub(super) fn new(exit: Exit, error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self {
             exit,
             error: error.into(),
@@ -37,12 +37,12 @@ impl Failure {
     }
 
     /// A failure of the input.
-    pub(super) fn invalid(error: impl Into<Box<dyn Error>>) -> Self {
+    pub(super) fn invalid(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self::new(Exit::Invalid, error)
     }
 
     /// A failure of the surroundings.
-    pub(super) fn environment(error: impl Into<Box<dyn Error>>) -> Self {
+    pub(super) fn environment(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self::new(Exit::Environment, error)
     }
 }

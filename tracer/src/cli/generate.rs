@@ -4,11 +4,14 @@ use super::base::{self, BaseArguments};
 use super::exit::Exit;
 use super::failure::Failure;
 use super::output::{self, Sink};
+use super::recordings::{self, Incomplete};
+use crate::audit;
+use crate::estimate::{RUNS_MIN, Sureness};
 use crate::minimize::{self, Cause, Denied, Options, Outcome};
 use crate::profile::proof::{self, ProofError};
 use crate::profile::{Action, Meaning, base as bases, blocked, write};
-use crate::recording::{self, Recording, TargetKind, WindowStart};
-use crate::report::escape;
+use crate::recording::{Run, TargetKind, WindowStart};
+use crate::report::{escape, text};
 use crate::syscall::{Abi, Call};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -19,8 +22,7 @@ use std::path::{Path, PathBuf};
 /// that the base does not permit.
 #[derive(clap::Args)]
 pub(super) struct Arguments {
-    /// Recordings; `-` is standard input.
-    #[arg(required = true, value_name = "REC")]
+    #[arg(required = true, value_name = "REC", help = recordings::HELP)]
     recordings: Vec<PathBuf>,
     #[command(flatten)]
     base: BaseArguments,
@@ -33,17 +35,33 @@ pub(super) struct Arguments {
     /// Accept recordings in which calls are missing.
     #[arg(long)]
     allow_incomplete: bool,
+    /// Refuse recordings from which more new calls and argument values than this are to be expected in the
+    /// next run; needs three runs at least.
+    #[arg(long, value_name = "NUMBER", value_parser = expectation)]
+    max_expected_new: Option<f64>,
     /// Where the profile goes.
     #[arg(short, long, value_name = "FILE", default_value = "-")]
     output: PathBuf,
 }
 
-/// Calls are missing from the evidence.
+/// The recordings do not make sure enough.
 #[derive(Debug, thiserror::Error)]
-#[error("`{}` is incomplete: {missing} calls could not be kept", escape::path(.path))]
-struct Incomplete {
-    path: PathBuf,
-    missing: u64,
+enum NotSure {
+    #[error(
+        "{expected:.2} new calls or argument values are to be expected in the next run, more than {limit}"
+    )]
+    TooMany { expected: f64, limit: f64 },
+    #[error("what to expect of the next run cannot be said")]
+    Unknown,
+}
+
+/// A number of new calls: not negative, and not without end.
+fn expectation(text: &str) -> Result<f64, String> {
+    let number = text
+        .parse()
+        .ok()
+        .filter(|number: &f64| number.is_finite() && *number >= 0.0);
+    number.ok_or_else(|| "a number from 0 on is expected".to_owned())
 }
 
 /// The result is not what it must be, which can only be a fault of ours.
@@ -65,94 +83,85 @@ enum Unsound {
 
 pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let sink = Sink::open(Some(&arguments.output))?;
-    let recordings = read_all(&arguments.recordings, arguments.allow_incomplete)?;
-    let native = base::native(&recordings)?;
-    let resolved = arguments.base.resolve(&recordings, native)?;
+    let incomplete = if arguments.allow_incomplete {
+        Incomplete::Accept
+    } else {
+        Incomplete::Refuse
+    };
+    let recorded = recordings::read(&arguments.recordings, incomplete)?;
+    let runs = recorded.runs.runs();
+    let native = base::native(runs)?;
+    let resolved = arguments.base.resolve(runs, native)?;
     for note in &resolved.notes {
         output::say(&format!("note: {note}"));
     }
-    if !recordings.iter().any(covers_start) {
+    if !runs.iter().any(covers_start) {
         output::say(
             "note: no recording covers the target's start, so what only that needs is missing; add one made \
              with `record -- …`",
         );
     }
-    let options = Options {
-        base: resolved.profile.clone(),
-        native,
-        runtimes: runtimes(&recordings, arguments.runtime.as_deref()),
-        late: recordings
-            .iter()
-            .all(|recording| recording.target.no_new_privs == Some(true)),
-    };
-    let outcome = minimize::minimize(&recordings, &options);
+    let mut options = options(runs, &resolved, native);
+    if let Some(name) = &arguments.runtime {
+        options.runtimes = [name.clone()].into();
+    }
+    let outcome = minimize::minimize(&recorded.runs, &options);
     prove(&outcome, &options)?;
+    let sureness = audit::sureness(&recorded.runs, &outcome.profile);
+    if let Some(limit) = arguments.max_expected_new {
+        sure_enough(&sureness, limit)?;
+    }
     sink.write(&write::oci(&outcome.profile))?;
     if arguments.explain {
         explain(&outcome);
     }
     summarise(&outcome, &options, &resolved, &arguments.output);
+    for line in text::sureness_in_brief(&sureness) {
+        output::say(&line);
+    }
     Ok(Exit::Done)
 }
 
-fn covers_start(recording: &Recording) -> bool {
-    recording.window.from == WindowStart::Exec
-}
-
-/// Reads recordings; the same run twice counts once.
-pub(super) fn read_all(
-    paths: &[PathBuf],
-    allow_incomplete: bool,
-) -> Result<Vec<Recording>, Failure> {
-    let mut runs = BTreeSet::new();
-    let mut recordings = Vec::new();
-    for path in paths {
-        let recording = read_one(path)?;
-        let missing = recording.losses.missing();
-        if missing > 0 && !allow_incomplete {
-            let incomplete = Incomplete {
-                path: path.clone(),
-                missing,
-            };
-            return Err(Failure::new(Exit::Incomplete, incomplete)
-                .hint("record again, or accept what is there with --allow-incomplete"));
-        }
-        if runs.insert(recording.run_id.clone()) {
-            recordings.push(recording);
-        }
+/// What a profile is made for, as far as the runs say.
+pub(super) fn options(runs: &[Run], resolved: &base::Resolved, native: Abi) -> Options {
+    Options {
+        base: resolved.profile.clone(),
+        native,
+        runtimes: runtimes(runs),
+        late: runs.iter().all(|run| run.target.no_new_privs == Some(true)),
     }
-    Ok(recordings)
 }
 
-/// A file that is no recording.
-#[derive(Debug, thiserror::Error)]
-#[error("cannot use `{}`", escape::path(.path))]
-struct NoRecording {
-    path: PathBuf,
-    source: recording::FileError,
-}
-
-pub(super) fn read_one(path: &Path) -> Result<Recording, Failure> {
-    let text = output::read(path)?;
-    recording::from_json(&text).map_err(|source| {
-        Failure::invalid(NoRecording {
-            path: path.to_owned(),
-            source,
-        })
-    })
-}
-
-/// The runtimes to make room for: the one asked for, else those recorded, else, for a container, all.
-fn runtimes(recordings: &[Recording], asked: Option<&str>) -> BTreeSet<String> {
-    if let Some(name) = asked {
-        return [name.to_owned()].into();
+/// Whether no more is to be expected of the next run than the user accepts.
+fn sure_enough(sureness: &Sureness, limit: f64) -> Result<(), Failure> {
+    match sureness.expected_new() {
+        Some(expected) if expected <= limit => Ok(()),
+        Some(expected) => {
+            let error = NotSure::TooMany { expected, limit };
+            Err(Failure::new(Exit::Incomplete, error).hint(
+                "record more runs, above all of what only one run did; `seccomp-tracer audit` lists that",
+            ))
+        }
+        None => Err(
+            Failure::new(Exit::Incomplete, NotSure::Unknown).hint(format!(
+                "it takes {RUNS_MIN} complete runs at least; record more"
+            )),
+        ),
     }
+}
+
+fn covers_start(run: &Run) -> bool {
+    run.window.from == WindowStart::Exec
+}
+
+/// The runtimes to make room for: those recorded, and where a container does not know its own, all.
+fn runtimes(runs: &[Run]) -> BTreeSet<String> {
     let known: BTreeSet<String> = minimize::known_runtimes().map(ToOwned::to_owned).collect();
-    let containers = recordings.iter().filter(|recording| {
-        recording.target.kind == TargetKind::Container || recording.target.container.is_some()
-    });
-    let each = containers.map(|recording| {
-        let container = recording.target.container.as_ref();
+    let containers = runs
+        .iter()
+        .filter(|run| run.target.kind == TargetKind::Container || run.target.container.is_some());
+    let each = containers.map(|run| {
+        let container = run.target.container.as_ref();
         container
             .and_then(|container| container.runtime.clone())
             .filter(|name| known.contains(name))

@@ -18,10 +18,12 @@ mod format;
 mod gate;
 mod generate;
 mod man;
+mod merge;
 mod messages;
 mod output;
 mod progress;
 mod record;
+mod recordings;
 mod run;
 mod runtime;
 
@@ -43,6 +45,7 @@ struct CommandLine {
 #[derive(Subcommand)]
 enum Verb {
     Record(record::Arguments),
+    Merge(merge::Arguments),
     Generate(generate::Arguments),
     Audit(audit::Arguments),
     Check(check::Arguments),
@@ -62,6 +65,7 @@ pub fn main() -> ExitCode {
     messages::show(command_line.verbose);
     let result = match command_line.verb {
         Verb::Record(arguments) => record::run(&arguments),
+        Verb::Merge(arguments) => merge::run(&arguments),
         Verb::Generate(arguments) => generate::run(&arguments),
         Verb::Audit(arguments) => audit::run(&arguments),
         Verb::Check(arguments) => check::run(&arguments),

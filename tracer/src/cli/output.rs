@@ -3,7 +3,7 @@
 use super::failure::Failure;
 use crate::report::escape;
 use std::fs::{File, Metadata, Permissions};
-use std::io::{self, Write};
+use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -120,18 +120,28 @@ impl Sink {
 
     /// The same for a product that is no text.
     pub(super) fn write_bytes(self, product: &[u8]) -> Result<(), Failure> {
+        self.write_with(|out| out.write_all(product))
+    }
+
+    /// The same for a product that is too large to have it in memory as well.
+    pub(super) fn write_with(
+        self,
+        product: impl FnOnce(&mut BufWriter<&mut dyn Write>) -> io::Result<()>,
+    ) -> Result<(), Failure> {
+        let written = |out: &mut dyn Write| {
+            let mut out = BufWriter::new(out);
+            product(&mut out).and_then(|()| out.flush())
+        };
         match self {
-            Self::Stdout => stdout(product),
-            Self::Stream { path, mut stream } => stream
-                .write_all(product)
+            Self::Stdout => stdout(written),
+            Self::Stream { path, mut stream } => written(&mut stream)
                 .map_err(|source| Failure::invalid(FileProblem::Write { path, source })),
             Self::File {
                 path,
                 target,
                 mut temporary,
             } => {
-                let written = temporary
-                    .write_all(product)
+                let written = written(&mut temporary)
                     .and_then(|()| temporary.as_file().sync_all())
                     .and_then(|()| {
                         temporary
@@ -158,9 +168,9 @@ fn without_path(error: io::Error) -> io::Error {
 }
 
 /// Writes a product to standard output. A reader that went away is not an error.
-fn stdout(product: &[u8]) -> Result<(), Failure> {
+fn stdout(product: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Failure> {
     let mut stdout = io::stdout().lock();
-    match stdout.write_all(product).and_then(|()| stdout.flush()) {
+    match product(&mut stdout) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             Err(Failure::invalid(FileProblem::Stdout(error)))
         }

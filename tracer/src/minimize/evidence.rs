@@ -1,6 +1,6 @@
-//! Which facts of a recording count, and their union over recordings.
+//! The union of what runs show, as far as it counts.
 
-use crate::recording::{Arguments, FactKey, Recording};
+use crate::recording::{CallRuns, Runs};
 use crate::syscall::Call;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,35 +11,24 @@ pub struct Evidence(BTreeMap<Call, Seen>);
 /// What was seen of a call's arguments.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Seen {
-    /// Some recording did not keep every tuple, or tracked none: any value may have been there.
+    /// Some run did not keep every tuple, or tracked none: any value may have been there.
     any: bool,
     /// Tuples as (position, value), values cut to their C types.
     tuples: BTreeSet<Vec<(u8, u64)>>,
 }
 
-/// The facts of a recording that count. If the target was ever seen under a filter, only what it did under
-/// it: the rest is the runtime's set-up, which no profile has to permit.
-pub(super) fn counting(
-    recording: &Recording,
-) -> impl Iterator<Item = (&FactKey, &crate::recording::CallFacts)> {
-    let only_filtered = recording.has_filtered_facts();
-    recording
-        .facts
-        .iter()
-        .filter(move |(key, _)| key.filtered || !only_filtered)
-}
-
 impl Evidence {
-    /// The union of what the recordings show.
+    /// The union of what the runs show. If a target was ever seen under a filter, only what it did under
+    /// it counts: the rest is the runtime's set-up, which no profile has to permit.
     #[must_use]
-    pub fn of(recordings: &[Recording]) -> Self {
+    pub fn of(runs: &Runs) -> Self {
+        let counting = runs.counting();
         let mut evidence = Self::default();
-        for (key, facts) in recordings.iter().flat_map(counting) {
-            evidence
-                .0
-                .entry(key.call)
-                .or_default()
-                .add(&facts.arguments);
+        for (key, facts) in runs.facts() {
+            let counts = |run| counting.counts(key, run);
+            if facts.appearances.iter().any(|one| counts(one.run)) {
+                evidence.0.entry(key.call).or_default().add(facts, counts);
+            }
         }
         evidence
     }
@@ -57,27 +46,25 @@ impl Evidence {
 }
 
 impl Seen {
-    fn add(&mut self, arguments: &Arguments) {
-        let tuples = match arguments {
-            Arguments::Untracked => {
-                self.any = true;
-                return;
-            }
-            Arguments::Exact(tuples) => tuples,
-            Arguments::Unbounded(tuples) => {
-                self.any = true;
-                tuples
-            }
+    fn add(&mut self, facts: &CallRuns, counts: impl Fn(u32) -> bool) {
+        let tracked = |run| {
+            facts
+                .arguments
+                .values()
+                .any(|one| one.tracked.contains(run))
         };
-        let pairs = |values: &Vec<u64>| {
-            tuples
-                .indexes
-                .iter()
-                .copied()
-                .zip(values.iter().copied())
-                .collect::<Vec<_>>()
-        };
-        self.tuples.extend(tuples.seen.keys().map(pairs));
+        let mut counting = facts.appearances.iter().filter(|one| counts(one.run));
+        self.any |= counting.any(|one| !tracked(one.run));
+        for (indexes, tuples) in &facts.arguments {
+            self.any |= tuples.unbounded.iter().any(&counts);
+            let seen = tuples.seen.iter();
+            let seen = seen.filter(|(_, all)| all.iter().any(|one| counts(one.run)));
+            let pairs = |values: &Vec<u64>| {
+                let pairs = indexes.iter().copied().zip(values.iter().copied());
+                pairs.collect::<Vec<_>>()
+            };
+            self.tuples.extend(seen.map(|(values, _)| pairs(values)));
+        }
     }
 
     /// Whether the tuples are all that there was.

@@ -3,8 +3,8 @@
 use super::*;
 use crate::profile::{Circumstances, KernelVersion, compare, read, write};
 use crate::recording::{
-    Arguments, CallFacts, FactKey, Host, Losses, Target, TupleFacts, Tuples, Window, WindowEnd,
-    WindowStart,
+    Arguments, CallFacts, FactKey, Host, Losses, Recording, Target, TupleFacts, Tuples, Window,
+    WindowEnd, WindowStart,
 };
 use crate::syscall::{capability, catalog};
 use proptest::prelude::*;
@@ -12,7 +12,7 @@ use proptest::prelude::*;
 fn recording(facts: Vec<(Abi, &str, bool, [u64; 3])>) -> Recording {
     let mut recording = Recording {
         tool_version: String::new(),
-        run_id: String::new(),
+        run_id: format!("{facts:?}"),
         host: Host {
             kernel: "6.1.0".to_owned(),
             architecture: "x86_64".to_owned(),
@@ -75,6 +75,12 @@ fn recording(facts: Vec<(Abi, &str, bool, [u64; 3])>) -> Recording {
         }
     }
     recording
+}
+
+/// These recordings, put together.
+fn runs<const N: usize>(recordings: [&Recording; N]) -> Runs {
+    let each = recordings.map(|recording| Runs::from(recording.clone()));
+    Runs::merged(&each).unwrap()
 }
 
 fn meaning_of_base(capabilities: &[&str]) -> (Profile, Meaning) {
@@ -144,11 +150,12 @@ proptest! {
         let (base, bound) = meaning_of_base(if admin { &["CAP_SYS_ADMIN"] } else { &[] });
         let options = options(&base, runtime);
         let (first, second) = (recording(first), recording(second));
-        let outcome = minimize(std::slice::from_ref(&first), &options);
+        let outcome = minimize(&runs([&first]), &options);
         let meaning = Meaning::of(&outcome.profile, Abi::X86_64);
 
         // What was recorded and the base permits, in both views, is permitted.
-        for (key, facts) in evidence::counting(&first) {
+        let counting = |key: &FactKey| key.filtered == first.has_filtered_facts();
+        for (key, facts) in first.facts.iter().filter(|(key, _)| counting(key)) {
             let Arguments::Exact(tuples) = &facts.arguments else { continue };
             for values in tuples.seen.keys() {
                 let pairs: Vec<_> = tuples.indexes.iter().copied().zip(values.iter().copied()).collect();
@@ -165,8 +172,8 @@ proptest! {
             }
         }
         // The same evidence gives the same bytes, in any order and number.
-        let one = minimize(&[first.clone(), second.clone(), first.clone()], &options);
-        let other = minimize(&[second, first], &options);
+        let one = minimize(&runs([&first, &second, &first]), &options);
+        let other = minimize(&runs([&second, &first]), &options);
         prop_assert_eq!(write::oci(&one.profile), write::oci(&other.profile));
         // What is written reads back.
         let again = read::profile(&write::oci(&one.profile)).unwrap();
@@ -184,8 +191,8 @@ proptest! {
         let (base, _) = meaning_of_base(&[]);
         let options = options(&base, false);
         let (first, second) = (filtered(first), filtered(second));
-        let less = minimize(std::slice::from_ref(&first), &options);
-        let more = minimize(&[first, second], &options);
+        let less = minimize(&runs([&first]), &options);
+        let more = minimize(&runs([&first, &second]), &options);
         prop_assert_eq!(compare::beyond(
             &Meaning::of(&more.profile, Abi::X86_64),
             &Meaning::of(&less.profile, Abi::X86_64),
@@ -202,7 +209,7 @@ fn threads_can_start_and_vsock_stays_shut() {
         (Abi::X86_64, "socket", false, [40, 1, 0]),
         (Abi::X86_64, "keyctl", false, [0; 3]),
     ];
-    let outcome = minimize(&[recording(seen)], &options(&base, false));
+    let outcome = minimize(&runs([&recording(seen)]), &options(&base, false));
     let meaning = Meaning::of(&outcome.profile, Abi::X86_64);
     let permits = |name: &str, first: u64| {
         let call = Call::named(Abi::X86_64, name).unwrap();
@@ -238,7 +245,7 @@ fn what_the_runtime_did_before_its_filter_does_not_count() {
         (Abi::X86_64, "symlinkat", false, [0; 3]),
         (Abi::X86_64, "getpid", true, [0; 3]),
     ];
-    let outcome = minimize(&[recording(seen)], &options(&base, false));
+    let outcome = minimize(&runs([&recording(seen)]), &options(&base, false));
     assert!(
         outcome
             .reasons

@@ -15,7 +15,7 @@ pub use evidence::{Evidence, Seen};
 pub use needs::{Reason, known_runtimes};
 
 use crate::profile::{ArgumentSet, Meaning, Profile, base};
-use crate::recording::Recording;
+use crate::recording::Runs;
 use crate::syscall::{Abi, Call};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -65,8 +65,8 @@ pub enum Cause {
 
 /// Makes the profile.
 #[must_use]
-pub fn minimize(recordings: &[Recording], options: &Options) -> Outcome {
-    let evidence = Evidence::of(recordings);
+pub fn minimize(runs: &Runs, options: &Options) -> Outcome {
+    let evidence = Evidence::of(runs);
     let meaning = options
         .base
         .as_ref()

@@ -51,7 +51,7 @@ impl Loss {
 }
 
 /// How often each loss happened. Every counter is always present, in files too.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Losses(BTreeMap<Loss, u64>);
 
 impl Default for Losses {

@@ -5,9 +5,14 @@
 
 mod file;
 mod losses;
+mod runs;
 
-pub use file::{FileError, SCHEMA_VERSION, from_json, to_json};
+pub use file::{FileError, SCHEMA_VERSION, from_json, read, to_json, write};
 pub use losses::{Loss, Losses};
+pub use runs::{
+    Appearance, Appearances, CallRuns, Counting, First, MergeError, Merger, RUNS_MAX, Run, RunSet,
+    Runs, TupleRuns,
+};
 
 use crate::syscall::Call;
 use crate::syscall::capability::Capabilities;
@@ -33,7 +38,7 @@ pub struct Recording {
 }
 
 /// The machine on which a recording was made.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Host {
     /// `uname -r`.
     pub kernel: String,
@@ -43,7 +48,7 @@ pub struct Host {
 
 /// What was watched, as far as it could be found out. Strings from outside are kept as they are; whoever
 /// prints them escapes them.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Target {
     /// How the target was named.
     pub kind: TargetKind,
@@ -62,7 +67,7 @@ pub struct Target {
 }
 
 /// How the target was named on the command line.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum TargetKind {
     /// `record -- CMD`.
     #[default]
@@ -76,7 +81,7 @@ pub enum TargetKind {
 }
 
 /// A container, as its engine describes it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Container {
     /// Full id.
     pub id: String,
@@ -97,7 +102,7 @@ pub struct Container {
 }
 
 /// The seccomp state of the target.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum SeccompState {
     /// No filter.
     Unconfined,
@@ -110,7 +115,7 @@ pub enum SeccompState {
 }
 
 /// The time that a recording covers.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Window {
     /// RFC 3339, UTC.
     pub start: String,
@@ -125,7 +130,7 @@ pub struct Window {
 }
 
 /// Where a window starts; decides whether start-up is covered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum WindowStart {
     /// With the target's own first program: nothing before it, nothing of it missed.
     Exec,
@@ -134,7 +139,7 @@ pub enum WindowStart {
 }
 
 /// What ended a window.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum WindowEnd {
     /// No process was left in the scope.
     Empty,

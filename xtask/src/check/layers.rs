@@ -9,13 +9,18 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("syscall", &["syscall"]),
     ("recording", &["syscall", "recording"]),
     ("profile", &["syscall", "profile"]),
+    ("estimate", &["syscall", "recording", "estimate"]),
     ("minimize", &["syscall", "recording", "profile", "minimize"]),
-    ("audit", &["syscall", "recording", "profile", "audit"]),
+    (
+        "audit",
+        &["syscall", "recording", "estimate", "profile", "audit"],
+    ),
     (
         "report",
         &[
             "syscall",
             "recording",
+            "estimate",
             "profile",
             "minimize",
             "audit",

@@ -1,6 +1,7 @@
 //! Decision tables for findings, and the laws that they keep.
 
 use super::*;
+use crate::audit::Recorded;
 use crate::audit::evidence::{Question, evidence};
 use crate::audit::exploits;
 use crate::audit::testing::{recording, tracked, untracked};
@@ -40,8 +41,8 @@ fn examine(source: &Source, engine: Option<Engine>, with: &str) -> Vec<Finding> 
         ("mount", true, untracked(2)),
         ("socket", true, tracked(&[0, 1, 2], &[(&[2, 1, 0], 1)])),
     ];
-    let recordings = [("r".to_owned(), recording("r", facts))];
-    let evidence = (with == "recording").then(|| evidence(&question, &recordings));
+    let recorded = Recorded::of([("r".to_owned(), recording("r", facts))]).unwrap();
+    let evidence = (with == "recording").then(|| evidence(&question, &recorded));
     let exposure = exploits::exposure(&meaning, &DOCKER.meaning, &circumstances);
     let examined = Examined {
         source,

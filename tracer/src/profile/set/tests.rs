@@ -99,7 +99,7 @@ fn small_rules() -> impl Strategy<Value = Vec<Vec<Condition>>> {
         (0..2u8, 0..7usize, value.clone(), value).prop_map(|(index, operator, value, second)| {
             Condition {
                 index,
-                operator: OPERATORS[operator],
+                operator: Operator::ALL[operator],
                 value,
                 value_two: second,
             }

@@ -1,6 +1,7 @@
 //! The audit and the check as JSON.
 
 use super::findings::{ExploitsObject, FindingObject, exploits, findings};
+use super::sureness::SurenessObject;
 use super::words::{
     ActionObject, CallObject, ConditionObject, VerdictName, by_abi, conditions, names, values,
 };
@@ -326,6 +327,7 @@ impl<'a> From<&'a Documented> for DocumentedObject<'a> {
 #[serde(rename_all = "camelCase")]
 struct EvidenceObject<'a> {
     recordings: Vec<RecordingObject<'a>>,
+    sureness: SurenessObject<'a>,
     coverage: CoverageObject,
     used: Vec<UsedObject>,
     /// Allowed and not recorded, by ABI.
@@ -350,6 +352,8 @@ struct CoverageObject {
 struct UsedObject {
     call: CallObject,
     count: u64,
+    /// In how many runs.
+    runs: usize,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     values: Vec<SeenObject>,
 }
@@ -373,6 +377,7 @@ impl<'a> From<&'a Evidence> for EvidenceObject<'a> {
         let part = |abi: &AbiCoverage| (abi.abi.name(), PartObject::of(abi.used, abi.allowed));
         Self {
             recordings: evidence.recordings.iter().map(Into::into).collect(),
+            sureness: (&evidence.sureness).into(),
             coverage: CoverageObject {
                 calls: PartObject::of(used, allowed),
                 abis: coverage.abis.iter().map(part).collect(),
@@ -402,6 +407,7 @@ impl From<&Used> for UsedObject {
         Self {
             call: used.call.into(),
             count: used.count,
+            runs: used.runs,
             values: seen.collect(),
         }
     }
@@ -411,8 +417,12 @@ impl From<&Used> for UsedObject {
 #[serde(rename_all = "camelCase")]
 struct RecordingObject<'a> {
     name: &'a str,
-    run_id: &'a str,
-    /// `underFilter`: only facts made under a seccomp filter count; `all`: there was never one.
+    /// Absent when there are several runs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    run_id: Option<&'a str>,
+    runs: usize,
+    /// `underFilter`: only facts made under a seccomp filter count; `all`: there was never one; `mixed`:
+    /// some runs had one.
     counted: &'static str,
     calls: usize,
     values: usize,
@@ -425,10 +435,12 @@ impl<'a> From<&'a RecordingSummary> for RecordingObject<'a> {
     fn from(one: &'a RecordingSummary) -> Self {
         Self {
             name: &one.name,
-            run_id: &one.run_id,
+            run_id: one.run_id.as_deref(),
+            runs: one.runs,
             counted: match one.counted {
                 Counted::UnderFilter => "underFilter",
                 Counted::All => "all",
+                Counted::Mixed => "mixed",
             },
             calls: one.calls,
             values: one.tuples,
@@ -466,6 +478,8 @@ struct DeniedObject<'a> {
     #[serde(flatten)]
     answer: ActionObject,
     count: u64,
+    /// In how many runs.
+    runs: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
     first_program: Option<&'a str>,
     /// `breaks`; `fallsBack`: answered with ENOSYS, and the C library takes `fallback`; `noSuchCall`.
@@ -502,6 +516,7 @@ impl<'a> From<&'a Denied> for DeniedObject<'a> {
             arguments: values(&denied.values),
             answer: denied.action.into(),
             count: denied.count,
+            runs: denied.runs,
             first_program: denied.program.as_deref(),
             standing,
             fallback,

@@ -2,16 +2,18 @@
 
 use super::audit::PresenceObject;
 use super::findings::reach;
+use super::history::HistoryObject;
 use super::{SCHEMA_VERSION, text};
 use crate::audit::explain::{CallExplanation, Explanation};
 use crate::audit::exploits::{self, Exploit};
+use crate::audit::history::History;
 use crate::audit::rules::Rule;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What a word means, as JSON.
+/// What a word means, and what was recorded of it, as JSON.
 #[must_use]
-pub fn explanation(explanation: &Explanation) -> String {
+pub fn explanation(explanation: &Explanation, history: Option<&History>) -> String {
     text(&Document {
         schema_version: SCHEMA_VERSION,
         meaning: match explanation {
@@ -19,6 +21,7 @@ pub fn explanation(explanation: &Explanation) -> String {
             Explanation::Call(call) => Meaning::Call(call.as_ref().into()),
             Explanation::Cve { id, exploit } => Meaning::Cve(cve(id, exploit)),
         },
+        recorded: history.map(Into::into),
     })
 }
 
@@ -29,6 +32,9 @@ struct Document<'a> {
     schema_version: u64,
     #[serde(flatten)]
     meaning: Meaning<'a>,
+    /// Absent when no recording was given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    recorded: Option<HistoryObject<'a>>,
 }
 
 #[derive(Serialize)]

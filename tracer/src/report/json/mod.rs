@@ -8,6 +8,8 @@ mod audit;
 mod diff;
 mod explain;
 mod findings;
+mod history;
+mod sureness;
 mod words;
 
 pub use audit::{audit, check};
@@ -60,8 +62,11 @@ mod tests {
         }
         let explained: Vec<String> = samples::explanations()
             .iter()
-            .map(|(_, meaning)| explanation(meaning))
+            .map(|(_, meaning)| explanation(meaning, None))
             .collect();
         assert_eq!(explained.concat(), include_str!("../golden/explain.json"));
+        let (_, call) = samples::explanations().swap_remove(1);
+        let recorded = explanation(&call, Some(&samples::history()));
+        assert_eq!(recorded, include_str!("../golden/history.json"));
     }
 }

@@ -8,11 +8,13 @@ use crate::audit::diff::{
     AbiDifference, CallDifference, DifferenceKind, ProfileDiff, RecordingDiff, Side,
     ValueDifference,
 };
+use crate::audit::history::{History, Made, MadeWith, Moment, Phases, Treatment};
 use crate::audit::{
     AbiCoverage, Alternative, Audit, BaseView, Check, Counted, Coverage, Denied, Documented,
     Evidence, Excess, Presence, RecordingSummary, Standing, Subject, Surface, Undecided, Unknown,
     Used, Values, View, When,
 };
+use crate::estimate::{Behaviour, Caution, Incidence, Own, Sureness};
 use crate::profile::compiled::Layout;
 use crate::profile::proof::Miscompiled;
 use crate::profile::{Action, Condition, Operator, Runtime};
@@ -213,6 +215,7 @@ fn beyond() -> Vec<Excess> {
 fn evidence() -> Evidence {
     Evidence {
         recordings: summaries(),
+        sureness: sureness(),
         coverage: Coverage {
             abis: vec![
                 AbiCoverage {
@@ -233,11 +236,13 @@ fn evidence() -> Evidence {
             Used {
                 call: call("read"),
                 count: 500,
+                runs: 12,
                 values: vec![],
             },
             Used {
                 call: call("socket"),
                 count: 12,
+                runs: 3,
                 values: vec![(values(&[(0, 2), (1, 0x80001), (2, 0)]), 11)],
             },
         ],
@@ -250,11 +255,96 @@ fn evidence() -> Evidence {
     }
 }
 
+pub(super) fn history() -> History {
+    let socket = |filtered, counting| Made {
+        call: call("socket"),
+        filtered,
+        count: 120,
+        runs: 3,
+        counting,
+        phases: Phases {
+            start_up: 2,
+            unknown: 1,
+            ..Phases::default()
+        },
+        programs: vec![("ev\u{1b}il".to_owned(), 2)],
+        programs_lost: 1,
+        first: Some(Moment {
+            run_id: "run-1".to_owned(),
+            start: "2026-01-01T00:00:00.000Z".to_owned(),
+            at_ms: 3,
+            by: Some(("ev\u{1b}il".to_owned(), 42)),
+        }),
+        last: Some(Moment {
+            run_id: "run-9".to_owned(),
+            start: "2026-01-02T00:00:00.000Z".to_owned(),
+            at_ms: 599_001,
+            by: None,
+        }),
+        values: Vec::new(),
+        unbounded: 0,
+    };
+    let made_with = |family, count, treatment| MadeWith {
+        values: values(&[(0, family), (1, 1), (2, 0)]),
+        count,
+        runs: 2,
+        treatment: Some(treatment),
+    };
+    let under_filter = Made {
+        values: vec![
+            made_with(2, 100, Treatment::Allowed),
+            made_with(16, 1, Treatment::Denied(Action::Errno(1))),
+        ],
+        unbounded: 1,
+        ..socket(true, 3)
+    };
+    History {
+        name: "socket".to_owned(),
+        runs: 12,
+        missing: 0,
+        made: vec![socket(false, 0), under_filter],
+        reasons: vec!["observed".to_owned()],
+        profile: vec![(
+            call("socket"),
+            Presence::Conditional(When::AnyOf(vec![vec![equals(0, 2)]])),
+        )],
+    }
+}
+
+pub(super) fn sureness() -> Sureness {
+    let own = |run_id: &str, behaviours: &[(&str, &[(u8, u64)])]| Own {
+        run_id: run_id.to_owned(),
+        start: "2026-01-01T00:00:00.000Z".to_owned(),
+        behaviours: behaviours
+            .iter()
+            .map(|&(name, values)| Behaviour {
+                call: call(name),
+                values: values.to_vec(),
+            })
+            .collect(),
+    };
+    Sureness {
+        runs: 12,
+        calls: Incidence::new(12, [(1, 2), (2, 1), (12, 60)].into(), 2),
+        behaviours: Incidence::new(12, [(1, 8), (2, 6), (12, 64)].into(), 3),
+        own: vec![
+            own("run-3", &[("bpf", &[])]),
+            own(
+                "r\u{1b}[2Jun-9",
+                &[("socket", &[(0, 16), (1, 0x80003)]), ("close", &[])],
+            ),
+        ],
+        only: None,
+        cautions: vec![Caution::Kernels(2), Caution::Attached(1)],
+    }
+}
+
 pub(super) fn summaries() -> Vec<RecordingSummary> {
     vec![
         RecordingSummary {
             name: "web.rec".to_owned(),
-            run_id: "run-1".to_owned(),
+            run_id: Some("run-1".to_owned()),
+            runs: 1,
             counted: Counted::UnderFilter,
             calls: 7,
             tuples: 31,
@@ -263,7 +353,8 @@ pub(super) fn summaries() -> Vec<RecordingSummary> {
         },
         RecordingSummary {
             name: "old.rec".to_owned(),
-            run_id: "run-2".to_owned(),
+            run_id: Some("run-2".to_owned()),
+            runs: 1,
             counted: Counted::All,
             calls: 121,
             tuples: 1,
@@ -280,6 +371,7 @@ pub(super) fn check() -> Check {
         values: Values::unknown(),
         action: Action::Errno(38),
         count: 1,
+        runs: 1,
         program: None,
         standing,
         base: BaseView::NoBase,
@@ -290,6 +382,7 @@ pub(super) fn check() -> Check {
                 values: values(&[(0, 16), (1, 0x80003), (2, 15)]),
                 action: Action::Errno(1),
                 count: 12,
+                runs: 2,
                 program: Some("ev\u{1b}il".to_owned()),
                 base: BaseView::Denies {
                     reason: Some("Reaches into the host.".to_owned()),

@@ -1,6 +1,6 @@
 //! The audit as text.
 
-use super::{evidence, exploits, findings, quoted, verdict};
+use super::{evidence, exploits, findings, quoted, sureness, verdict};
 use crate::audit::{Assessment, Audit, Documented, Presence, Subject, Surface};
 use crate::report::escape;
 use crate::report::layout::{self, Align, count, hanging, names, percent};
@@ -26,7 +26,9 @@ pub fn audit(assessment: &Assessment) -> String {
     let mut sections = vec![head(assessment)];
     sections.extend(findings::section(&assessment.judgement));
     sections.push(surfaces(audit));
-    sections.extend(audit.evidence.as_ref().map(evidence::evidence));
+    let evidence = audit.evidence.as_ref();
+    sections.extend(evidence.map(evidence::evidence));
+    sections.extend(evidence.map(|evidence| sureness::section(&evidence.sureness)));
     sections.push(exploits::section(&assessment.exposure));
     sections.push(documented(&audit.documented));
     sections.join("\n")

@@ -94,7 +94,11 @@ pub(super) fn recordings(recordings: &[RecordingSummary]) -> String {
             let mut notes = vec![match one.counted {
                 Counted::UnderFilter => "made under a filter".to_owned(),
                 Counted::All => "all, as there was no filter".to_owned(),
+                Counted::Mixed => "those under a filter, of runs that had one".to_owned(),
             }];
+            if one.runs != 1 {
+                notes.insert(0, count(one.runs, "run"));
+            }
             if !one.from_start {
                 notes.push("start-up not covered".to_owned());
             }
@@ -110,7 +114,7 @@ pub(super) fn recordings(recordings: &[RecordingSummary]) -> String {
         })
         .collect();
     let align = [Align::Left, Align::Right, Align::Right, Align::Left];
-    layout::table(2, &align, &rows)
+    layout::table(2, &align, &shortened(rows))
 }
 
 fn coverage(evidence: &Evidence) -> String {
@@ -158,6 +162,9 @@ pub(super) fn facts(check: &Check) -> String {
 
 fn denied(denied: &Denied) -> Vec<String> {
     let mut text = vec![format!("made {}", times(denied.count))];
+    if denied.runs > 1 {
+        text[0].push_str(&format!(" in {} runs", denied.runs));
+    }
     if let Some(program) = &denied.program {
         text[0].push_str(&format!(", first by {}", quoted(program)));
     }

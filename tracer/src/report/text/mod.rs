@@ -9,11 +9,15 @@ mod evidence;
 mod explain;
 mod exploits;
 mod findings;
+mod history;
+mod sureness;
 
 pub use audit::audit;
 pub use check::check;
 pub use diff::{profiles, recordings};
 pub use explain::explanation;
+pub use history::history;
+pub use sureness::sureness_in_brief;
 
 use super::escape;
 use crate::audit::Verdict;
