@@ -100,9 +100,15 @@ fn mixed() -> impl Strategy<Value = Rules> {
     })
 }
 
-/// All shapes, wrong ones among them.
+/// All shapes, wrong ones and repeated rules among them.
 fn any_shape() -> impl Strategy<Value = Rules> {
-    rules(rule(2, condition(2, &EVERY, wide())), 4)
+    let rules = rules(rule(2, condition(2, &EVERY, wide())), 4);
+    (rules, prop::collection::vec(0..4usize, 0..3)).prop_map(|(mut rules, repeated)| {
+        for at in repeated {
+            rules.extend(rules.get(at).cloned());
+        }
+        rules
+    })
 }
 
 /// Registers at, beside and 2^32 above every constant, in turn and together, and near the masks' bits.

@@ -8,7 +8,7 @@ mod hazard;
 use super::meaning::is_multiplexed;
 use super::model::{Action, Condition, Operator, Profile, Rule};
 use super::proof::{Code, CodeError};
-use super::runtime;
+use super::{runtime, words};
 use crate::syscall::{Abi, Call};
 use libseccomp::error::SeccompError;
 use libseccomp::{
@@ -24,6 +24,14 @@ pub enum CompileError {
     /// libseccomp refuses.
     #[error("libseccomp refuses the profile")]
     Refused(#[source] SeccompError),
+    /// libseccomp builds no filter for two byte orders.
+    #[error("libseccomp refuses `{name}` beside `{}`: their byte orders differ", .native.oci_name())]
+    ByteOrder {
+        /// The architecture that the profile lists.
+        name: String,
+        /// The host's.
+        native: Abi,
+    },
     /// libseccomp would not come to an end.
     #[error("libseccomp never ends with the rules for `{name}`: two of them go on after the same `{}`", .condition.operator.oci_name())]
     Endless {
@@ -109,6 +117,11 @@ impl Program {
     /// [`CompileError`] if libseccomp refuses it.
     pub fn compile(profile: &Profile, native: Abi) -> Result<Self, CompileError> {
         hazard::check(profile)?;
+        let mut names = profile.other_architectures.iter();
+        if let Some(name) = names.find(|name| words::BIG_ENDIAN.contains(&name.as_str())) {
+            let name = name.clone();
+            return Err(CompileError::ByteOrder { name, native });
+        }
         // Numbers can only be given for the ABI that this program itself has.
         let all = profile.abis.iter().copied().chain([native]);
         let all: BTreeSet<Abi> = all.collect();
@@ -260,6 +273,8 @@ fn context(profile: &Profile, abis: &[Abi]) -> Result<ScmpFilterContext, Compile
             .remove_arch(ScmpArch::Native)
             .map_err(CompileError::Refused)?;
     }
+    // libseccomp goes through all that it has for a call with each rule, only to drop one that it has.
+    let mut known = BTreeSet::new();
     // Runtimes skip rules that repeat the default; libseccomp refuses them.
     for rule in profile
         .rules
@@ -267,8 +282,10 @@ fn context(profile: &Profile, abis: &[Abi]) -> Result<ScmpFilterContext, Compile
         .filter(|rule| rule.action != profile.default_action)
     {
         for name in &rule.names {
-            let call = number(name, abis);
-            if let Some(call) = call {
+            if !known.insert((name, rule.action, &rule.conditions)) {
+                continue;
+            }
+            if let Some(call) = number(name, abis) {
                 add(&mut context, rule, call).map_err(|source| CompileError::Rule {
                     name: name.clone(),
                     source,

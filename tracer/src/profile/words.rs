@@ -52,6 +52,23 @@ pub static ARCHITECTURES: &[&str] = &[
     "SCMP_ARCH_SHEB",
 ];
 
+/// Those of them whose byte order is not that of the ABIs that we have tables for, all of which are little
+/// endian; libseccomp builds no filter for both.
+/// <https://github.com/seccomp/libseccomp/blob/v2.6.0/src/arch.h>
+pub static BIG_ENDIAN: &[&str] = &[
+    "SCMP_ARCH_MIPS",
+    "SCMP_ARCH_MIPS64",
+    "SCMP_ARCH_MIPS64N32",
+    "SCMP_ARCH_PPC",
+    "SCMP_ARCH_PPC64",
+    "SCMP_ARCH_S390",
+    "SCMP_ARCH_S390X",
+    "SCMP_ARCH_PARISC",
+    "SCMP_ARCH_PARISC64",
+    "SCMP_ARCH_M68K",
+    "SCMP_ARCH_SHEB",
+];
+
 /// The flags of a filter.
 pub static FLAGS: &[&str] = &[
     "SECCOMP_FILTER_FLAG_TSYNC",

@@ -11,6 +11,8 @@ mod recorded;
 mod written;
 
 #[cfg(test)]
+mod acceptance;
+#[cfg(test)]
 mod tests;
 
 pub use dialect::Engine;
