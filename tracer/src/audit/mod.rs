@@ -28,6 +28,7 @@ pub mod ignore;
 pub mod rules;
 
 mod evidence;
+mod filter;
 mod observed;
 mod outcome;
 mod recorded;
@@ -41,6 +42,7 @@ pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 
+pub use filter::{Cached, FilterCost, FilterSize, HotCall};
 pub use observed::{Observation, Observed, Sightings, observe};
 pub use recorded::{Input, Recorded, Taking};
 pub use sureness::sureness;
@@ -51,7 +53,7 @@ pub use types::{
 };
 pub use value::Values;
 
-use crate::profile::proof::{self, Miscompiled};
+use crate::profile::proof::{self, Proof};
 use crate::profile::{
     Action, Circumstances, Meaning, Profile, Runtime, Source, base, blocked, compare,
 };
@@ -133,30 +135,33 @@ pub fn audit(
         meaning: &meaning,
         base,
     };
-    let (miscompiled, uncompiled) = compiled(profile, subject.native);
+    let evidence = (!recorded.inputs.is_empty()).then(|| evidence::evidence(&question, recorded));
+    let (proof, uncompiled) = compiled(profile, subject.native);
+    let hot = filter::hot(subject.native, &meaning, evidence.as_ref());
     Audit {
         surfaces,
-        miscompiled,
+        filter: FilterCost::of(&proof.filters, subject.native, &meaning, hot),
+        miscompiled: proof.miscompiled,
         uncompiled,
         documented: blocked::published()
             .map(|name| documented(name, &meaning, base))
             .collect(),
         beyond: base.map_or_else(Vec::new, |base| beyond(&meaning, base)),
-        evidence: (!recorded.inputs.is_empty()).then(|| evidence::evidence(&question, recorded)),
+        evidence,
         subject,
     }
 }
 
 /// Whether the compiled filter is what the profile means. Runtimes differ in what they give to libseccomp,
 /// but not in what it makes of it.
-fn compiled(profile: &Profile, native: Abi) -> (Vec<Miscompiled>, Option<String>) {
+fn compiled(profile: &Profile, native: Abi) -> (Proof, Option<String>) {
     match proof::prove(profile, native, None) {
-        Ok(proof) => (proof.miscompiled, None),
+        Ok(proof) => (proof, None),
         Err(error) => {
             let first: &dyn std::error::Error = &error;
             let causes = std::iter::successors(Some(first), |error| error.source());
             let causes: Vec<String> = causes.skip(1).map(ToString::to_string).collect();
-            (Vec::new(), Some(causes.join(": ")))
+            (Proof::default(), Some(causes.join(": ")))
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The parts of an audit.
 
+use super::filter::FilterCost;
 use super::value::Values;
 use crate::estimate::Sureness;
 use crate::profile::proof::Miscompiled;
@@ -23,6 +24,8 @@ pub struct Audit {
     pub miscompiled: Vec<Miscompiled>,
     /// Why libseccomp makes no filter of it, so that no container starts with it; `None` if it does.
     pub uncompiled: Option<String>,
+    /// What that filter costs; `None` if there is none.
+    pub filter: Option<FilterCost>,
     /// What recordings say, if any were given.
     pub evidence: Option<Evidence>,
 }

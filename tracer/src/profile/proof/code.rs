@@ -105,9 +105,21 @@ impl Code {
     /// What it answers to a call.
     #[must_use]
     pub fn answer(&self, data: &Data) -> Action {
+        self.run(data).0
+    }
+
+    /// How many instructions run until it answers to a call.
+    #[must_use]
+    pub fn executed(&self, data: &Data) -> usize {
+        self.run(data).1
+    }
+
+    fn run(&self, data: &Data) -> (Action, usize) {
         let mut accumulator = 0;
         let mut at = 0;
+        let mut executed = 0;
         loop {
+            executed += 1;
             // Every jump has been checked, and goes forward.
             match self.0[at] {
                 Instruction::Load(word) => accumulator = data.word(word),
@@ -124,7 +136,9 @@ impl Code {
                     };
                     continue;
                 }
-                Instruction::Return(value) => return Action::from_return_value(value),
+                Instruction::Return(value) => {
+                    return (Action::from_return_value(value), executed);
+                }
             }
             at += 1;
         }

@@ -7,10 +7,12 @@
 
 mod cells;
 mod code;
+mod cost;
 mod flow;
 
 pub use cells::NumberError;
 pub use code::{Code, CodeError, Data, INSTRUCTIONS_MAX};
+pub use cost::{Cost, Steps};
 pub use flow::FlowError;
 
 use super::compare::{Excess, as_seen_by_kernel};
@@ -20,7 +22,7 @@ use super::model::{Action, Profile};
 use super::set::ArgumentSet;
 use crate::syscall::{self, Abi, Call, X32_BIT};
 use flow::Answers;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 /// An architecture of which no filter of ours knows anything: it stands for all the others.
@@ -62,6 +64,8 @@ pub struct Proof {
     /// Calls that the profile speaks of and the installed libseccomp cannot, on ABIs other than the native
     /// one: the filter refuses or permits them by default, which is no fault of the compiler.
     pub unknown: BTreeSet<Call>,
+    /// The filter in every arrangement.
+    pub filters: BTreeMap<Layout, Code>,
 }
 
 impl Proof {
@@ -110,6 +114,7 @@ pub fn prove(profile: &Profile, native: Abi, base: Option<&Meaning>) -> Result<P
         for architecture in architectures() {
             question.examine(architecture, &mut proof)?;
         }
+        proof.filters.insert(layout, code);
     }
     proof.beyond.sort();
     proof.beyond.dedup();

@@ -1,5 +1,6 @@
 //! The audit and the check as JSON.
 
+use super::filter::FilterObject;
 use super::findings::{ExploitsObject, FindingObject, exploits, findings};
 use super::sureness::SurenessObject;
 use super::words::{
@@ -29,6 +30,7 @@ pub fn audit(assessment: &Assessment) -> String {
         beyond: audit.beyond.iter().map(Into::into).collect(),
         miscompiled: audit.miscompiled.iter().map(Into::into).collect(),
         uncompiled: audit.uncompiled.as_deref(),
+        filter: audit.filter.as_ref().map(Into::into),
         evidence: audit.evidence.as_ref().map(Into::into),
         exploits: exploits(&assessment.exposure),
         documented: audit.documented.iter().map(Into::into).collect(),
@@ -66,6 +68,9 @@ struct AuditDocument<'a> {
     /// Why libseccomp makes no filter of it; absent if it does.
     #[serde(skip_serializing_if = "Option::is_none")]
     uncompiled: Option<&'a str>,
+    /// What that filter costs; absent if there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    filter: Option<FilterObject>,
     /// Absent when no recording was given.
     #[serde(skip_serializing_if = "Option::is_none")]
     evidence: Option<EvidenceObject<'a>>,

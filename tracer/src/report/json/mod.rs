@@ -7,6 +7,7 @@
 mod audit;
 mod diff;
 mod explain;
+mod filter;
 mod findings;
 mod history;
 mod sureness;

@@ -10,13 +10,13 @@ use crate::audit::diff::{
 };
 use crate::audit::history::{History, Made, MadeWith, Moment, Phases, Treatment};
 use crate::audit::{
-    AbiCoverage, Alternative, Audit, BaseView, Check, Counted, Coverage, Denied, Documented,
-    Evidence, Excess, Presence, RecordingSummary, Standing, Subject, Surface, Undecided, Unknown,
-    Used, Values, View, When,
+    AbiCoverage, Alternative, Audit, BaseView, Cached, Check, Counted, Coverage, Denied,
+    Documented, Evidence, Excess, FilterCost, FilterSize, HotCall, Presence, RecordingSummary,
+    Standing, Subject, Surface, Undecided, Unknown, Used, Values, View, When,
 };
 use crate::estimate::{Behaviour, Caution, Incidence, Own, Sureness};
 use crate::profile::compiled::Layout;
-use crate::profile::proof::Miscompiled;
+use crate::profile::proof::{Miscompiled, Steps};
 use crate::profile::{Action, Condition, Operator, Runtime};
 use crate::syscall::capability;
 use crate::syscall::{Abi, Call};
@@ -73,6 +73,7 @@ pub(super) fn audit() -> Audit {
             layouts: Layout::ALL.to_vec(),
         }],
         uncompiled: None,
+        filter: Some(filter()),
         evidence: Some(evidence()),
     }
 }
@@ -120,6 +121,35 @@ fn surfaces() -> Vec<Surface> {
             dropped: calls(Abi::X32, "read write"),
         },
     ]
+}
+
+fn filter() -> FilterCost {
+    let size = |length, depth| FilterSize { length, depth };
+    let steps = |least, most| Steps { least, most };
+    let hot = |name, cached, list, tree| HotCall {
+        call: call(name),
+        cached,
+        steps: [(Layout::List, list), (Layout::Tree, tree)].into(),
+    };
+    FilterCost {
+        sizes: [(Layout::List, size(31, 22)), (Layout::Tree, size(40, 14))].into(),
+        cached: vec![
+            Cached {
+                abi: Abi::X86_64,
+                permitted: 7,
+                run: calls(Abi::X86_64, "clone socket"),
+            },
+            Cached {
+                abi: Abi::I386,
+                permitted: 2,
+                run: BTreeSet::new(),
+            },
+        ],
+        hot: vec![
+            hot("read", true, steps(5, 5), steps(8, 8)),
+            hot("socket", false, steps(12, 22), steps(9, 14)),
+        ],
+    }
 }
 
 fn documented() -> Vec<Documented> {

@@ -1,6 +1,6 @@
 //! The audit as text.
 
-use super::{evidence, exploits, findings, quoted, sureness, verdict};
+use super::{evidence, exploits, filter, findings, quoted, sureness, verdict};
 use crate::audit::{Assessment, Audit, Documented, Presence, Subject, Surface};
 use crate::report::escape;
 use crate::report::layout::{self, Align, count, hanging, names, percent};
@@ -30,6 +30,7 @@ pub fn audit(assessment: &Assessment) -> String {
     sections.extend(evidence.map(evidence::evidence));
     sections.extend(evidence.map(|evidence| sureness::section(&evidence.sureness)));
     sections.push(exploits::section(&assessment.exposure));
+    sections.extend(audit.filter.as_ref().map(filter::section));
     sections.push(documented(&audit.documented));
     sections.join("\n")
 }

@@ -8,6 +8,7 @@ mod diff;
 mod evidence;
 mod explain;
 mod exploits;
+mod filter;
 mod findings;
 mod history;
 mod sureness;
