@@ -236,6 +236,7 @@ fn recording(run: u64) -> Recording {
         },
         facts,
         losses: Losses::default(),
+        denials: None,
     }
 }
 

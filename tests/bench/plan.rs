@@ -6,7 +6,7 @@ use super::rounds::{EMPTY, NOTHING, Row, Seat};
 use super::work::Work;
 use super::worker::{Task, Worker};
 use anyhow::{Context, Result};
-use seccomp_tracer::probe::{Probe, Scope, Start, Watch};
+use seccomp_tracer::probe::{Looking, Probe, Scope, Start, Watch};
 use seccomp_tracer::target::cgroup::Hierarchy;
 use std::collections::BTreeMap;
 
@@ -147,6 +147,7 @@ pub(crate) fn recorder(scope: Scope, raw_tracepoint: bool) -> Result<Probe> {
     let watch = Watch {
         scope,
         start: Start::Now,
+        what: Looking::AtCalls,
         raw_tracepoint,
     };
     Probe::load(&watch).context("cannot load the recorder")

@@ -4,7 +4,7 @@ use super::places::Place;
 use super::plan::recorder;
 use anyhow::{Context, Result, ensure};
 use house_tests::figures::Spread;
-use seccomp_tracer::probe::{Probe, Scope, Size, Start, Watch};
+use seccomp_tracer::probe::{Looking, Probe, Scope, Size, Start, Watch};
 use seccomp_tracer::target::cgroup::Hierarchy;
 use std::process::{Command, Stdio};
 use std::time::Instant;
@@ -74,6 +74,7 @@ fn attach_ms(scope: Scope) -> Result<f64> {
     let watch = Watch {
         scope,
         start: Start::FirstExec,
+        what: Looking::AtCalls,
         raw_tracepoint: false,
     };
     let start = Instant::now();

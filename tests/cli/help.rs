@@ -12,8 +12,9 @@ pub(crate) const TESTS: [(&str, fn()); 4] = tests![
 ];
 
 /// The verbs, all of them.
-const VERBS: [&str; 12] = [
+const VERBS: [&str; 14] = [
     "record",
+    "watch",
     "merge",
     "generate",
     "audit",
@@ -22,6 +23,7 @@ const VERBS: [&str; 12] = [
     "convert",
     "explain",
     "run",
+    "harden",
     "doctor",
     "completions",
     "man",
@@ -112,6 +114,18 @@ fn words_that_mean_nothing_are_refused() {
         "record --for soon -- true",
         "record --pid 1 --container x",
         "record --container x -- true",
+        "watch",
+        "watch --pid 1 -- true",
+        "watch --format xml -- true",
+        "harden",
+        "harden --rounds 0 -- true",
+        "harden --allow nonsense -- true",
+        "harden -o - --apply docker -- true",
+        "harden -- docker compose up",
+        "harden -- docker run --name kept x",
+        "harden -- docker run --security-opt seccomp=unconfined x",
+        "generate --apply lxc x.json",
+        "generate --apply docker x.json",
     ] {
         let run = product().words(words).run();
         run.exits(2).stdout("").stderr_has("error: ");

@@ -1,5 +1,6 @@
 //! The command line from outside: exit codes and messages of everything that can go wrong for a user.
 
+mod apply;
 mod convert;
 mod explain;
 mod files;
@@ -18,6 +19,7 @@ fn main() -> ExitCode {
         .tests(Needs::Nothing, help::TESTS)
         .tests(Needs::Nothing, convert::TESTS)
         .tests(Needs::Nothing, files::TESTS)
+        .tests(Needs::Nothing, apply::TESTS)
         .tests(Needs::Nothing, gate::TESTS)
         .tests(Needs::Nothing, explain::TESTS)
         .tests(Needs::Nothing, runs::TESTS)

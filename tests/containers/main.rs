@@ -3,6 +3,7 @@
 mod attach;
 mod concurrent;
 mod cycle;
+mod harden;
 mod podman;
 mod recorder;
 mod start;
@@ -20,6 +21,7 @@ fn main() -> ExitCode {
         .tests(Needs::Docker, start::TESTS)
         .tests(Needs::Docker, attach::TESTS)
         .tests(Needs::Podman, podman::TESTS)
+        .tests(Needs::Docker, harden::TESTS)
         .run()
 }
 

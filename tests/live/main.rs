@@ -2,6 +2,8 @@
 
 mod arguments;
 mod command;
+mod denials;
+mod harden;
 mod losses;
 mod pace;
 mod running;
@@ -24,6 +26,8 @@ fn main() -> ExitCode {
         .tests(Needs::Recording, witnesses::TESTS)
         .tests(Needs::Recording, arguments::TESTS)
         .tests(Needs::Recording, command::TESTS)
+        .tests(Needs::Recording, denials::TESTS)
+        .tests(Needs::Recording, harden::TESTS)
         .tests(Needs::Recording, running::TESTS)
         .tests(Needs::Recording, losses::TESTS)
         .tests(Needs::Recording, pace::TESTS)

@@ -2,7 +2,7 @@
 //! in a time that depends on the machine.
 
 use house_tests::tests;
-use seccomp_tracer::probe::{Probe, Scope, Size, Start, Watch};
+use seccomp_tracer::probe::{Looking, Probe, Scope, Size, Start, Watch};
 
 pub(crate) const TESTS: [(&str, fn()); 1] = tests![the_program_is_as_large_as_it_was];
 
@@ -45,6 +45,7 @@ fn the_program_is_as_large_as_it_was() {
         let watch = Watch {
             scope,
             start,
+            what: Looking::AtCalls,
             raw_tracepoint,
         };
         let probe = Probe::load(&watch).expect("a program that loads");

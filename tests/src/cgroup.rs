@@ -29,6 +29,13 @@ impl Cgroup {
     }
 }
 
+impl Cgroup {
+    /// Ends every process in it.
+    pub fn kill(&self) {
+        fs::write(self.path.join("cgroup.kill"), "1").expect("a cgroup");
+    }
+}
+
 impl Drop for Cgroup {
     fn drop(&mut self) {
         // Only an empty one can be removed; what still runs in it was started by a test that failed.

@@ -8,6 +8,7 @@
 #![no_main]
 #![no_builtins]
 
+mod refusing;
 mod storm;
 mod sys;
 
@@ -64,6 +65,10 @@ extern "sysv64" fn start(stack: *const usize) -> ! {
         b"ioctls" => (0..number).for_each(|request| ioctl(request)),
         b"comm" => comm(),
         b"filter" => filter(),
+        b"refuse" => refusing::refuse(),
+        b"lose-thread" => refusing::lose_thread(),
+        b"refused" => refusing::refused(),
+        b"restless" => refusing::restless(number),
         b"exec" => exec(b"static\0"),
         b"storm" => storm::storm(number),
         b"ticks" => (0..number).for_each(|_| {
@@ -269,7 +274,7 @@ fn filter() {
 
 /// Becomes itself again, in another mode.
 fn exec(mode: &[u8]) {
-    let path = b"/proc/self/exe\0".as_ptr() as u64;
+    let path = b"/proc/thread-self/exe\0".as_ptr() as u64;
     let arguments = [path, mode.as_ptr() as u64, 0];
     let environment = [0_u64];
     let pointers = [arguments.as_ptr() as u64, environment.as_ptr() as u64];

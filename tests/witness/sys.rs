@@ -117,3 +117,58 @@ pub fn sleep_ms(milliseconds: u64) {
     let time = [milliseconds / 1000, milliseconds % 1000 * 1_000_000];
     call(35, [time.as_ptr() as u64, 0, 0, 0, 0, 0]);
 }
+
+global_asm!(
+    ".globl witness_vfork",
+    // The child shares the stack, so it must not return.
+    "witness_vfork:",
+    "mov eax, 58",
+    "syscall",
+    "test rax, rax",
+    "jz 2f",
+    "ret",
+    "2: xor edi, edi",
+    "mov eax, 231",
+    "syscall",
+    "ud2",
+    ".globl witness_restore",
+    "witness_restore:",
+    "mov eax, 15",
+    "syscall",
+    "ud2",
+    ".globl witness_handler",
+    "witness_handler:",
+    "ret",
+);
+
+unsafe extern "sysv64" {
+    fn witness_vfork() -> i64;
+    fn witness_restore();
+    fn witness_handler();
+}
+
+/// `vfork`, with a child that ends at once.
+pub fn vfork() {
+    // SAFETY: the assembly keeps to the calling convention.
+    unsafe { witness_vfork() };
+}
+
+/// `clone3` as a plain fork: 0 in the child.
+pub fn clone3() -> i64 {
+    const SIGCHLD: u64 = 17;
+    let mut arguments = [0_u64; 8];
+    arguments[4] = SIGCHLD;
+    call(435, [arguments.as_ptr() as u64, 64, 0, 0, 0, 0])
+}
+
+/// Installs a handler that returns at once, by `rt_sigreturn`.
+pub fn handle(signal: u64) {
+    const SA_RESTORER: u64 = 0x0400_0000;
+    let action = [
+        witness_handler as *const () as u64,
+        SA_RESTORER,
+        witness_restore as *const () as u64,
+        0,
+    ];
+    call(13, [signal, action.as_ptr() as u64, 0, 8, 0, 0]);
+}

@@ -206,6 +206,52 @@ pub struct OddKey {
     pub number: i32,
 }
 
+/// Thread ids are below this, whatever is configured (`PID_MAX_LIMIT`).
+/// <https://github.com/torvalds/linux/blob/v6.12/include/linux/threads.h#L34>
+pub const TASKS_MAX: u32 = 4 << 20;
+
+/// How many tasks have their [`place`] in one value of the map.
+pub const PLACES_LEN: u32 = 4096;
+
+/// Where a group of tasks is, by the lower bits of the thread id.
+pub type Places = [u8; PLACES_LEN as usize];
+
+/// Where a task is.
+pub mod place {
+    /// Not known: nothing was seen of it yet.
+    pub const UNKNOWN: u8 = 0;
+    /// In its program.
+    pub const OUTSIDE: u8 = 1;
+    /// In a call that it entered.
+    pub const INSIDE: u8 = 2;
+    /// In a call for which it dies, and that was kept.
+    pub const DYING: u8 = 3;
+}
+
+/// Names a refused call.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DenialKey {
+    /// Scope.
+    pub slot: u32,
+    /// One of [`abi`].
+    pub abi: u32,
+    /// The number, without bit 30 for x32.
+    pub number: i32,
+    /// One of [`answer`], or a negative errno.
+    pub answer: i32,
+}
+
+/// Names an argument tuple of a refused call.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DeniedTupleKey {
+    /// The call.
+    pub denial: DenialKey,
+    /// The masked values; 0 in an unused place.
+    pub values: [u64; TUPLE_LEN],
+}
+
 /// What an [`Event`] says.
 pub mod event {
     /// A call was made for the first time on this CPU.
@@ -216,6 +262,21 @@ pub mod event {
     pub const ARMED: u32 = 3;
     /// A new scope was found. `values[0]`: its cgroup id.
     pub const SCOPE: u32 = 4;
+    /// A call was refused for the first time with this answer, and, if arguments of it are tracked, with these
+    /// values.
+    pub const DENIED: u32 = 5;
+}
+
+/// What a filter gave instead of the call, as a number; a negative one is a negative errno.
+pub mod answer {
+    /// A value that is no error: of a supervisor, a tracer, or of `ERRNO` with 0.
+    pub const VALUE: i32 = 0;
+    /// The registers are as before the call: it ended in `SIGSYS`.
+    pub const SIGNAL: i32 = 1;
+    /// The kernel ends the task.
+    pub const KILLED: i32 = 2;
+    /// The largest errno.
+    pub const ERRNO_MAX: i32 = 4095;
 }
 
 /// Something that happened for the first time.
@@ -236,7 +297,11 @@ pub struct Event {
     pub filtered: u32,
     /// The number.
     pub number: i32,
-    /// The tuple, for [`event::TUPLE`].
+    /// For [`event::DENIED`]: one of [`answer`], or a negative errno.
+    pub answer: i32,
+    /// For [`event::DENIED`]: how many values there are.
+    pub len: u32,
+    /// The tuple, for [`event::TUPLE`] and [`event::DENIED`].
     pub values: [u64; TUPLE_LEN],
     /// Name of the thread.
     pub comm: [u8; COMM_LEN],
@@ -258,8 +323,15 @@ pub mod counter {
     pub const TUPLES_FULL: u32 = 5;
     /// Calls in a scope that had not started to record; left out by design.
     pub const UNARMED: u32 = 6;
+    /// No room for another refused call.
+    pub const DENIALS_FULL: u32 = 7;
+    /// No room for another argument tuple of a refused call; the call itself was kept.
+    pub const DENIED_TUPLES_FULL: u32 = 8;
+    /// A task's first return after attaching that would have been a refusal had its entry been seen; left out
+    /// by design.
+    pub const UNJUDGED: u32 = 9;
     /// How many.
-    pub const COUNT: u32 = 7;
+    pub const COUNT: u32 = 10;
 }
 
 /// How many tuples a call has.
@@ -286,7 +358,10 @@ const _: () = {
     assert!(size_of::<Near>() <= 32 << 10);
     assert!(size_of::<OddKey>() == 16);
     assert!(size_of::<TupleCount>() == 8);
-    assert!(size_of::<Event>() == 72);
+    assert!(size_of::<Event>() == 80);
+    assert!(size_of::<DenialKey>() == 16);
+    assert!(size_of::<DeniedTupleKey>() == 40);
+    assert!(PLACES_LEN.is_power_of_two());
 };
 
 #[cfg(test)]

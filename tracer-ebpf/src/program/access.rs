@@ -2,10 +2,13 @@
 
 use super::config;
 use aya_ebpf::helpers::bpf_probe_read_kernel;
-use aya_ebpf::helpers::generated::{bpf_get_current_task, bpf_get_current_task_btf};
+use aya_ebpf::helpers::generated::{
+    bpf_get_current_task, bpf_get_current_task_btf, bpf_task_pt_regs,
+};
 use core::ffi::c_void;
+use core::mem::offset_of;
 
-/// `struct pt_regs` of x86_64, up to the last argument register.
+/// `struct pt_regs` of x86_64, up to the number of the call.
 /// <https://github.com/torvalds/linux/blob/v6.12/arch/x86/include/uapi/asm/ptrace.h#L44>
 #[repr(C)]
 #[derive(Clone, Copy)]
@@ -22,7 +25,15 @@ pub(crate) struct Registers {
     dx: u64,
     si: u64,
     di: u64,
+    orig_ax: u64,
 }
+
+/// Where the number of the call is.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "the structure is smaller than that"
+)]
+const ORIG_AX: u32 = offset_of!(Registers, orig_ax) as u32;
 
 /// A way to read what the hook was given.
 pub(crate) trait Access {
@@ -37,6 +48,9 @@ pub(crate) trait Access {
 
     /// The six arguments, in the order of the ABI. i386 passes 32 bits in other registers.
     fn arguments(registers: *const c_void, compat: bool) -> Option<[u64; 6]>;
+
+    /// The number of the call that returns, as the task gave it.
+    fn number(registers: *const c_void) -> Option<i64>;
 }
 
 /// A `struct cgroup` that may be read through typed pointers.
@@ -95,6 +109,13 @@ impl Access for Typed {
         let registers = unsafe { &*registers.cast::<Registers>() };
         Some(in_order(registers, compat))
     }
+
+    #[inline(always)]
+    fn number(registers: *const c_void) -> Option<i64> {
+        // SAFETY: as above.
+        let registers = unsafe { &*registers.cast::<Registers>() };
+        Some(registers.orig_ax.cast_signed())
+    }
 }
 
 /// By copying, for hooks without types.
@@ -119,6 +140,21 @@ impl Access for Copied {
         let registers: Registers = read(registers, 0)?;
         Some(in_order(&registers, compat))
     }
+
+    #[inline(always)]
+    fn number(registers: *const c_void) -> Option<i64> {
+        read(registers, ORIG_AX)
+    }
+}
+
+/// The registers with which the current task came into the kernel.
+#[inline(always)]
+pub(crate) fn current_registers() -> *const c_void {
+    // SAFETY: the helper has no preconditions.
+    let task = unsafe { bpf_get_current_task_btf() };
+    // SAFETY: a task from the kernel itself.
+    let registers = unsafe { bpf_task_pt_regs(task) };
+    registers as *const c_void
 }
 
 /// Copies a value from kernel memory; `None` if there is none to read.

@@ -10,11 +10,11 @@ use seccomp_tracer_ebpf::{CallTable, OddKey, SLOT_LEN, abi, counter, table_index
 
 /// Set in `thread_info.status` while a task is in a 32-bit system call, `int 0x80` included.
 /// <https://github.com/torvalds/linux/blob/v6.12/arch/x86/include/asm/thread_info.h#L211>
-const TS_COMPAT: u32 = 0x2;
+pub(crate) const TS_COMPAT: u32 = 0x2;
 
 /// `SECCOMP_MODE_FILTER`
 /// <https://github.com/torvalds/linux/blob/v6.12/include/uapi/linux/seccomp.h#L12>
-const SECCOMP_MODE_FILTER: u32 = 2;
+pub(crate) const SECCOMP_MODE_FILTER: u32 = 2;
 
 /// <https://github.com/torvalds/linux/blob/v6.12/arch/x86/include/uapi/asm/unistd.h#L16>
 const X32_BIT: i32 = 0x4000_0000;
@@ -59,7 +59,7 @@ pub(crate) fn entry<A: Access>(registers: *const c_void, id: i64) {
 
 /// The current task, and the slot of its scope if it has one.
 #[inline(always)]
-fn watched<A: Access>() -> Option<(u32, *const c_void)> {
+pub(crate) fn watched<A: Access>() -> Option<(u32, *const c_void)> {
     if A::LOADS {
         let task = A::task();
         Some((scope::slot_of(Cgroup::of(task))?, task))
@@ -81,7 +81,7 @@ fn unknown_abi(id: i64) {
     clippy::cast_possible_truncation,
     reason = "the kernel looks at 32 bits of the number"
 )]
-fn identify(slot: u32, id: i64, compat: bool, filtered: bool) -> Call {
+pub(crate) fn identify(slot: u32, id: i64, compat: bool, filtered: bool) -> Call {
     let number = id as i32;
     if compat {
         Call {

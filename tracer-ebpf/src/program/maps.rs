@@ -4,7 +4,8 @@
 use aya_ebpf::macros::map;
 use aya_ebpf::maps::{Array, HashMap, PerCpuArray, PerCpuHashMap, Queue, RingBuf};
 use seccomp_tracer_ebpf::{
-    CallTable, Near, OddKey, SLOT_LEN, Seen, TABLE_LEN, Tracked, TupleCount, TupleKey, abi, counter,
+    CallTable, DenialKey, DeniedTupleKey, Near, OddKey, Places, SLOT_LEN, Seen, TABLE_LEN, Tracked,
+    TupleCount, TupleKey, abi, counter,
 };
 
 /// The cgroup that this CPU saw last.
@@ -49,6 +50,19 @@ pub(crate) static SLOTS: HashMap<u64, u32> = HashMap::with_max_entries(1, 0);
 /// Slots that nobody has yet; filled by the loader. When it is empty `SCOPES_FULL` counts.
 #[map]
 pub(crate) static FREE_SLOTS: Queue<u32> = Queue::with_max_entries(1, 0);
+
+/// Where each task is, in groups, by thread id. As large as ids can get, so it cannot be full.
+#[map]
+pub(crate) static PLACES: Array<Places> = Array::with_max_entries(1, 0);
+
+/// How often each call was refused. When it is full `DENIALS_FULL` counts.
+#[map]
+pub(crate) static DENIALS: PerCpuHashMap<DenialKey, u64> = PerCpuHashMap::with_max_entries(1, 0);
+
+/// How often each argument tuple of a tracked call was refused. When it is full `DENIED_TUPLES_FULL` counts.
+#[map]
+pub(crate) static DENIED_TUPLES: PerCpuHashMap<DeniedTupleKey, u64> =
+    PerCpuHashMap::with_max_entries(1, 0);
 
 /// First sightings. When it is full `EVENT` counts.
 #[map]

@@ -2,6 +2,7 @@
 
 pub(crate) mod access;
 mod config;
+pub(crate) mod denial;
 mod entry;
 mod maps;
 mod messages;

@@ -3,7 +3,7 @@
 use super::maps::{COUNTERS, EVENTS};
 use aya_ebpf::helpers::generated::bpf_ktime_get_ns;
 use aya_ebpf::helpers::{bpf_get_current_comm, bpf_get_current_pid_tgid};
-use seccomp_tracer_ebpf::{Event, TUPLE_LEN, counter, event};
+use seccomp_tracer_ebpf::{DenialKey, Event, TUPLE_LEN, counter, event};
 
 /// What a call is, once its ABI is known.
 #[derive(Clone, Copy)]
@@ -45,6 +45,30 @@ pub(crate) fn event(kind: u32, call: &Call, values: &[u64; TUPLE_LEN]) {
         abi: call.abi,
         filtered: call.filtered as u32,
         number: call.number,
+        answer: 0,
+        len: 0,
+        values: *values,
+        comm: bpf_get_current_comm().unwrap_or_default(),
+    };
+    if EVENTS.output::<Event>(event, 0).is_err() {
+        count(counter::EVENT);
+    }
+}
+
+/// A first refusal; `values` as many as there are.
+#[inline(never)]
+pub(crate) fn denied(key: &DenialKey, values: &[u64; TUPLE_LEN], len: u32) {
+    let event = Event {
+        kind: event::DENIED,
+        slot: key.slot,
+        // SAFETY: the helper has no preconditions.
+        time_ns: unsafe { bpf_ktime_get_ns() },
+        pid: (bpf_get_current_pid_tgid() >> 32) as u32,
+        abi: key.abi,
+        filtered: 1,
+        number: key.number,
+        answer: key.answer,
+        len,
         values: *values,
         comm: bpf_get_current_comm().unwrap_or_default(),
     };

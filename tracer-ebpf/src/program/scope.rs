@@ -187,7 +187,7 @@ fn is_start(task: *const c_void) -> bool {
 
 /// `execve` or `execveat`.
 #[inline(always)]
-fn is_exec(call: &Call) -> bool {
+pub(crate) fn is_exec(call: &Call) -> bool {
     match call.abi {
         abi::X86_64 => matches!(call.number, 59 | 322),
         abi::I386 => matches!(call.number, 11 | 358),

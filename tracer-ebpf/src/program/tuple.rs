@@ -86,7 +86,7 @@ fn far(call: &Call, key: &TupleKey) -> bool {
 /// They are picked out of a map, where any index of three bits is in bounds. Picked by comparisons, each would
 /// multiply the ways through the program, and with them the time that the verifier takes.
 #[inline(always)]
-fn cut(near: *mut Near, arguments: [u64; 6], tracked: &Tracked) -> [u64; TUPLE_LEN] {
+pub(crate) fn cut(near: *mut Near, arguments: [u64; 6], tracked: &Tracked) -> [u64; TUPLE_LEN] {
     // SAFETY: a pointer into a map.
     let all = unsafe { &raw mut (*near).arguments }.cast::<u64>();
     // SAFETY: the first six of eight; nothing else runs on this CPU meanwhile.

@@ -32,6 +32,7 @@ mod filter;
 mod observed;
 mod outcome;
 mod recorded;
+mod refused;
 mod sureness;
 mod surface;
 mod types;
@@ -45,6 +46,7 @@ mod tests;
 pub use filter::{Cached, FilterCost, FilterSize, HotCall};
 pub use observed::{Observation, Observed, Sightings, observe};
 pub use recorded::{Input, Recorded, Taking};
+pub use refused::{Judged, Missing, as_if_made, judge};
 pub use sureness::sureness;
 pub use types::{
     AbiCoverage, Alternative, Audit, BaseView, Check, Counted, Coverage, Denied, Documented,

@@ -29,6 +29,7 @@ pub(crate) fn recording(run_id: &str, facts: Vec<(&str, bool, CallFacts)>) -> Re
         },
         facts: facts.collect(),
         losses: Losses::default(),
+        denials: None,
     }
 }
 

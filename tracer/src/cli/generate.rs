@@ -1,5 +1,6 @@
 //! `generate`: recordings in, profile out.
 
+use super::apply::ApplyArguments;
 use super::base::{self, BaseArguments};
 use super::exit::Exit;
 use super::failure::Failure;
@@ -10,8 +11,8 @@ use crate::estimate::{RUNS_MIN, Sureness};
 use crate::minimize::{self, Cause, Denied, Options, Outcome};
 use crate::profile::proof::{self, ProofError};
 use crate::profile::{Action, Meaning, base as bases, blocked, write};
-use crate::recording::{Run, TargetKind, WindowStart};
-use crate::report::{escape, text};
+use crate::recording::{Run, Runs, TargetKind, WindowStart};
+use crate::report::{apply, text};
 use crate::syscall::{Abi, Call};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -39,6 +40,8 @@ pub(super) struct Arguments {
     /// next run; needs three runs at least.
     #[arg(long, value_name = "NUMBER", value_parser = expectation)]
     max_expected_new: Option<f64>,
+    #[command(flatten)]
+    apply: ApplyArguments,
     /// Where the profile goes.
     #[arg(short, long, value_name = "FILE", default_value = "-")]
     output: PathBuf,
@@ -82,6 +85,7 @@ enum Unsound {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
+    arguments.apply.check(&arguments.output)?;
     let sink = Sink::open(Some(&arguments.output))?;
     let incomplete = if arguments.allow_incomplete {
         Incomplete::Accept
@@ -101,12 +105,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
              with `record -- …`",
         );
     }
-    let mut options = options(runs, &resolved, native);
-    if let Some(name) = &arguments.runtime {
-        options.runtimes = [name.clone()].into();
-    }
-    let outcome = minimize::minimize(&recorded.runs, &options);
-    prove(&outcome, &options)?;
+    let runtime = arguments.runtime.as_deref();
+    let (outcome, options) = make(&recorded.runs, &resolved, native, runtime)?;
     let sureness = audit::sureness(&recorded.runs, &outcome.profile);
     if let Some(limit) = arguments.max_expected_new {
         sure_enough(&sureness, limit)?;
@@ -119,7 +119,24 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     for line in text::sureness_in_brief(&sureness) {
         output::say(&line);
     }
+    arguments.apply.print(&arguments.output, &outcome.profile)?;
     Ok(Exit::Done)
+}
+
+/// Makes the profile for runs, and proves on the result that it keeps to its base.
+pub(super) fn make(
+    runs: &Runs,
+    resolved: &base::Resolved,
+    native: Abi,
+    runtime: Option<&str>,
+) -> Result<(Outcome, Options), Failure> {
+    let mut options = options(runs.runs(), resolved, native);
+    if let Some(name) = runtime {
+        options.runtimes = [name.to_owned()].into();
+    }
+    let outcome = minimize::minimize(runs, &options);
+    prove(&outcome, &options)?;
+    Ok((outcome, options))
 }
 
 /// What a profile is made for, as far as the runs say.
@@ -231,7 +248,13 @@ fn explain(outcome: &Outcome) {
     }
 }
 
-fn summarise(outcome: &Outcome, options: &Options, resolved: &base::Resolved, path: &Path) {
+/// Says what the profile permits, what was left out of it, and how to apply it.
+pub(super) fn summarise(
+    outcome: &Outcome,
+    options: &Options,
+    resolved: &base::Resolved,
+    path: &Path,
+) {
     let calls = |abi: Abi| {
         outcome
             .reasons
@@ -257,7 +280,6 @@ fn summarise(outcome: &Outcome, options: &Options, resolved: &base::Resolved, pa
         format!(" of the {total} that {} permits", resolved.name)
     });
     let (kept, others) = (calls(options.native), others.concat());
-    let path = escape::path(path);
     output::say(&format!(
         "profile: {kept} {} calls{of}{others}",
         options.native
@@ -265,10 +287,8 @@ fn summarise(outcome: &Outcome, options: &Options, resolved: &base::Resolved, pa
     for denied in &outcome.denied {
         output::say(&format!("left out: {}", denial(denied, resolved)));
     }
-    if path != "-" {
-        output::say(&format!(
-            "apply: docker run --security-opt seccomp={path} …"
-        ));
+    if path != Path::new("-") {
+        output::say(&format!("apply: {}", apply::line(path)));
     }
 }
 

@@ -3,6 +3,7 @@
 //! Parsing touches nothing, so `--help` always works. One file per verb, each with its arguments and its
 //! action.
 
+mod apply;
 mod audit;
 mod base;
 mod check;
@@ -17,15 +18,20 @@ mod failure;
 mod format;
 mod gate;
 mod generate;
+mod harden;
 mod man;
 mod merge;
 mod messages;
 mod output;
+mod plan;
 mod progress;
 mod record;
 mod recordings;
+mod remarks;
 mod run;
 mod runtime;
+mod watch;
+mod watching;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -45,6 +51,7 @@ struct CommandLine {
 #[derive(Subcommand)]
 enum Verb {
     Record(record::Arguments),
+    Watch(watch::Arguments),
     Merge(merge::Arguments),
     Generate(generate::Arguments),
     Audit(audit::Arguments),
@@ -53,6 +60,7 @@ enum Verb {
     Convert(convert::Arguments),
     Explain(explain::Arguments),
     Run(run::Arguments),
+    Harden(harden::Arguments),
     Doctor(doctor::Arguments),
     Completions(completions::Arguments),
     Man(man::Arguments),
@@ -65,6 +73,7 @@ pub fn main() -> ExitCode {
     messages::show(command_line.verbose);
     let result = match command_line.verb {
         Verb::Record(arguments) => record::run(&arguments),
+        Verb::Watch(arguments) => watch::run(&arguments),
         Verb::Merge(arguments) => merge::run(&arguments),
         Verb::Generate(arguments) => generate::run(&arguments),
         Verb::Audit(arguments) => audit::run(&arguments),
@@ -73,6 +82,7 @@ pub fn main() -> ExitCode {
         Verb::Convert(arguments) => convert::run(&arguments),
         Verb::Explain(arguments) => explain::run(&arguments),
         Verb::Run(arguments) => run::run(&arguments),
+        Verb::Harden(arguments) => harden::run(&arguments),
         Verb::Doctor(arguments) => doctor::run(&arguments),
         Verb::Completions(arguments) => completions::run(&arguments),
         Verb::Man(arguments) => man::run(&arguments),

@@ -167,6 +167,12 @@ fn without_path(error: io::Error) -> io::Error {
     }
 }
 
+/// Prints a part of a product, at once.
+pub(super) fn print(text: &str) -> Result<(), Failure> {
+    clear_line();
+    stdout(|out| out.write_all(text.as_bytes()))
+}
+
 /// Writes a product to standard output. A reader that went away is not an error.
 fn stdout(product: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Failure> {
     let mut stdout = io::stdout().lock();

@@ -27,6 +27,7 @@ fn recording(facts: Vec<(Abi, &str, bool, [u64; 3])>) -> Recording {
         },
         facts: BTreeMap::new(),
         losses: Losses::default(),
+        denials: None,
     };
     for (abi, name, filtered, values) in facts {
         let Some(call) = Call::named(abi, name) else {

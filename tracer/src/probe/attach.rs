@@ -2,21 +2,21 @@
 
 use super::btf::BtfError;
 use super::counts::{self, Snapshot, Wire};
+use super::hook::{self, Loaded, Size};
 use super::offsets;
+use super::refused::{self, Refused};
 use super::sighting::Event;
-use crate::recording::{Loss, Losses};
+use crate::recording::{DenialLosses, Loss, Losses};
 use crate::syscall::{self, Abi, catalog};
 use aya::maps::{
     Array, HashMap, Map, MapData, MapError, PerCpuArray, PerCpuHashMap, Queue, RingBuf,
 };
-use aya::programs::raw_trace_point::RawTracePointLinkId;
-use aya::programs::tp_btf::BtfTracePointLinkId;
-use aya::programs::{BtfTracePoint, ProgramError, ProgramInfo, RawTracePoint};
+use aya::programs::ProgramError;
 use aya::{Btf, Ebpf, EbpfError, EbpfLoader};
 use aya_log::EbpfLogger;
 use seccomp_tracer_ebpf as wire;
 use std::fmt;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd};
 
 /// The compiled kernel side; `cargo xtask ebpf --check` proves that it is what its source gives.
 static OBJECT: &[u8] = aya::include_bytes_aligned!("../../../tracer-ebpf/seccomp-tracer.bpf.o");
@@ -36,10 +36,23 @@ const TUPLES_PER_SCOPE: u32 = 128;
 pub struct Watch {
     /// Which tasks.
     pub scope: Scope,
-    /// From when on.
+    /// From when on. What a filter refuses is seen at once.
     pub start: Start,
+    /// What is looked at.
+    pub what: Looking,
     /// Leaves the typed hook aside, to try what older kernels get.
     pub raw_tracepoint: bool,
+}
+
+/// What is looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Looking {
+    /// Calls that are made.
+    AtCalls,
+    /// Calls that a filter refuses.
+    AtDenials,
+    /// Both.
+    AtBoth,
 }
 
 /// Which tasks are watched: those in a cgroup or below it.
@@ -65,34 +78,22 @@ pub enum Start {
     ContainerExec([u32; 2]),
 }
 
-/// Which hook is in use.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Which kind of hook is in use, the better first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Attachment {
-    /// `tp_btf/sys_enter`.
+    /// `tp_btf`.
     BtfTracepoint,
-    /// `raw_tp/sys_enter`.
+    /// `raw_tp`.
     RawTracepoint,
 }
 
 impl fmt::Display for Attachment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::BtfTracepoint => "tp_btf/sys_enter",
-            Self::RawTracepoint => "raw_tp/sys_enter",
+            Self::BtfTracepoint => "tp_btf",
+            Self::RawTracepoint => "raw_tp",
         })
     }
-}
-
-/// Bytes of an eBPF instruction.
-const INSTRUCTION_LEN: u32 = 8;
-
-/// How large a loaded program is, in instructions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Size {
-    /// Looked at by the verifier, on every way through the program.
-    pub verified: u32,
-    /// Left when it had removed what these settings can never reach, and put helpers in place.
-    pub translated: u32,
 }
 
 /// Why the kernel cannot be watched.
@@ -111,8 +112,13 @@ pub enum ProbeError {
     #[error("cannot load the eBPF program")]
     Load(#[source] EbpfError),
     /// The kernel refuses to attach.
-    #[error("cannot attach to tracepoint `raw_syscalls:sys_enter`")]
-    Attach(#[source] ProgramError),
+    #[error("cannot attach to tracepoint `{tracepoint}`")]
+    Attach {
+        /// Its name.
+        tracepoint: &'static str,
+        /// Why.
+        source: ProgramError,
+    },
     /// A map cannot be read or written.
     #[error("cannot use eBPF map `{name}`")]
     Map {
@@ -134,18 +140,13 @@ pub(super) struct Maps {
     slots: HashMap<MapData, u64, u32>,
 }
 
-/// What holds the program at its hook.
-enum Link {
-    Btf(BtfTracePointLinkId),
-    Raw(RawTracePointLinkId),
-}
-
 /// The loaded kernel side. Dropping it detaches and frees everything.
 pub struct Probe {
     ebpf: Ebpf,
-    attachment: Attachment,
-    link: Option<Link>,
+    /// In the order in which they are attached.
+    programs: Vec<Loaded>,
     maps: Maps,
+    refused: refused::Maps,
     events: RingBuf<MapData>,
     messages: EbpfLogger<&'static dyn log::Log>,
 }
@@ -175,7 +176,8 @@ impl Probe {
         let slots = watch.scope.children_max.max(1);
         let btf = Btf::from_sys_fs().map_err(ProbeError::KernelBtf)?;
         raise_memory_limit();
-        let mut ebpf = EbpfLoader::new()
+        let mut loader = EbpfLoader::new();
+        loader
             .btf(Some(&btf))
             .override_global("CONFIG", &config, true)
             .override_global("OFFSETS", &found, true)
@@ -185,11 +187,20 @@ impl Probe {
             .map_max_entries("TUPLES", tuples_max(slots))
             .map_max_entries("ARMED", slots)
             .map_max_entries("SLOTS", slots)
-            .map_max_entries("FREE_SLOTS", slots)
-            .load(OBJECT)
-            .map_err(ProbeError::Load)?;
+            .map_max_entries("FREE_SLOTS", slots);
+        if watch.what != Looking::AtCalls {
+            refused::make_room(&mut loader);
+        }
+        let mut ebpf = loader.load(OBJECT).map_err(ProbeError::Load)?;
         // Maps are taken after the programs are loaded: loading needs them all.
-        let attachment = load(&mut ebpf, &btf, watch.raw_tracepoint)?;
+        let mut programs = Vec::new();
+        for hook in watch.what.hooks() {
+            match Loaded::load(&mut ebpf, &btf, hook, watch.raw_tracepoint) {
+                Ok(program) => programs.push(program),
+                Err(error) if hook.optional => log::debug!("{error}"),
+                Err(error) => return Err(error),
+            }
+        }
         track_arguments(&mut ebpf)?;
         free_slots(&mut ebpf, slots)?;
         let maps = Maps {
@@ -201,6 +212,7 @@ impl Probe {
             counters: take(&mut ebpf, "COUNTERS")?,
             slots: take(&mut ebpf, "SLOTS")?,
         };
+        let refused = refused::Maps::take(&mut ebpf)?;
         let events = take(&mut ebpf, "EVENTS")?;
         let messages = EbpfLogger::init(&mut ebpf).map_err(|_| ProbeError::Map {
             name: "AYA_LOGS",
@@ -210,28 +222,23 @@ impl Probe {
         })?;
         Ok(Self {
             ebpf,
-            attachment,
-            link: None,
+            programs,
             maps,
+            refused,
             events,
             messages,
         })
     }
 
-    /// Attaches the program. What the maps hold is kept.
+    /// Attaches the programs. What the maps hold is kept.
     ///
     /// # Errors
     ///
     /// [`ProbeError::Attach`] if the kernel refuses.
     pub fn start(&mut self) -> Result<(), ProbeError> {
-        let link = match self.attachment {
-            Attachment::BtfTracepoint => btf_program(&mut self.ebpf)?.attach().map(Link::Btf),
-            Attachment::RawTracepoint => raw_program(&mut self.ebpf)?
-                .attach("sys_enter")
-                .map(Link::Raw),
-        };
-        self.link = Some(link.map_err(ProbeError::Attach)?);
-        Ok(())
+        let Self { ebpf, programs, .. } = self;
+        let mut programs = programs.iter_mut();
+        programs.try_for_each(|program| program.attach(ebpf))
     }
 
     /// Detaches; maps and counters stay readable and no longer change.
@@ -240,18 +247,17 @@ impl Probe {
     ///
     /// [`ProbeError::Attach`] if the kernel does not let go.
     pub fn detach(&mut self) -> Result<(), ProbeError> {
-        let detached = match self.link.take() {
-            Some(Link::Btf(link)) => btf_program(&mut self.ebpf)?.detach(link),
-            Some(Link::Raw(link)) => raw_program(&mut self.ebpf)?.detach(link),
-            None => Ok(()),
-        };
-        detached.map_err(ProbeError::Attach)
+        let Self { ebpf, programs, .. } = self;
+        // An entry that is not noted would make its return look refused.
+        let mut backwards = programs.iter_mut().rev();
+        backwards.try_for_each(|program| program.detach(ebpf))
     }
 
-    /// Which hook is in use.
+    /// Which kind of hook is in use.
     #[must_use]
     pub fn attachment(&self) -> Attachment {
-        self.attachment
+        let kinds = self.programs.iter().map(Loaded::attachment);
+        kinds.max().unwrap_or(Attachment::RawTracepoint)
     }
 
     /// The next first sighting that waits, if any. Entries that are none of ours are skipped.
@@ -317,62 +323,81 @@ impl Probe {
     ///
     /// [`ProbeError::Map`] if the counters cannot be read.
     pub fn losses(&self) -> Result<Losses, ProbeError> {
-        let counter = |index: u32| {
-            let values = self
-                .maps
-                .counters
-                .get(&index, 0)
-                .map_err(map_error("COUNTERS"))?;
-            Ok(values.iter().sum::<u64>())
-        };
+        let counter = |index| self.counter(index);
         let mut losses = Losses::default();
         losses.set(Loss::UnknownAbi, counter(wire::counter::UNKNOWN_ABI)?);
         losses.set(Loss::OddNumberMapFull, counter(wire::counter::ODD_FULL)?);
         losses.set(Loss::MapError, counter(wire::counter::MAP_ERROR)?);
         losses.set(Loss::ScopesFull, counter(wire::counter::SCOPES_FULL)?);
         losses.set(Loss::Sighting, counter(wire::counter::EVENT)?);
-        losses.set(Loss::Recursion, self.recursion_misses());
+        losses.set(Loss::Recursion, self.recursion_misses(&hook::COUNT));
         Ok(losses)
     }
 
-    /// How often the kernel skipped the program because it was already running on that CPU. aya does not
-    /// offer it; `/proc/self/fdinfo` has it since Linux 5.12.
-    fn recursion_misses(&self) -> u64 {
-        let info = self.program_info();
-        let fd = info.and_then(|info| info.fd().ok());
-        let text = fd.and_then(|fd| {
-            let path = format!("/proc/self/fdinfo/{}", fd.as_fd().as_raw_fd());
-            std::fs::read_to_string(path).ok()
-        });
-        let text = text.unwrap_or_default();
-        let value = text
-            .lines()
-            .find_map(|line| line.strip_prefix("recursion_misses:"));
-        value
-            .and_then(|value| value.trim().parse().ok())
-            .unwrap_or(0)
+    /// Everything refused that was kept for a scope.
+    ///
+    /// # Errors
+    ///
+    /// [`ProbeError::Map`] if a map cannot be read.
+    pub fn refused(&self, slot: u32) -> Result<Refused, ProbeError> {
+        self.refused.read(slot)
     }
 
-    /// How large the program is to this kernel; `None` where it does not say (before Linux 5.16).
-    #[must_use]
-    pub fn size(&self) -> Option<Size> {
-        let info = self.program_info()?;
-        Some(Size {
-            verified: info.verified_instruction_count()?,
-            translated: info.size_translated()? / INSTRUCTION_LEN,
+    /// What could not be kept so far of what was refused.
+    ///
+    /// # Errors
+    ///
+    /// [`ProbeError::Map`] if the counters cannot be read.
+    pub fn denial_losses(&self) -> Result<DenialLosses, ProbeError> {
+        // A skipped program may have missed an entry, and its return then looked refused.
+        let skipped = [&hook::INSIDE, &hook::RETURN].map(|hook| self.recursion_misses(hook));
+        let not_kept = [
+            wire::counter::DENIALS_FULL,
+            wire::counter::SCOPES_FULL,
+            wire::counter::UNKNOWN_ABI,
+        ];
+        let mut calls = skipped.iter().sum();
+        for index in not_kept {
+            calls += self.counter(index)?;
+        }
+        Ok(DenialLosses {
+            calls,
+            arguments: self.counter(wire::counter::DENIED_TUPLES_FULL)?,
+            unjudged: self.counter(wire::counter::UNJUDGED)?,
         })
     }
 
-    fn program_info(&self) -> Option<ProgramInfo> {
-        let name = program_name(self.attachment);
-        self.ebpf.program(name)?.info().ok()
+    /// How large the program that counts calls is to this kernel; `None` where it does not say (before Linux 5.16).
+    #[must_use]
+    pub fn size(&self) -> Option<Size> {
+        let mut programs = self.programs.iter();
+        let program = programs.find(|program| program.is_of(&hook::COUNT))?;
+        program.size(&self.ebpf)
+    }
+
+    fn counter(&self, index: u32) -> Result<u64, ProbeError> {
+        let counters = &self.maps.counters;
+        let values = counters.get(&index, 0).map_err(map_error("COUNTERS"))?;
+        Ok(values.iter().sum())
+    }
+
+    fn recursion_misses(&self, hook: &hook::Hook) -> u64 {
+        let programs = self.programs.iter().filter(|program| program.is_of(hook));
+        programs
+            .map(|program| program.recursion_misses(&self.ebpf))
+            .sum()
     }
 }
 
-fn program_name(attachment: Attachment) -> &'static str {
-    match attachment {
-        Attachment::BtfTracepoint => "sys_enter_btf",
-        Attachment::RawTracepoint => "sys_enter_raw",
+impl Looking {
+    /// The programs that see it, in the order in which they are attached: entries first, so that no return is
+    /// seen whose entry could not have been.
+    fn hooks(self) -> &'static [&'static hook::Hook] {
+        match self {
+            Self::AtCalls => &[&hook::COUNT],
+            Self::AtDenials => &[&hook::INSIDE, &hook::RETURN, &hook::TASK_EXIT],
+            Self::AtBoth => &[&hook::COUNT, &hook::INSIDE, &hook::RETURN, &hook::TASK_EXIT],
+        }
     }
 }
 
@@ -416,34 +441,6 @@ fn raise_memory_limit() {
     );
 }
 
-/// Loads one of the two programs.
-fn load(ebpf: &mut Ebpf, btf: &Btf, raw_tracepoint: bool) -> Result<Attachment, ProbeError> {
-    if !raw_tracepoint {
-        match btf_program(ebpf)?.load("sys_enter", btf) {
-            Ok(()) => return Ok(Attachment::BtfTracepoint),
-            Err(error) => log::debug!("no tp_btf/sys_enter here, trying raw_tp: {error}"),
-        }
-    }
-    raw_program(ebpf)?.load().map_err(ProbeError::Attach)?;
-    Ok(Attachment::RawTracepoint)
-}
-
-fn btf_program(ebpf: &mut Ebpf) -> Result<&mut BtfTracePoint, ProbeError> {
-    let program = ebpf.program_mut(program_name(Attachment::BtfTracepoint));
-    program
-        .expect("in the object")
-        .try_into()
-        .map_err(ProbeError::Attach)
-}
-
-fn raw_program(ebpf: &mut Ebpf) -> Result<&mut RawTracePoint, ProbeError> {
-    let program = ebpf.program_mut(program_name(Attachment::RawTracepoint));
-    program
-        .expect("in the object")
-        .try_into()
-        .map_err(ProbeError::Attach)
-}
-
 /// Tells the program which arguments to keep.
 fn track_arguments(ebpf: &mut Ebpf) -> Result<(), ProbeError> {
     let mut map: Array<_, Wire<wire::Tracked>> = take(ebpf, "TRACKED")?;
@@ -478,7 +475,7 @@ fn tracked(arguments: &[catalog::Argument]) -> wire::Tracked {
     tracked
 }
 
-fn take<M: TryFrom<Map, Error = MapError>>(
+pub(super) fn take<M: TryFrom<Map, Error = MapError>>(
     ebpf: &mut Ebpf,
     name: &'static str,
 ) -> Result<M, ProbeError> {

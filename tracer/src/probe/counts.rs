@@ -36,6 +36,10 @@ unsafe impl Pod for Wire<wire::Near> {}
 // SAFETY: as above.
 unsafe impl Pod for Wire<wire::TupleKey> {}
 // SAFETY: as above.
+unsafe impl Pod for Wire<wire::DenialKey> {}
+// SAFETY: as above.
+unsafe impl Pod for Wire<wire::DeniedTupleKey> {}
+// SAFETY: as above.
 unsafe impl Pod for Wire<wire::OddKey> {}
 // SAFETY: as above.
 unsafe impl Pod for Wire<wire::TupleCount> {}

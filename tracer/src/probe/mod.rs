@@ -5,10 +5,14 @@
 mod attach;
 mod btf;
 mod counts;
+mod hook;
 pub(crate) mod offsets;
+mod refused;
 mod sighting;
 
-pub use attach::{Attachment, Probe, ProbeError, Scope, Size, Start, Watch};
+pub use attach::{Attachment, Looking, Probe, ProbeError, Scope, Start, Watch};
 pub use btf::BtfError;
 pub use counts::{CallCount, Snapshot};
+pub use hook::Size;
+pub use refused::{Refused, RefusedCount};
 pub use sighting::{Event, Origin, What};

@@ -2,7 +2,7 @@
 //!
 //! Bytes from the ring buffer are an allegation until they have been converted here.
 
-use crate::recording::FactKey;
+use crate::recording::{Answer, DenialKey, FactKey};
 use crate::syscall::{Abi, Call};
 use seccomp_tracer_ebpf as wire;
 use std::ptr;
@@ -25,6 +25,8 @@ pub enum What {
     Call(FactKey),
     /// A tuple of argument values, as wide as the wire's.
     Tuple(FactKey, [u64; wire::TUPLE_LEN]),
+    /// A call was refused, with these argument values if they are tracked, as many as the wire has.
+    Denied(DenialKey, Vec<u64>),
     /// The scope began to record, at this exec.
     Armed {
         /// Bounding capability set.
@@ -70,6 +72,11 @@ impl Event {
                 filtered: second != 0,
                 no_new_privs: third != 0,
             },
+            wire::event::DENIED => {
+                let len = usize::try_from(event.len).ok()?;
+                let values = event.values.get(..len)?.to_vec();
+                What::Denied(denial_key(event.abi, event.number, event.answer)?, values)
+            }
             wire::event::SCOPE => What::Scope { cgroup_id: first },
             _ => return None,
         };
@@ -102,6 +109,22 @@ pub(super) fn abi(index: u32) -> Option<Abi> {
     }
 }
 
+pub(super) fn denial_key(abi_index: u32, number: i32, answer: i32) -> Option<DenialKey> {
+    let call = Call::new(abi(abi_index)?, number);
+    let errno = || {
+        u16::try_from(answer.checked_neg()?)
+            .ok()
+            .filter(|&errno| (1..=wire::answer::ERRNO_MAX).contains(&errno.into()))
+    };
+    let answer = match answer {
+        wire::answer::VALUE => Answer::Value,
+        wire::answer::SIGNAL => Answer::Signal,
+        wire::answer::KILLED => Answer::Killed,
+        _ => Answer::Errno(errno()?),
+    };
+    Some(DenialKey { call, answer })
+}
+
 pub(super) fn fact_key(abi_index: u32, filtered: bool, number: i32) -> Option<FactKey> {
     let call = Call::new(abi(abi_index)?, number);
     Some(FactKey { call, filtered })
@@ -117,6 +140,33 @@ mod tests {
             std::slice::from_raw_parts(ptr::from_ref(event).cast::<u8>(), size_of::<wire::Event>())
         };
         bytes.to_vec()
+    }
+
+    #[test]
+    fn a_refusal_is_read_with_its_answer_and_values() {
+        let denied = |answer, len| {
+            let event = wire::Event {
+                kind: wire::event::DENIED,
+                number: 41,
+                answer,
+                len,
+                values: [38, 5, 0],
+                ..Default::default()
+            };
+            Event::from_bytes(&bytes(&event)).map(|event| event.what)
+        };
+        let expected = |answer, values: &[u64]| {
+            let call = Call::new(Abi::X86_64, 41);
+            Some(What::Denied(DenialKey { call, answer }, values.to_vec()))
+        };
+        assert_eq!(denied(-97, 3), expected(Answer::Errno(97), &[38, 5, 0]));
+        assert_eq!(denied(-4095, 0), expected(Answer::Errno(4095), &[]));
+        assert_eq!(denied(1, 1), expected(Answer::Signal, &[38]));
+        assert_eq!(denied(0, 0), expected(Answer::Value, &[]));
+        assert_eq!(denied(2, 0), expected(Answer::Killed, &[]));
+        for (answer, len) in [(-4096, 0), (3, 0), (i32::MIN, 0), (-1, 4)] {
+            assert_eq!(denied(answer, len), None, "{answer} {len}");
+        }
     }
 
     #[test]

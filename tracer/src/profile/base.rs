@@ -2,10 +2,12 @@
 
 use super::compare;
 use super::meaning::Meaning;
+use super::model::{Action, Profile, Rule};
 use super::read;
 use super::resolve::Circumstances;
 use super::source::Source;
 use crate::syscall::{Call, capability};
+use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 static DOCKER: LazyLock<Source> =
@@ -54,6 +56,23 @@ pub fn unlocked_by(base: &Source, call: Call, circumstances: &Circumstances) -> 
     missing.filter(unlocks).collect()
 }
 
+/// The same profile, and these calls permitted whatever their arguments.
+#[must_use]
+pub fn allowing(mut profile: Profile, names: &BTreeSet<String>) -> Profile {
+    for rule in &mut profile.rules {
+        rule.names.retain(|name| !names.contains(name));
+    }
+    profile.rules.retain(|rule| !rule.names.is_empty());
+    if !names.is_empty() {
+        profile.rules.push(Rule {
+            names: names.iter().cloned().collect(),
+            action: Action::Allow,
+            conditions: Vec::new(),
+        });
+    }
+    profile
+}
+
 /// What a base permits once its holes are closed: in the filter's view and, with every argument cut to its
 /// C type, in the kernel's.
 #[must_use]
@@ -70,6 +89,23 @@ mod tests {
     use crate::syscall::{self, Abi};
     use proptest::prelude::*;
     use std::collections::BTreeSet;
+
+    #[test]
+    fn what_is_asked_for_is_permitted_and_nothing_else_changes() {
+        let base = docker().resolve(&circumstances(&[]));
+        let names: BTreeSet<String> = ["clone3", "socket", "mount"].map(str::to_owned).into();
+        let more = Meaning::of(&allowing(base.clone(), &names), Abi::X86_64);
+        let less = Meaning::of(&base, Abi::X86_64);
+        for call in syscall::calls(Abi::X86_64) {
+            if call.name().is_some_and(|name| names.contains(name)) {
+                assert!(more.permitted(call).is_all(), "{call}");
+                assert!(!less.permitted(call).is_all(), "{call}");
+            } else {
+                assert_eq!(more.verdicts(call), less.verdicts(call), "{call}");
+            }
+        }
+        assert_eq!(allowing(base.clone(), &BTreeSet::new()), base);
+    }
 
     fn circumstances(extra: &[&str]) -> Circumstances {
         let mut capabilities = capability::docker_default();

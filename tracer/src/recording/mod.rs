@@ -3,10 +3,12 @@
 //! A recording remembers; it does not judge. It knows calls, argument values, counts, who did it first and
 //! what was lost. It refuses to know about profiles, and how it came into being (kernel, clock, files).
 
+mod denials;
 mod file;
 mod losses;
 mod runs;
 
+pub use denials::{Answer, DenialFacts, DenialKey, DenialLosses, Denials, Refusal};
 pub use file::{FileError, SCHEMA_VERSION, from_json, read, to_json, write};
 pub use losses::{Loss, Losses};
 pub use runs::{
@@ -35,6 +37,8 @@ pub struct Recording {
     pub facts: BTreeMap<FactKey, CallFacts>,
     /// What could not be kept.
     pub losses: Losses,
+    /// What its filter refused; `None` if that was not watched.
+    pub denials: Option<Denials>,
 }
 
 /// The machine on which a recording was made.
@@ -175,7 +179,7 @@ pub struct CallFacts {
 }
 
 /// A first sighting.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Sighting {
     /// Milliseconds from the window's start.
     pub at_ms: u64,
@@ -198,7 +202,7 @@ pub enum Arguments {
 }
 
 /// Tuples of argument values, each value already cut to the width of its C type.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Tuples {
     /// The tracked argument positions, ascending; every key of `seen` has a value for each.
     pub indexes: Vec<u8>,
@@ -207,7 +211,7 @@ pub struct Tuples {
 }
 
 /// What is known about one tuple.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct TupleFacts {
     /// How often.
     pub count: u64,

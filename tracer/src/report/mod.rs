@@ -1,6 +1,7 @@
 //! How values are shown: text for people, JSON and the formats of CI systems for programs. Values in, strings
 //! out.
 
+pub mod apply;
 pub mod escape;
 pub mod github;
 pub mod json;

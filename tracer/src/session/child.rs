@@ -18,6 +18,8 @@ pub struct Spawn {
     pub arguments: Vec<OsString>,
     /// `cgroup.procs` of the cgroup that it is to live in; `None` leaves it where we are.
     pub cgroup: Option<File>,
+    /// Its standard output goes to our standard error, because our own is for something else.
+    pub stdout_to_stderr: bool,
 }
 
 /// Why a command could not be started.
@@ -38,9 +40,13 @@ impl Spawn {
             name,
             arguments,
             cgroup,
+            stdout_to_stderr,
         } = self;
         let mut command = Command::new(&program);
         command.arg0(name).args(arguments);
+        if stdout_to_stderr {
+            command.stdout(io::stderr());
+        }
         if let Some(mut procs) = cgroup {
             let enter = move || procs.write_all(b"0");
             // SAFETY: one write(2) of a constant to a descriptor that is open since before the fork:

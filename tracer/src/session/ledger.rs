@@ -1,7 +1,11 @@
 //! What is known so far: first sightings as they come, counts as they are read. Pure: times come in.
+//! What was refused is no fact, and kept apart.
 
-use crate::probe::{Event, Origin, Snapshot, What};
-use crate::recording::{Arguments, CallFacts, FactKey, Sighting, TupleFacts, Tuples};
+use crate::probe::{Event, Origin, Refused, Snapshot, What};
+use crate::recording::{
+    Arguments, CallFacts, DenialFacts, DenialKey, FactKey, Refusal, Sighting, TupleFacts, Tuples,
+};
+use crate::syscall::catalog;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
@@ -25,6 +29,8 @@ pub struct Ledger {
     cgroup_ids: Vec<u64>,
     calls: BTreeMap<FactKey, Origin>,
     tuples: BTreeMap<(FactKey, [u64; 3]), Origin>,
+    denials: BTreeMap<DenialKey, Origin>,
+    denied_tuples: BTreeMap<(DenialKey, Vec<u64>), Origin>,
     counts: BTreeMap<FactKey, u64>,
     changed_ns: BTreeMap<FactKey, u64>,
 }
@@ -40,10 +46,12 @@ impl Ledger {
         }
     }
 
-    /// Enters a first sighting. The earliest counts: each CPU reports its own.
-    pub fn enter(&mut self, event: Event) {
+    /// Enters a first sighting. The earliest counts: each CPU reports its own. What was refused is told, for
+    /// those who want to hear at once.
+    pub fn enter(&mut self, event: Event) -> Option<Refusal> {
         let Event { what, origin, .. } = event;
         match what {
+            What::Denied(key, values) => return Some(self.refuse(key, values, origin)),
             What::Armed {
                 capabilities,
                 filtered,
@@ -71,6 +79,23 @@ impl Ledger {
                 }
             }
         }
+        None
+    }
+
+    fn refuse(&mut self, key: DenialKey, values: Vec<u64>, origin: Origin) -> Refusal {
+        self.last_new_ns = self.last_new_ns.max(origin.time_ns);
+        let tracked = key.call.name().map_or(&[][..], catalog::tracked);
+        let indexes = tracked.iter().map(|argument| argument.index);
+        let refusal = Refusal {
+            key,
+            arguments: indexes.zip(values.iter().copied()).collect(),
+            first: self.sighting(&origin),
+        };
+        keep_earliest(self.denials.entry(key), origin.clone());
+        if !values.is_empty() {
+            keep_earliest(self.denied_tuples.entry((key, values)), origin);
+        }
+        refusal
     }
 
     /// Notes which counts changed since they were last read.
@@ -170,6 +195,35 @@ impl Ledger {
         facts.collect()
     }
 
+    /// What was refused, from the last counts.
+    #[must_use]
+    pub fn denials(&self, refused: &Refused) -> BTreeMap<DenialKey, DenialFacts> {
+        let sighting = |origin: Option<&Origin>| origin.map(|origin| self.sighting(origin));
+        let denials = refused.iter().map(|(&key, kept)| {
+            let tuple = |(values, &count): (&Vec<u64>, &u64)| {
+                let first = sighting(self.denied_tuples.get(&(key, values.clone())));
+                (values.clone(), TupleFacts { count, first })
+            };
+            let tuples = (!kept.indexes.is_empty()).then(|| Tuples {
+                indexes: kept.indexes.clone(),
+                seen: kept.tuples.iter().map(tuple).collect(),
+            });
+            let facts = DenialFacts {
+                count: kept.count,
+                first: sighting(self.denials.get(&key)),
+                tuples,
+            };
+            (key, facts)
+        });
+        denials.collect()
+    }
+
+    /// How many refused calls are known.
+    #[must_use]
+    pub fn denials_len(&self) -> usize {
+        self.denials.len()
+    }
+
     fn tuple_sighting(&self, key: FactKey, values: &[u64]) -> Option<Sighting> {
         let mut wide = [0; 3];
         wide[..values.len()].copy_from_slice(values);
@@ -206,7 +260,8 @@ fn keep_earliest<K: Ord>(entry: Entry<'_, K, Origin>, origin: Origin) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::probe::CallCount;
+    use crate::probe::{CallCount, RefusedCount};
+    use crate::recording::Answer;
     use crate::syscall::{Abi, Call};
 
     fn key(number: i32) -> FactKey {
@@ -227,6 +282,66 @@ mod tests {
             what,
             origin,
         }
+    }
+
+    #[test]
+    fn what_was_refused_is_told_at_once_and_kept_with_its_counts() {
+        let socket = DenialKey {
+            call: Call::new(Abi::X86_64, 41),
+            answer: Answer::Errno(97),
+        };
+        let mount = DenialKey {
+            call: Call::new(Abi::X86_64, 165),
+            answer: Answer::Signal,
+        };
+        let mut ledger = Ledger::new(0);
+        let first = |at_ms| Sighting {
+            at_ms,
+            pid: 7,
+            program: format!("p{at_ms}"),
+        };
+        let told = ledger.enter(event(5, What::Denied(socket, vec![38, 5, 0])));
+        let refusal = Refusal {
+            key: socket,
+            arguments: vec![(0, 38), (1, 5), (2, 0)],
+            first: first(5),
+        };
+        assert_eq!(told, Some(refusal));
+        ledger.enter(event(9, What::Denied(socket, vec![40, 1, 0])));
+        ledger.enter(event(12, What::Denied(mount, vec![])));
+        assert_eq!(ledger.enter(event(13, What::Call(key(39)))), None);
+        assert_eq!((ledger.denials_len(), ledger.last_new_ms()), (2, 13));
+
+        let sockets = RefusedCount {
+            count: 7,
+            indexes: vec![0, 1, 2],
+            tuples: [(vec![38, 5, 0], 4), (vec![40, 1, 0], 3)].into(),
+        };
+        let mounts = RefusedCount {
+            count: 2,
+            ..RefusedCount::default()
+        };
+        let tuple = |count, at_ms| TupleFacts {
+            count,
+            first: Some(first(at_ms)),
+        };
+        let tuples = Tuples {
+            indexes: vec![0, 1, 2],
+            seen: [(vec![38, 5, 0], tuple(4, 5)), (vec![40, 1, 0], tuple(3, 9))].into(),
+        };
+        let facts = |count, at_ms, tuples| DenialFacts {
+            count,
+            first: Some(first(at_ms)),
+            tuples,
+        };
+        assert_eq!(
+            ledger.denials(&[(socket, sockets), (mount, mounts)].into()),
+            [
+                (socket, facts(7, 5, Some(tuples))),
+                (mount, facts(2, 12, None)),
+            ]
+            .into()
+        );
     }
 
     #[test]

@@ -12,5 +12,5 @@ mod watch;
 pub use child::{Spawn, SpawnError};
 pub use ledger::{Ledger, Rights};
 pub use listening::Listening;
-pub use value::{Context, recording};
+pub use value::{Context, denials, recording};
 pub use watch::{Ended, Limits, Observer, Progress, SessionError, Stop, Target, watch};

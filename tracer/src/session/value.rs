@@ -1,7 +1,9 @@
 //! From the end of a session to the recording. Pure: what it needs to know comes in.
 
 use super::watch::Ended;
-use crate::recording::{Host, Losses, Recording, SeccompState, Target, Window, WindowStart};
+use crate::recording::{
+    Denials, Host, Losses, Recording, SeccompState, Target, Window, WindowStart,
+};
 use crate::syscall::capability;
 
 /// What a session does not know of itself.
@@ -20,9 +22,23 @@ pub struct Context {
     pub from: WindowStart,
 }
 
+/// What was refused, for a session that looked for it.
+#[must_use]
+pub fn denials(ended: &Ended) -> Denials {
+    Denials {
+        seen: ended.ledger.denials(&ended.refused),
+        losses: ended.denial_losses,
+    }
+}
+
 /// Puts the recording together.
 #[must_use]
-pub fn recording(ended: &Ended, losses: Losses, context: Context) -> Recording {
+pub fn recording(
+    ended: &Ended,
+    losses: Losses,
+    denials: Option<Denials>,
+    context: Context,
+) -> Recording {
     let ledger = &ended.ledger;
     let mut target = context.target;
     if let Some(rights) = ledger.rights() {
@@ -52,6 +68,7 @@ pub fn recording(ended: &Ended, losses: Losses, context: Context) -> Recording {
         },
         facts: ledger.facts(ended.end_ns, &ended.snapshot),
         losses,
+        denials,
     }
 }
 

@@ -3,8 +3,8 @@
 use super::child::{Spawn, SpawnError};
 use super::ledger::Ledger;
 use super::listening::{Listening, Signals};
-use crate::probe::{Probe, ProbeError, Snapshot};
-use crate::recording::WindowEnd;
+use crate::probe::{Probe, ProbeError, Refused, Snapshot};
+use crate::recording::{DenialLosses, Refusal, WindowEnd};
 use rustix::process::{Pid, Signal, kill_process};
 use rustix::time::{ClockId, clock_gettime};
 use std::io;
@@ -38,11 +38,17 @@ pub trait Target {
 
 /// Told what goes on.
 pub trait Observer {
+    /// Watching has begun: from here on nothing is missed.
+    fn begins(&mut self);
+
     /// About once a second.
     fn progress(&mut self, progress: &Progress);
 
     /// A scope was found among the children of the watched cgroup.
     fn scope_found(&mut self, cgroup_id: u64);
+
+    /// A call was refused, for the first time with this answer and these arguments.
+    fn refused(&mut self, refusal: &Refusal);
 }
 
 /// Where a recording stands.
@@ -52,6 +58,8 @@ pub struct Progress {
     pub calls: usize,
     /// Distinct argument tuples.
     pub tuples: usize,
+    /// Distinct calls that were refused.
+    pub refused: usize,
     /// Milliseconds since the window's start.
     pub elapsed_ms: u64,
     /// Milliseconds since the last new fact.
@@ -84,6 +92,10 @@ pub struct Ended {
     pub ledger: Ledger,
     /// The last counts of all scopes together.
     pub snapshot: Snapshot,
+    /// What was refused in all scopes together.
+    pub refused: Refused,
+    /// What could not be kept of that.
+    pub denial_losses: DenialLosses,
     /// `CLOCK_MONOTONIC`.
     pub end_ns: u64,
     /// What ended it.
@@ -122,6 +134,7 @@ pub fn watch(
 ) -> Result<Ended, SessionError> {
     let Listening { runtime, signals } = listening;
     runtime.block_on(async {
+        observer.begins();
         let child = command.map(Spawn::start).transpose()?;
         let session = Session {
             ledger: Ledger::new(now_ns()),
@@ -198,7 +211,9 @@ impl Session {
     fn drain(&mut self, probe: &mut Probe, observer: &mut dyn Observer) {
         while let Some(event) = probe.next_event() {
             let found = self.ledger.cgroup_ids().len();
-            self.ledger.enter(event);
+            if let Some(refusal) = self.ledger.enter(event) {
+                observer.refused(&refusal);
+            }
             if let Some(&id) = self.ledger.cgroup_ids().get(found) {
                 observer.scope_found(id);
             }
@@ -218,9 +233,11 @@ impl Session {
         observer.progress(&Progress {
             calls,
             tuples,
+            refused: self.ledger.denials_len(),
             elapsed_ms,
             idle_ms: elapsed_ms.saturating_sub(self.ledger.last_new_ms()),
-            missing: probe.losses()?.missing(),
+            // They share counters, so their sum would count twice.
+            missing: probe.losses()?.missing().max(probe.denial_losses()?.calls),
         });
         Ok(())
     }
@@ -312,13 +329,18 @@ impl Session {
         probe.detach()?;
         self.drain(probe, observer);
         let mut snapshot = Snapshot::new();
+        let mut refused = Refused::new();
         for slot in slots(probe, &self.ledger)? {
             add(&mut snapshot, probe.snapshot(slot)?);
+            add_refused(&mut refused, probe.refused(slot)?);
         }
+        let denial_losses = probe.denial_losses()?;
         let Self { ledger, status, .. } = self;
         Ok(Ended {
             ledger,
             snapshot,
+            refused,
+            denial_losses,
             end_ns,
             end,
             status,
@@ -342,6 +364,18 @@ fn add(sum: &mut Snapshot, other: Snapshot) {
         known.count += call.count;
         known.indexes = call.indexes;
         known.unbounded |= call.unbounded;
+        for (values, count) in call.tuples {
+            *known.tuples.entry(values).or_default() += count;
+        }
+    }
+}
+
+/// The same for refused calls.
+fn add_refused(sum: &mut Refused, other: Refused) {
+    for (key, call) in other {
+        let known = sum.entry(key).or_default();
+        known.count += call.count;
+        known.indexes = call.indexes;
         for (values, count) in call.tuples {
             *known.tuples.entry(values).or_default() += count;
         }

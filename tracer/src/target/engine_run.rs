@@ -42,6 +42,10 @@ pub struct EngineRun {
     flags_at: usize,
     /// Every `--cgroup-parent` with its place: in one word with `=`, or in the word after.
     parents: Vec<ParentFlag>,
+    /// Every `--security-opt`.
+    security_options: Vec<OsString>,
+    /// `--name` without `--rm`: a second run would find the name taken.
+    pub keeps_name: bool,
     /// The client's flags that say which engine is meant, like `--context prod`.
     pub client_flags: Vec<OsString>,
     /// Whether the client returns while the container still runs.
@@ -137,8 +141,17 @@ fn engine_run(
             b"false" | b"0" | b"f" | b"F" | b"FALSE" | b"False"
         )
     };
+    let has = |name: &str| {
+        let last = scanned.flags.iter().rfind(|flag| flag.is(name));
+        last.is_some_and(|flag| !flag.value.as_deref().is_some_and(is_false))
+    };
+    let security_options = scanned.flags.iter().filter(|flag| flag.is("security-opt"));
     EngineRun {
         kind,
+        security_options: security_options
+            .filter_map(|flag| flag.value.clone())
+            .collect(),
+        keeps_name: has("name") && !has("rm"),
         words: command.to_vec(),
         flags_at,
         parents: parents
@@ -184,6 +197,22 @@ impl EngineRun {
             given: given.unwrap_or_default().to_string_lossy().into_owned(),
             driver,
         })
+    }
+
+    /// Whether the user names a seccomp profile.
+    #[must_use]
+    pub fn names_profile(&self) -> bool {
+        let mut options = self.security_options.iter().map(|option| option.as_bytes());
+        options.any(|option| option.starts_with(b"seccomp=") || option.starts_with(b"seccomp:"))
+    }
+
+    /// The command line that runs the container under that profile.
+    #[must_use]
+    pub fn with_profile(&self, path: &Path) -> Vec<OsString> {
+        let mut flag = OsString::from("--security-opt=seccomp=");
+        flag.push(path);
+        let (head, rest) = self.words.split_at(self.flags_at);
+        head.iter().chain([&flag]).chain(rest).cloned().collect()
     }
 
     /// The command line that puts the container below the parent.

@@ -5,6 +5,7 @@
 //! everything.
 
 mod columns;
+mod denials;
 mod objects;
 mod v1;
 mod v2;
@@ -40,6 +41,9 @@ pub enum FileError {
         /// What is wrong with it.
         problem: String,
     },
+    /// Right shape, impossible content.
+    #[error("denials: {0}")]
+    Denials(String),
     /// A loss counter that this version does not have.
     #[error("unknown loss counter `{0}`")]
     UnknownLoss(String),
@@ -197,6 +201,7 @@ mod tests {
             ]
             .into(),
             losses: Losses::default(),
+            denials: None,
         }
     }
 

@@ -80,6 +80,7 @@ pub(super) fn read(text: &str) -> Result<Recording, FileError> {
         window: document.window.into(),
         facts,
         losses: losses(document.losses)?,
+        denials: None,
     })
 }
 

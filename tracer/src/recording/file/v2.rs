@@ -5,6 +5,7 @@
 //! given runs, and reading refuses every other.
 
 use super::columns::{Column, Firsts};
+use super::denials::{DenialsObject, denials};
 use super::objects::{HostObject, LossesObject, TargetObject, WindowObject, losses, losses_object};
 use super::{FileError, SCHEMA_VERSION, check_indexes, parse_call};
 use crate::recording::FactKey;
@@ -37,6 +38,9 @@ struct RunObject {
     target: TargetObject,
     window: WindowObject,
     losses: LossesObject,
+    /// There if refused calls were watched.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    denials: Option<DenialsObject>,
 }
 
 #[derive(Deserialize)]
@@ -127,6 +131,11 @@ fn run(object: RunObject) -> Result<Run, FileError> {
         target: object.target.into(),
         window: object.window.into(),
         losses: losses(object.losses)?,
+        denials: object
+            .denials
+            .map(denials)
+            .transpose()
+            .map_err(FileError::Denials)?,
     })
 }
 
@@ -291,6 +300,7 @@ fn run_object(run: &Run) -> RunObject {
         target: (&run.target).into(),
         window: (&run.window).into(),
         losses: losses_object(&run.losses),
+        denials: run.denials.as_ref().map(Into::into),
     }
 }
 

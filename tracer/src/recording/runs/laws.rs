@@ -79,6 +79,7 @@ fn recording() -> impl Strategy<Value = Recording> {
             },
             facts,
             losses,
+            denials: lost.is_multiple_of(2).then(Denials::default),
         }
     })
 }
@@ -197,6 +198,7 @@ fn architectures_do_not_mix() {
                 until: WindowEnd::Empty,
             },
             losses: Losses::default(),
+            denials: None,
         });
         runs
     };

@@ -17,8 +17,8 @@ pub use merge::{MergeError, Merger, RUNS_MAX};
 pub use set::RunSet;
 
 use super::{
-    Arguments, CallFacts, FactKey, Host, Losses, Recording, Sighting, Target, TupleFacts, Tuples,
-    Window,
+    Arguments, CallFacts, Denials, FactKey, Host, Losses, Recording, Sighting, Target, TupleFacts,
+    Tuples, Window,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -47,6 +47,8 @@ pub struct Run {
     pub window: Window,
     /// What could not be kept.
     pub losses: Losses,
+    /// What its filter refused; `None` if that was not watched.
+    pub denials: Option<Denials>,
 }
 
 /// What is known about one call.
@@ -223,6 +225,7 @@ impl Run {
             window: run.window,
             facts: BTreeMap::new(),
             losses: run.losses,
+            denials: run.denials,
         }
     }
 }
@@ -286,6 +289,7 @@ impl From<Recording> for Runs {
                 target: recording.target,
                 window: recording.window,
                 losses: recording.losses,
+                denials: recording.denials,
             }],
             programs,
         }

@@ -5,6 +5,7 @@
 //! what JSON asks for.
 
 mod audit;
+pub mod denials;
 mod diff;
 mod explain;
 mod filter;
@@ -52,6 +53,12 @@ mod tests {
             (
                 profiles("a.json", "b.json", &samples::profile_diff()),
                 include_str!("../golden/diff-profiles.json"),
+            ),
+            (
+                denials::watching("web")
+                    + &denials::refusal(&samples::refusal())
+                    + &denials::denials(&samples::denials()),
+                include_str!("../golden/denials.jsonl"),
             ),
             (
                 recordings("a.rec", "b.rec", &samples::recording_diff()),

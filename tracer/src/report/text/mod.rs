@@ -4,6 +4,7 @@
 
 mod audit;
 mod check;
+mod denials;
 mod diff;
 mod evidence;
 mod explain;
@@ -15,6 +16,7 @@ mod sureness;
 
 pub use audit::audit;
 pub use check::check;
+pub use denials::{denials, missing, refusal};
 pub use diff::{profiles, recordings};
 pub use explain::explanation;
 pub use history::history;
@@ -42,6 +44,7 @@ mod tests {
     use super::*;
     use crate::audit::Check;
     use crate::audit::diff::{ProfileDiff, RecordingDiff};
+    use crate::recording::{DenialLosses, Denials};
     use crate::report::samples;
 
     #[test]
@@ -84,6 +87,28 @@ mod tests {
         assert_eq!(
             recordings("a", "b", &RecordingDiff::default()),
             "same: `a` and `b` show the same calls and values\n"
+        );
+    }
+
+    #[test]
+    fn refused_calls_read_as_they_should() {
+        let text = refusal(&samples::refusal()) + &denials(&samples::denials());
+        assert_eq!(text, include_str!("../golden/denials.txt"));
+        let lost = DenialLosses {
+            calls: 1,
+            ..DenialLosses::default()
+        };
+        let nothing = |losses| Denials {
+            seen: [].into(),
+            losses,
+        };
+        assert_eq!(
+            denials(&nothing(DenialLosses::default())),
+            "pass: nothing was refused\n"
+        );
+        assert_eq!(
+            denials(&nothing(lost)),
+            "unclear: nothing was seen to be refused\n  1 refused call could not be kept\n"
         );
     }
 

@@ -1,8 +1,8 @@
 //! From the command line to what is watched, and what is known of it.
 
-use super::Arguments;
-use crate::cli::exit::Exit;
-use crate::cli::failure::Failure;
+use super::exit::Exit;
+use super::failure::Failure;
+use super::watching::TargetArguments;
 use crate::probe::{Scope, Start};
 use crate::recording::{SeccompState, Target, TargetKind};
 use crate::report::escape;
@@ -96,7 +96,7 @@ fn not_prepared(error: PrepareError) -> Failure {
 
 impl Plan {
     /// Decides what to watch.
-    pub(super) fn of(arguments: &Arguments) -> Result<Self, Failure> {
+    pub(super) fn of(arguments: &TargetArguments) -> Result<Self, Failure> {
         let hierarchy = Hierarchy::detect().map_err(no_cgroup)?;
         if let Some(name) = &arguments.container {
             return Self::container(&hierarchy, name, arguments.engine);
@@ -337,5 +337,6 @@ fn spawn(words: &[OsString]) -> Result<Spawn, Failure> {
         name: name.clone(),
         arguments: arguments.to_vec(),
         cgroup: None,
+        stdout_to_stderr: false,
     })
 }

@@ -1,65 +1,75 @@
-//! `record`: a target in, a recording out.
-
-mod plan;
-mod remarks;
+//! What the verbs that watch a target have in common: which target, for how long, and the session itself.
 
 use super::exit::Exit;
 use super::failure::Failure;
-use super::output::{self, Sink};
-use super::progress::Display;
-use crate::probe::{Probe, ProbeError, Watch};
-use crate::recording::{self, Host, Recording, WindowStart};
-use crate::report::escape;
-use crate::session::{self, Context, Ended, Limits, Listening, SessionError};
+use super::output;
+use super::plan::Plan;
+use crate::probe::{Looking, Probe, ProbeError, Watch};
+use crate::recording::{Host, Recording, Refusal, WindowEnd, WindowStart};
+use crate::session::{self, Context, Limits, Listening, Observer, Progress, SessionError};
 use crate::target::engine_run::EngineKind;
 use crate::target::requirements;
 use clap::builder::TypedValueParser;
-use plan::Plan;
 use rustix::time::{ClockId, clock_gettime};
 use std::ffi::OsString;
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::ExitStatus;
-use std::sync::mpsc;
+use std::sync::mpsc::{self, Sender};
 use std::time::Duration;
 
-/// Watch a target and write down every system call that it makes.
-///
-/// Without `--for` or `--until-idle` it ends with the target, or with Ctrl-C.
+/// What is watched.
 #[derive(clap::Args)]
-#[command(group(clap::ArgGroup::new("target").required(true).args(["container", "pid", "cgroup", "command"])))]
-pub(super) struct Arguments {
+#[command(group(clap::ArgGroup::new("watched").required(true).args(["container", "pid", "cgroup", "command"])))]
+pub(super) struct TargetArguments {
     /// A running container, by name or id.
     #[arg(long, value_name = "NAME|ID")]
-    container: Option<String>,
+    pub(super) container: Option<String>,
     /// Engine that the container belongs to [default: the one that knows it].
     #[arg(long, value_name = "NAME", requires = "container", value_parser = engine_parser())]
-    engine: Option<EngineKind>,
+    pub(super) engine: Option<EngineKind>,
     /// A running process, with all others in its cgroup.
     #[arg(long, value_name = "PID", value_parser = clap::value_parser!(i32).range(1..))]
-    pid: Option<i32>,
+    pub(super) pid: Option<i32>,
     /// A cgroup, below the cgroup v2 mount.
     #[arg(long, value_name = "PATH")]
-    cgroup: Option<PathBuf>,
+    pub(super) cgroup: Option<PathBuf>,
+    /// A command, watched from its start to the end of all its children; `docker run …` and `podman run …`
+    /// watch the container.
+    #[arg(last = true, value_name = "CMD")]
+    pub(super) command: Vec<OsString>,
+}
+
+impl TargetArguments {
+    /// Whether a command is to be started.
+    pub(super) fn is_command(&self) -> bool {
+        !self.command.is_empty()
+    }
+
+    /// A command as the target.
+    pub(super) fn of_command(command: Vec<OsString>) -> Self {
+        Self {
+            container: None,
+            engine: None,
+            pid: None,
+            cgroup: None,
+            command,
+        }
+    }
+}
+
+/// For how long, and how.
+#[derive(clap::Args)]
+pub(super) struct LimitArguments {
     /// End after this time, like 90s or 1h30m; a command is ended then.
     #[arg(long = "for", value_name = "DURATION", value_parser = clap::builder::StringValueParser::new().try_map(|text| duration(&text)))]
     for_: Option<Duration>,
     /// End after this time without anything new.
     #[arg(long, value_name = "DURATION", value_parser = clap::builder::StringValueParser::new().try_map(|text| duration(&text)))]
     until_idle: Option<Duration>,
-    /// Where the recording goes; `-` is standard output.
-    #[arg(short, long, value_name = "FILE", default_value = "recording.json")]
-    output: PathBuf,
-    /// Say nothing but errors.
-    #[arg(short, long)]
-    quiet: bool,
     /// Use the raw tracepoint even where the kernel has the typed one.
     #[arg(long, hide = true)]
     raw_tracepoint: bool,
-    /// A command, watched from its start to the end of all its children; `docker run …` and `podman run …`
-    /// watch the container.
-    #[arg(last = true, value_name = "CMD")]
-    command: Vec<OsString>,
 }
 
 /// The engines by name.
@@ -86,68 +96,112 @@ fn duration(text: &str) -> Result<Duration, NoDuration> {
         .ok_or(NoDuration)
 }
 
-pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
-    let runs_command = !arguments.command.is_empty();
-    // A caller of a command must be able to tell our failures from the command's.
-    record(arguments).map_err(|failure| match failure.exit {
-        Exit::Invalid | Exit::Incomplete if runs_command => Failure {
-            exit: Exit::Ours,
-            ..failure
-        },
-        _ => failure,
-    })
+/// What a session gave.
+pub(super) struct Watched {
+    /// What was seen; without facts if only refused calls were looked for.
+    pub(super) recording: Recording,
+    /// How the command ended, if there was one.
+    pub(super) status: Option<ExitStatus>,
 }
 
-fn record(arguments: &Arguments) -> Result<Exit, Failure> {
-    // Before anything is made that a signal would leave behind.
-    let listening = Listening::start().map_err(no_session)?;
-    let sink = Sink::open(Some(&arguments.output))?;
+impl Watched {
+    /// Whether the user ended it.
+    pub(super) fn is_interrupted(&self) -> bool {
+        self.recording.window.until == WindowEnd::Interrupted
+    }
+
+    /// The command's exit code, as a shell has it; 0 without a command.
+    pub(super) fn code(&self) -> u8 {
+        self.status.map_or(0, code)
+    }
+}
+
+/// The exit code of a verb that the user interrupted before it had a product.
+pub(super) const INTERRUPTED: Exit = Exit::Command(130);
+
+/// Looks whether watching is possible, then decides what to watch.
+pub(super) fn plan(target: &TargetArguments) -> Result<Plan, Failure> {
     requirements::met().map_err(unmet)?;
-    let mut plan = Plan::of(arguments)?;
+    let plan = Plan::of(target)?;
     for warning in &plan.warnings {
         output::say(&format!("warning: {warning}"));
     }
+    Ok(plan)
+}
+
+/// Watches to the end.
+pub(super) fn hold(
+    mut plan: Plan,
+    listening: Listening,
+    looking: Looking,
+    limits: &LimitArguments,
+    observer: &mut dyn Observer,
+) -> Result<Watched, Failure> {
     let watch = Watch {
         scope: plan.scope,
         start: plan.start,
-        raw_tracepoint: arguments.raw_tracepoint,
+        what: looking,
+        raw_tracepoint: limits.raw_tracepoint,
     };
     let clock = Clock::now();
     let mut probe = Probe::attach(&watch).map_err(no_probe)?;
-    log::debug!("attached to {}", probe.attachment());
+    log::debug!("attached by {}", probe.attachment());
     let (scopes, found) = mpsc::channel();
-    let mut display = Display::new(&plan.label, arguments.quiet, scopes);
-    if !arguments.quiet {
-        output::say(&format!("recording {}", escape::text(&plan.label)));
-    }
     let details = plan.details(found);
-    let limits = Limits {
-        duration: arguments.for_,
-        idle: arguments.until_idle,
-    };
     let command = plan.command.take();
-    let watched = session::watch(
+    let limits = Limits {
+        duration: limits.for_,
+        idle: limits.until_idle,
+    };
+    let mut forward = Forward { observer, scopes };
+    let ended = session::watch(
         listening,
         &mut probe,
         command,
         &plan.place,
         plan.stop,
         limits,
-        &mut display,
+        &mut forward,
     );
     output::clear_line();
-    drop(display);
-    let ended = watched.map_err(no_session)?;
+    // Who waits for containers need wait no longer.
+    drop(forward);
+    let ended = ended.map_err(no_session)?;
     let losses = probe.losses().map_err(no_probe)?;
     if let Some(thread) = details {
         plan.learn(thread.join().ok().flatten());
     }
-    let recording = session::recording(&ended, losses, context(&plan, &clock)?);
-    sink.write(&recording::to_json(&recording))?;
-    if !arguments.quiet {
-        summarise(&recording, arguments);
+    let denials = (looking != Looking::AtCalls).then(|| session::denials(&ended));
+    Ok(Watched {
+        recording: session::recording(&ended, losses, denials, context(&plan, &clock)?),
+        status: ended.status,
+    })
+}
+
+/// Passes everything on, and ids of scopes that are found to whoever asks the engine about them.
+struct Forward<'a> {
+    observer: &'a mut dyn Observer,
+    scopes: Sender<u64>,
+}
+
+impl Observer for Forward<'_> {
+    fn begins(&mut self) {
+        self.observer.begins();
     }
-    Ok(exit(&recording, &ended))
+
+    fn progress(&mut self, progress: &Progress) {
+        self.observer.progress(progress);
+    }
+
+    fn scope_found(&mut self, cgroup_id: u64) {
+        // Nobody listening means that nobody wants to know.
+        let _ = self.scopes.send(cgroup_id);
+        self.observer.scope_found(cgroup_id);
+    }
+
+    fn refused(&mut self, refusal: &Refusal) {
+        self.observer.refused(refusal);
+    }
 }
 
 /// When the session started, on both clocks.
@@ -207,7 +261,7 @@ fn no_probe(error: ProbeError) -> Failure {
     Failure::environment(error).hint(hint)
 }
 
-fn no_session(error: SessionError) -> Failure {
+pub(super) fn no_session(error: SessionError) -> Failure {
     match error {
         SessionError::Probe(error) => no_probe(error),
         SessionError::Spawn(error) if error.source.kind() == std::io::ErrorKind::NotFound => {
@@ -218,37 +272,8 @@ fn no_session(error: SessionError) -> Failure {
     }
 }
 
-fn summarise(recording: &Recording, arguments: &Arguments) {
-    let path = escape::path(&arguments.output);
-    let calls: std::collections::BTreeSet<_> = recording.facts.keys().map(|key| key.call).collect();
-    let seconds = recording.window.duration_ms / 1000;
-    let missing = recording.losses.missing();
-    output::say(&format!(
-        "wrote {path}: {} calls, made {} times in {seconds}s, {missing} lost",
-        calls.len(),
-        recording.total_count(),
-    ));
-    for remark in remarks::remarks(recording) {
-        output::say(&format!("warning: {remark}"));
-    }
-    if path != "-" {
-        output::say(&format!(
-            "next: seccomp-tracer generate {path} -o profile.json"
-        ));
-    }
-}
-
-/// A command's own exit code; else whether the recording is complete.
-fn exit(recording: &Recording, ended: &Ended) -> Exit {
-    match ended.status {
-        Some(status) => Exit::Command(code(status)),
-        None if recording.losses.is_complete() => Exit::Done,
-        None => Exit::Incomplete,
-    }
-}
-
 /// As a shell has it: 128+N for signal N.
-fn code(status: ExitStatus) -> u8 {
+pub(super) fn code(status: ExitStatus) -> u8 {
     const SIGNALLED: i32 = 128;
     let code = status
         .code()

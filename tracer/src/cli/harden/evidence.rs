@@ -1,0 +1,114 @@
+//! What is known of a command while it is hardened: one recording, and what was refused in the rounds after it.
+
+use crate::audit::{self, Judged};
+use crate::cli::base::{self, BaseArguments, Resolved};
+use crate::cli::failure::Failure;
+use crate::cli::generate;
+use crate::minimize::{Options, Outcome};
+use crate::profile::{Meaning, base as bases};
+use crate::recording::{Recording, Runs};
+use crate::report::text;
+use crate::syscall::{Abi, Call};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Runs of the command, and the base.
+pub(super) struct Evidence {
+    first: Recording,
+    /// The recording, and for each round a run in which everything was made that was missing.
+    groups: Vec<Runs>,
+    native: Abi,
+    base: Resolved,
+    meaning: Meaning,
+}
+
+/// What a round showed.
+pub(super) struct Lesson {
+    judged: Judged,
+    /// Refused calls that were not kept.
+    pub(super) lost: u64,
+}
+
+impl Evidence {
+    /// Begins with a recording, and what the user asks for beyond it and beyond the base.
+    pub(super) fn new(
+        first: &Recording,
+        base: &BaseArguments,
+        asked: &BTreeSet<String>,
+    ) -> Result<Self, Failure> {
+        let runs = Runs::from(first.clone());
+        let native = base::native(runs.runs())?;
+        let mut base = base.resolve(runs.runs(), native)?;
+        base.profile = base.profile.map(|profile| bases::allowing(profile, asked));
+        let meaning = base.profile.as_ref();
+        let meaning = meaning.map_or_else(Meaning::unconfined, |base| Meaning::of(base, native));
+        let mut evidence = Self {
+            first: first.clone(),
+            groups: vec![runs],
+            native,
+            base,
+            meaning,
+        };
+        let calls = asked.iter().filter_map(|name| Call::named(native, name));
+        evidence.add(
+            &calls
+                .map(|call| (call, audit::Missing::default()))
+                .collect(),
+        );
+        Ok(evidence)
+    }
+
+    /// The base, with what was asked for.
+    pub(super) fn base(&self) -> &Resolved {
+        &self.base
+    }
+
+    /// The profile for what is known.
+    pub(super) fn make(&self) -> Result<(Outcome, Options), Failure> {
+        let runs = Runs::merged(&self.groups).map_err(Failure::invalid)?;
+        generate::make(&runs, &self.base, self.native, None)
+    }
+
+    /// Adds what was refused in a round although the base permits it.
+    pub(super) fn learn(&mut self, round: &Recording) -> Lesson {
+        let denials = round.denials.clone().unwrap_or_default();
+        let judged = audit::judge(&denials, &self.meaning);
+        self.add(&judged.missing);
+        Lesson {
+            judged,
+            lost: denials.losses.calls,
+        }
+    }
+
+    fn add(&mut self, missing: &BTreeMap<Call, audit::Missing>) {
+        if !missing.is_empty() {
+            let id = format!("{}-{}", self.first.run_id, self.groups.len());
+            let run = audit::as_if_made(&self.first, id, missing);
+            self.groups.push(run.into());
+        }
+    }
+}
+
+impl Lesson {
+    /// Whether nothing was missing.
+    pub(super) fn is_empty(&self) -> bool {
+        self.judged.missing.is_empty()
+    }
+
+    /// What is to be said about it.
+    pub(super) fn lines(&self, base: &Resolved) -> Vec<String> {
+        let Judged {
+            missing,
+            refused_too,
+        } = &self.judged;
+        let added = missing.iter().map(|(&call, missing)| {
+            let called = text::missing(call, missing);
+            format!("added {called}: refused, but {} permits it", base.name)
+        });
+        let names: Vec<_> = refused_too.iter().map(ToString::to_string).collect();
+        let same = (!names.is_empty()).then(|| {
+            let names = names.join(", ");
+            format!("left out {names}: refused, as {} does", base.name)
+        });
+        added.chain(same).collect()
+    }
+}

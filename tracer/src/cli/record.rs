@@ -1,0 +1,95 @@
+//! `record`: a target in, a recording out.
+
+use super::exit::Exit;
+use super::failure::Failure;
+use super::output::{self, Sink};
+use super::progress::Display;
+use super::remarks;
+use super::watching::{self, LimitArguments, TargetArguments, Watched};
+use crate::probe::Looking;
+use crate::recording::{self, Recording};
+use crate::report::escape;
+use crate::session::Listening;
+use std::path::PathBuf;
+use std::process::ExitStatus;
+
+/// Watch a target and write down every system call that it makes.
+///
+/// Without `--for` or `--until-idle` it ends with the target, or with Ctrl-C.
+#[derive(clap::Args)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    target: TargetArguments,
+    #[command(flatten)]
+    limits: LimitArguments,
+    /// Write down as well what a seccomp filter refuses.
+    #[arg(long)]
+    denials: bool,
+    /// Where the recording goes; `-` is standard output.
+    #[arg(short, long, value_name = "FILE", default_value = "recording.json")]
+    output: PathBuf,
+    /// Say nothing but errors.
+    #[arg(short, long)]
+    quiet: bool,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
+    let runs_command = arguments.target.is_command();
+    // A caller of a command must be able to tell our failures from the command's.
+    record(arguments).map_err(|failure| match failure.exit {
+        Exit::Invalid | Exit::Incomplete if runs_command => Failure {
+            exit: Exit::Ours,
+            ..failure
+        },
+        _ => failure,
+    })
+}
+
+fn record(arguments: &Arguments) -> Result<Exit, Failure> {
+    // Before anything is made that a signal would leave behind.
+    let listening = Listening::start().map_err(watching::no_session)?;
+    let sink = Sink::open(Some(&arguments.output))?;
+    let looking = if arguments.denials {
+        Looking::AtBoth
+    } else {
+        Looking::AtCalls
+    };
+    let plan = watching::plan(&arguments.target)?;
+    let mut display = Display::recording(&plan.label, arguments.quiet);
+    let watched = watching::hold(plan, listening, looking, &arguments.limits, &mut display)?;
+    let Watched { recording, status } = watched;
+    sink.write(&recording::to_json(&recording))?;
+    if !arguments.quiet {
+        summarise(&recording, arguments);
+    }
+    Ok(exit(&recording, status))
+}
+
+fn summarise(recording: &Recording, arguments: &Arguments) {
+    let path = escape::path(&arguments.output);
+    let calls: std::collections::BTreeSet<_> = recording.facts.keys().map(|key| key.call).collect();
+    let seconds = recording.window.duration_ms / 1000;
+    let missing = recording.losses.missing();
+    output::say(&format!(
+        "wrote {path}: {} calls, made {} times in {seconds}s, {missing} lost",
+        calls.len(),
+        recording.total_count(),
+    ));
+    for remark in remarks::remarks(recording) {
+        output::say(&format!("warning: {remark}"));
+    }
+    if path != "-" {
+        output::say(&format!(
+            "next: seccomp-tracer generate {path} -o profile.json"
+        ));
+    }
+}
+
+/// A command's own exit code; else whether the recording is complete.
+fn exit(recording: &Recording, status: Option<ExitStatus>) -> Exit {
+    match status {
+        Some(status) => Exit::Command(watching::code(status)),
+        None if recording.losses.is_complete() => Exit::Done,
+        None => Exit::Incomplete,
+    }
+}
