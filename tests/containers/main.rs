@@ -6,6 +6,7 @@ mod cycle;
 mod harden;
 mod podman;
 mod recorder;
+mod runtimes;
 mod start;
 mod workloads;
 
@@ -22,6 +23,7 @@ fn main() -> ExitCode {
         .tests(Needs::Docker, attach::TESTS)
         .tests(Needs::Podman, podman::TESTS)
         .tests(Needs::Docker, harden::TESTS)
+        .tests(Needs::Docker, runtimes::TESTS)
         .run()
 }
 

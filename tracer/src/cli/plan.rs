@@ -15,7 +15,8 @@ use crate::target::engine_run::{self, EngineKind, EngineRun, Recognised};
 use crate::target::executable::{self, ExecutableError};
 use crate::target::namespace;
 use crate::target::own_cgroup::OwnCgroup;
-use crate::target::process::{self, SeccompMode};
+use crate::target::process::{self, ProcessError, SeccompMode};
+use crate::target::unit::{self, UnitError};
 use rustix::process::{Pid, Signal};
 use std::ffi::OsString;
 use std::sync::mpsc::Receiver;
@@ -89,6 +90,20 @@ fn no_engine(error: EngineError) -> Failure {
     Failure::environment(error).hint_if(hint)
 }
 
+fn no_process(error: ProcessError) -> Failure {
+    let hint = error.hint();
+    Failure::environment(error).hint_if(hint)
+}
+
+fn no_unit(error: UnitError) -> Failure {
+    let hint = error.hint();
+    match error {
+        UnitError::Name(_) => Failure::invalid(error),
+        error => Failure::environment(error),
+    }
+    .hint_if(hint)
+}
+
 fn not_prepared(error: PrepareError) -> Failure {
     let hint = error.hint();
     Failure::environment(error).hint_if(hint)
@@ -101,16 +116,16 @@ impl Plan {
         if let Some(name) = &arguments.container {
             return Self::container(&hierarchy, name, arguments.engine);
         }
+        if let Some(name) = &arguments.unit {
+            let cgroup = unit::cgroup(&hierarchy, name).map_err(no_unit)?;
+            return Ok(Self::cgroup(name.clone(), cgroup));
+        }
         if let Some(pid) = arguments.pid.and_then(Pid::from_raw) {
             return Self::process(&hierarchy, pid);
         }
         if let Some(path) = &arguments.cgroup {
             let cgroup = hierarchy.named(path).map_err(no_cgroup)?;
-            let target = Target {
-                kind: TargetKind::Cgroup,
-                ..Target::default()
-            };
-            return Ok(Self::running(cgroup.relative.clone(), target, cgroup));
+            return Ok(Self::cgroup(cgroup.relative.clone(), cgroup));
         }
         match engine_run::recognise(&arguments.command) {
             Recognised::Run(run) => Self::engine_run(&hierarchy, &run, &arguments.command),
@@ -125,6 +140,14 @@ impl Plan {
                 Ok(plan)
             }
         }
+    }
+
+    fn cgroup(label: String, cgroup: Cgroup) -> Self {
+        let target = Target {
+            kind: TargetKind::Cgroup,
+            ..Target::default()
+        };
+        Self::running(label, target, cgroup)
     }
 
     fn command(hierarchy: &Hierarchy, words: &[OsString]) -> Result<Self, Failure> {
@@ -199,9 +222,13 @@ impl Plan {
         let (engine, inspected) = Engine::find(name, meant).map_err(no_engine)?;
         let pid = inspected.first_process().map_err(no_engine)?;
         let about = engine.about().ok();
-        let cgroup = hierarchy
-            .of_container(pid, &inspected.id)
-            .map_err(no_cgroup)?;
+        let cgroup = match hierarchy.of_container(pid, &inspected.id) {
+            // Whoever calls a runtime names the cgroup as he likes.
+            Err(CgroupError::NotOfContainer { .. }) if engine.is_runtime() => {
+                process::watched(hierarchy, pid).map_err(no_process)?.cgroup
+            }
+            found => found.map_err(no_cgroup)?,
+        };
         let mut target = Target {
             kind: TargetKind::Container,
             ..Target::default()
@@ -214,10 +241,7 @@ impl Plan {
     }
 
     fn process(hierarchy: &Hierarchy, pid: Pid) -> Result<Self, Failure> {
-        let watched = process::watched(hierarchy, pid).map_err(|error| {
-            let hint = error.hint();
-            Failure::environment(error).hint_if(hint)
-        })?;
+        let watched = process::watched(hierarchy, pid).map_err(no_process)?;
         let mut target = Target {
             kind: TargetKind::Process,
             ..Target::default()
@@ -302,10 +326,7 @@ pub(super) struct Started {
 
 /// Gives the seccomp mode as well.
 fn add_process_facts(target: &mut Target, pid: Pid) -> Result<Option<SeccompMode>, Failure> {
-    let facts = process::facts(pid).map_err(|error| {
-        let hint = error.hint();
-        Failure::environment(error).hint_if(hint)
-    })?;
+    let facts = process::facts(pid).map_err(no_process)?;
     target.capabilities = facts.capabilities;
     target.no_new_privs = facts.no_new_privs;
     target.seccomp = facts.seccomp.map(SeccompState::from);

@@ -20,14 +20,17 @@ use std::time::Duration;
 
 /// What is watched.
 #[derive(clap::Args)]
-#[command(group(clap::ArgGroup::new("watched").required(true).args(["container", "pid", "cgroup", "command"])))]
+#[command(group(clap::ArgGroup::new("watched").required(true).args(["container", "unit", "pid", "cgroup", "command"])))]
 pub(super) struct TargetArguments {
-    /// A running container, by name or id.
+    /// A running container, by name or id; of Kubernetes also by POD/NAME or NAMESPACE/POD/NAME.
     #[arg(long, value_name = "NAME|ID")]
     pub(super) container: Option<String>,
     /// Engine that the container belongs to [default: the one that knows it].
     #[arg(long, value_name = "NAME", requires = "container", value_parser = engine_parser())]
     pub(super) engine: Option<EngineKind>,
+    /// A running unit of systemd, like nginx.service.
+    #[arg(long, value_name = "UNIT")]
+    pub(super) unit: Option<String>,
     /// A running process, with all others in its cgroup.
     #[arg(long, value_name = "PID", value_parser = clap::value_parser!(i32).range(1..))]
     pub(super) pid: Option<i32>,
@@ -51,6 +54,7 @@ impl TargetArguments {
         Self {
             container: None,
             engine: None,
+            unit: None,
             pid: None,
             cgroup: None,
             command,
@@ -75,7 +79,7 @@ pub(super) struct LimitArguments {
 /// The engines by name.
 fn engine_parser() -> impl TypedValueParser<Value = EngineKind> {
     clap::builder::PossibleValuesParser::new(EngineKind::ALL.map(EngineKind::name))
-        .try_map(|name| EngineKind::of_program(name.as_ref()).ok_or(NoEngine))
+        .try_map(|name| EngineKind::named(&name).ok_or(NoEngine))
 }
 
 /// A name that no engine has.

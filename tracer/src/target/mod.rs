@@ -18,6 +18,7 @@ pub mod engine_run;
 pub mod executable;
 pub mod namespace;
 pub mod runtime;
+pub mod unit;
 
 pub mod requirements;
 

@@ -17,7 +17,7 @@ const OWN_KERNEL: [&str; 3] = ["runsc", "gvisor", "kata"];
 /// A container as its engine describes it. Strings are hostile, but for the id.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Inspected {
-    /// 64 hexadecimal digits.
+    /// 64 hexadecimal digits; what the runtime calls it where only that could be asked, and hostile then.
     pub id: String,
     /// Without the leading slash.
     pub name: String,
@@ -28,7 +28,7 @@ pub struct Inspected {
     /// The engine's word: `running`, `exited`, …
     pub status: String,
     /// The first process, if it runs.
-    first: Option<Pid>,
+    pub(super) first: Option<Pid>,
     /// The runtime by the engine's name for it, or by its path.
     pub runtime: Option<String>,
     /// `--security-opt`, in order.
@@ -46,7 +46,7 @@ pub struct Inspected {
 /// An engine as it describes itself. Strings are hostile.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct About {
-    /// Version of the engine.
+    /// Version of the engine; empty where only a runtime could be asked.
     pub version: String,
     /// How it makes cgroups, if by a way that we know.
     pub cgroup_driver: Option<CgroupDriver>,
@@ -273,7 +273,7 @@ impl Inspected {
             image: self.image.clone(),
             image_id: self.image_id.clone(),
             engine: Some(kind.name().to_owned()),
-            engine_version: about.map(|about| about.version.clone()),
+            engine_version: said(about.map(|about| about.version.clone())),
             runtime: runtime.map(str::to_owned),
             runtime_version: version.cloned(),
         }

@@ -27,11 +27,13 @@ pub enum EngineError {
         /// Running containers with the most similar names. Hostile.
         similar: Vec<String>,
     },
-    /// Several containers have ids that begin like that.
-    #[error("several containers have an id that begins with `{}`", escape::text(.name))]
+    /// Several containers are called so, or have ids that begin like that.
+    #[error("several containers are called `{}`, or have an id that begins so", escape::text(.name))]
     Ambiguous {
         /// As the user gave it.
         name: String,
+        /// Which, if that is known. Hostile.
+        candidates: Vec<String>,
     },
     /// There, but no process of it.
     #[error("container `{}` is not running", escape::text(.name))]
@@ -95,12 +97,13 @@ impl EngineError {
             }
             Self::Denied(_) => "run as root, or join the group `docker`".into(),
             Self::NotFound { similar, .. } if similar.is_empty() => {
-                "`docker ps` and `podman ps` list the running containers".into()
+                "`docker ps`, `podman ps` and `runc list` list the running containers".into()
             }
             Self::NotFound { similar, .. } => {
-                let names = similar.iter().map(|name| format!("`{}`", escape::text(name)));
-                let names: Vec<String> = names.collect();
-                format!("running containers with the most similar names: {}", names.join(", "))
+                format!("running containers with the most similar names: {}", quoted(similar))
+            }
+            Self::Ambiguous { candidates, .. } if !candidates.is_empty() => {
+                format!("give more of the name: {}", quoted(candidates))
             }
             Self::Ambiguous { .. } => "give more of the id, or the name; `ps` of the engine lists both".into(),
             Self::SeveralEngines { kinds, .. } => {
@@ -117,6 +120,12 @@ impl EngineError {
             Self::Tool(_) | Self::Refused(_) | Self::BadAnswer { .. } => return None,
         })
     }
+}
+
+/// Hostile names, in quotes.
+fn quoted(names: &[String]) -> String {
+    let names = names.iter().map(|name| format!("`{}`", escape::text(name)));
+    names.collect::<Vec<_>>().join(", ")
 }
 
 /// `docker, podman`
@@ -151,7 +160,8 @@ pub(super) fn classify(talk: &str, subject: Subject<'_>) -> EngineError {
     if let Subject::Container(name) = subject {
         let name = name.to_owned();
         if has("Multiple IDs found") || has("more than one result for container") {
-            return EngineError::Ambiguous { name };
+            let candidates = Vec::new();
+            return EngineError::Ambiguous { name, candidates };
         }
         // Docker's two, then Podman's two, then Docker's about an empty name.
         let not_found = [
@@ -192,7 +202,7 @@ mod tests {
             (
                 "Error response from daemon: Multiple IDs found with provided prefix: x",
                 container,
-                "several containers have an id that begins with `x`",
+                "several containers are called `x`, or have an id that begins so",
             ),
             (
                 "Cannot connect to the Docker daemon at unix:///var/run/docker.sock. \
@@ -238,7 +248,7 @@ mod tests {
             (
                 "Error: inspecting object: more than one result for container name or ID prefix x",
                 container,
-                "several containers have an id that begins with `x`",
+                "several containers are called `x`, or have an id that begins so",
             ),
         ] {
             assert_eq!(classify(talk, subject).to_string(), expected, "{talk}");

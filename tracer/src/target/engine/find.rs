@@ -3,6 +3,7 @@
 use super::Engine;
 use super::answers::Inspected;
 use super::error::EngineError;
+use super::runtimes::{self, Known};
 use crate::syscall::nearest;
 use crate::target::ToolError;
 use crate::target::engine_run::EngineKind;
@@ -12,6 +13,7 @@ type Answers = Vec<(Engine, Result<Inspected, EngineError>)>;
 
 impl Engine {
     /// Asks the engines for a container, whatever its state: the one that is meant, or all that there are.
+    /// Clients are asked first; the runtimes if none of them knows it.
     ///
     /// # Errors
     ///
@@ -20,14 +22,47 @@ impl Engine {
         name_or_id: &str,
         meant: Option<EngineKind>,
     ) -> Result<(Self, Inspected), EngineError> {
-        let kinds = EngineKind::ALL.into_iter();
-        let kinds = kinds.filter(|kind| meant.is_none_or(|meant| meant == *kind));
-        let engines = kinds.map(Self::of_kind);
-        let answers = engines.map(|engine| {
+        let clients = EngineKind::CLIENTS.into_iter();
+        let clients = clients.filter(|kind| meant.is_none_or(|meant| meant == *kind));
+        let answers = clients.map(Self::of_kind).map(|engine| {
             let answer = engine.inspect(name_or_id);
             (engine, answer)
         });
-        decide(name_or_id, answers.collect())
+        match decide(name_or_id, answers.collect()) {
+            Err(error) if is_open(&error) => {
+                with_runtimes(name_or_id, error, runtimes::find(name_or_id, meant))
+            }
+            decided => decided,
+        }
+    }
+}
+
+/// Whether somebody else may still know the container.
+fn is_open(error: &EngineError) -> bool {
+    !matches!(
+        error,
+        EngineError::SeveralEngines { .. } | EngineError::Ambiguous { .. }
+    )
+}
+
+/// What the runtimes know, after what the clients said.
+fn with_runtimes(
+    name: &str,
+    error: EngineError,
+    known: Known,
+) -> Result<(Engine, Inspected), EngineError> {
+    let name = name.to_owned();
+    match known {
+        Known::One(found) => Ok(*found),
+        Known::Several(candidates) => Err(EngineError::Ambiguous { name, candidates }),
+        Known::None(similar) if similar.is_empty() => Err(error),
+        Known::None(similar) => {
+            let absent = EngineError::NotFound {
+                name: name.clone(),
+                similar,
+            };
+            Err(more_telling(&name, error, absent))
+        }
     }
 }
 
@@ -79,7 +114,7 @@ mod tests {
     use super::*;
 
     fn told(answers: [Result<Inspected, EngineError>; 2]) -> Result<EngineKind, String> {
-        let engines = EngineKind::ALL.map(Engine::of_kind);
+        let engines = EngineKind::CLIENTS.map(Engine::of_kind);
         let answers = engines.into_iter().zip(answers).collect();
         let decided = decide("web", answers).map(|(engine, _)| engine.kind());
         decided.map_err(|error| {
@@ -116,7 +151,7 @@ mod tests {
             ),
             (
                 [silent(), absent(&[])],
-                "no container `web`; `docker ps` and `podman ps` list the running containers",
+                "no container `web`; `docker ps`, `podman ps` and `runc list` list the running containers",
             ),
             (
                 [missing(), silent()],

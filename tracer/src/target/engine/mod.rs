@@ -7,14 +7,17 @@
 pub(crate) mod answers;
 mod error;
 mod find;
+pub(crate) mod listed;
 pub(crate) mod podman;
 mod prepare;
+mod runtimes;
 
 pub use answers::{About, Inspected, id_in_cgroup_name};
 pub use error::{EngineError, Said};
 pub use prepare::{PrepareError, Prepared};
 
 use super::engine_run::{EngineKind, EngineRun};
+use super::runtime;
 use super::tool::{self, Answer, Bounds};
 use crate::syscall::nearest;
 use error::Subject;
@@ -35,8 +38,18 @@ const SIMILAR_MAX: usize = 3;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Engine {
     kind: EngineKind,
+    way: Way,
     program: OsString,
     flags: Vec<OsString>,
+}
+
+/// By what an engine is reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    /// By its own client.
+    Client,
+    /// By the runtime that it calls, which knows the containers only.
+    Runtime,
 }
 
 impl Engine {
@@ -45,6 +58,7 @@ impl Engine {
     pub fn of_kind(kind: EngineKind) -> Self {
         Self {
             kind,
+            way: Way::Client,
             program: kind.name().into(),
             flags: Vec::new(),
         }
@@ -55,15 +69,23 @@ impl Engine {
     pub fn of_run(run: &EngineRun) -> Self {
         Self {
             kind: run.kind,
+            way: Way::Client,
             program: run.program().to_owned(),
             flags: run.client_flags.clone(),
         }
     }
 
-    /// Whose client it is reached by.
+    /// Whose containers it has.
     #[must_use]
     pub fn kind(&self) -> EngineKind {
         self.kind
+    }
+
+    /// Whether only the runtime could be asked. It tells where a container's processes are, but does not name
+    /// its cgroup after it.
+    #[must_use]
+    pub fn is_runtime(&self) -> bool {
+        self.way == Way::Runtime
     }
 
     /// Describes a container, whatever its state.
@@ -108,6 +130,13 @@ impl Engine {
             subject: "itself",
             source,
         };
+        if self.way == Way::Runtime {
+            return Ok(About {
+                default_runtime: Some(self.program.to_string_lossy().into_owned()),
+                parts: runtime::version(&self.program).into_iter().collect(),
+                ..About::default()
+            });
+        }
         if self.kind == EngineKind::Podman {
             let info = self.ask_engine(&["info", "--format", "json"])?;
             return podman::about(&info.stdout).map_err(bad);
@@ -121,7 +150,7 @@ impl Engine {
     /// their say. `None` if the client does not tell, or is itself the engine.
     #[must_use]
     pub fn endpoint(&self) -> Option<String> {
-        if self.kind == EngineKind::Podman {
+        if self.kind == EngineKind::Podman || self.way == Way::Runtime {
             return None;
         }
         let format = "{{.Endpoints.docker.Host}}";

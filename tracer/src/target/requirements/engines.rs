@@ -24,7 +24,7 @@ impl Engines {
     pub fn look() -> Self {
         let answer = |kind| (kind, Engine::of_kind(kind).about());
         Self {
-            answers: EngineKind::ALL.map(answer).into(),
+            answers: EngineKind::CLIENTS.map(answer).into(),
             runtimes: runtime::installed(),
         }
     }
@@ -189,7 +189,7 @@ mod tests {
     fn only_what_is_installed_is_mentioned() {
         let missing = |kind: EngineKind| (kind, Err(missing(kind.name()).into()));
         let none = Engines {
-            answers: EngineKind::ALL.map(missing).into(),
+            answers: EngineKind::CLIENTS.map(missing).into(),
             runtimes: Vec::new(),
         };
         let checks = engines(&none);

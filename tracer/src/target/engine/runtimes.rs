@@ -1,0 +1,176 @@
+//! The OCI runtimes, asked for containers of engines without a client that we speak to: containerd, also under
+//! Kubernetes, CRI-O, and the runtimes by themselves.
+//!
+//! A runtime keeps the state of its containers below a directory that whoever calls it chooses; the usual
+//! ones are looked at.
+
+use super::answers::Inspected;
+use super::error::EngineError;
+use super::listed::{self, Listed};
+use super::{Engine, SIMILAR_MAX, Way};
+use crate::syscall::nearest;
+use crate::target::engine_run::EngineKind;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Where state is kept: the runtime, the directory, whether it has one directory for each of an engine's
+/// namespaces, and whose it is.
+/// <https://github.com/containerd/containerd/blob/v2.0.0/cmd/containerd-shim-runc-v2/process/init.go>,
+/// <https://github.com/moby/moby/blob/v27.0.0/daemon/runtime_unix.go>
+const HOMES: [(&str, &str, bool, EngineKind); 4] = [
+    ("runc", "/run/docker/runtime-runc", true, EngineKind::Docker),
+    ("runc", "/run/containerd/runc", true, EngineKind::Containerd),
+    ("runc", "/run/runc", false, EngineKind::Runc),
+    ("crun", "/run/crun", false, EngineKind::Crun),
+];
+
+/// The most namespaces of an engine that are looked at.
+const NAMESPACES_MAX: usize = 64;
+
+/// What the runtimes know of a name.
+pub(super) enum Known {
+    /// It is this container.
+    One(Box<(Engine, Inspected)>),
+    /// Several are called so: what each is called in full.
+    Several(Vec<String>),
+    /// None is; names that are similar, if there are containers at all.
+    None(Vec<String>),
+}
+
+/// Asks the runtimes for a container of that kind, or of any.
+pub(super) fn find(wanted: &str, meant: Option<EngineKind>) -> Known {
+    let mut all = Vec::new();
+    for engine in engines() {
+        // A runtime that is not there, or does not answer, has nothing to say.
+        for one in engine.listed().unwrap_or_default() {
+            let kind = one.kind(engine.kind);
+            if meant.is_none_or(|meant| meant == kind) && !one.holds_a_pod() {
+                let engine = Engine {
+                    kind,
+                    ..engine.clone()
+                };
+                all.push((engine, one));
+            }
+        }
+    }
+    choose(wanted, all)
+}
+
+fn choose(wanted: &str, all: Vec<(Engine, Listed)>) -> Known {
+    let names: Vec<String> = all.iter().map(|(_, one)| one.name()).collect();
+    let mut called: Vec<_> = all
+        .into_iter()
+        .filter(|(_, one)| one.is_called(wanted))
+        .collect();
+    if let [_, _, ..] = called[..] {
+        let full = called.iter().map(|(engine, one)| {
+            let name = one.name();
+            format!("{name} of {}", engine.kind.name())
+        });
+        return Known::Several(full.collect());
+    }
+    match called.pop() {
+        Some((engine, one)) => {
+            let runtime = engine.program.to_string_lossy();
+            let inspected = one.inspected(&runtime);
+            Known::One(Box::new((engine, inspected)))
+        }
+        None => {
+            // Nobody mistypes an id of 64 digits.
+            let names = names
+                .iter()
+                .map(String::as_str)
+                .filter(|name| name.len() < 64);
+            Known::None(nearest::nearest(wanted, names, SIMILAR_MAX))
+        }
+    }
+}
+
+/// The runtimes, each with a directory of state that is there.
+fn engines() -> Vec<Engine> {
+    let mut engines = Vec::new();
+    for (program, home, is_divided, kind) in HOMES {
+        let roots = if is_divided {
+            divisions(Path::new(home))
+        } else {
+            vec![home.into()]
+        };
+        for root in roots.into_iter().filter(|root| root.is_dir()) {
+            engines.push(Engine {
+                kind,
+                way: Way::Runtime,
+                program: program.into(),
+                flags: vec!["--root".into(), root.into()],
+            });
+        }
+    }
+    engines
+}
+
+fn divisions(home: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = fs::read_dir(home) else {
+        return Vec::new();
+    };
+    let paths = entries.flatten().map(|entry| entry.path());
+    paths.take(NAMESPACES_MAX).collect()
+}
+
+impl Engine {
+    /// The containers of a runtime.
+    fn listed(&self) -> Result<Vec<Listed>, EngineError> {
+        let answer = self.ask_engine(&["list", "--format", "json"])?;
+        listed::listed(&answer.stdout).map_err(|source| EngineError::BadAnswer {
+            subject: "its containers",
+            source,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn all() -> Vec<(Engine, Listed)> {
+        let of = |kind, json: &str| {
+            let engine = Engine {
+                kind,
+                way: Way::Runtime,
+                program: "runc".into(),
+                flags: Vec::new(),
+            };
+            let listed = listed::listed(json.as_bytes()).unwrap();
+            listed.into_iter().map(move |one| (engine.clone(), one))
+        };
+        let own = of(
+            EngineKind::Runc,
+            r#"[{"id": "web", "pid": 7, "status": "running"}, {"id": "web-2", "pid": 0, "status": "stopped"}]"#,
+        );
+        let pods = of(
+            EngineKind::Containerd,
+            r#"[{"id": "77aa77", "pid": 9, "status": "running", "annotations": {
+                "io.kubernetes.cri.container-name": "web", "io.kubernetes.cri.sandbox-name": "shop"}}]"#,
+        );
+        own.chain(pods).collect()
+    }
+
+    fn told(wanted: &str) -> String {
+        match choose(wanted, all()) {
+            Known::One(found) => format!("{} of {}", found.1.name, found.0.kind().name()),
+            Known::Several(names) => format!("several: {}", names.join(", ")),
+            Known::None(similar) => format!("none: {}", similar.join(", ")),
+        }
+    }
+
+    #[test]
+    fn one_is_found_several_are_listed_and_else_the_nearest_are_named() {
+        for (wanted, expected) in [
+            ("web-2", "web-2 of runc"),
+            ("shop/web", "shop/web of containerd"),
+            ("77aa", "shop/web of containerd"),
+            ("web", "several: web of runc, shop/web of containerd"),
+            ("wep", "none: web, web-2, shop/web"),
+        ] {
+            assert_eq!(told(wanted), expected, "{wanted}");
+        }
+    }
+}
