@@ -1,6 +1,7 @@
 //! The command line from outside: exit codes and messages of everything that can go wrong for a user.
 
 mod apply;
+mod closeness;
 mod convert;
 mod explain;
 mod files;
@@ -18,6 +19,7 @@ fn main() -> ExitCode {
     Suite::from_command_line()
         .tests(Needs::Nothing, help::TESTS)
         .tests(Needs::Nothing, convert::TESTS)
+        .tests(Needs::Nothing, closeness::TESTS)
         .tests(Needs::Nothing, files::TESTS)
         .tests(Needs::Nothing, apply::TESTS)
         .tests(Needs::Nothing, gate::TESTS)

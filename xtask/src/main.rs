@@ -3,6 +3,7 @@
 //! It depends on no crate of the workspace, so that it runs on a bare machine and can install what the
 //! workspace needs.
 
+mod baseline;
 mod bench;
 mod check;
 mod codegen;
@@ -36,6 +37,7 @@ enum Verb {
     Setup(setup::Arguments),
     Check(check::Arguments),
     Codegen(codegen::Arguments),
+    Baseline(baseline::Arguments),
     Ebpf(ebpf::Arguments),
     Bench(bench::Arguments),
     Readme(readme::Arguments),
@@ -53,6 +55,7 @@ fn main() -> ExitCode {
         Verb::Test(test::Arguments {}) => test::run(),
         Verb::Readme(readme::Arguments {}) => readme::run(),
         Verb::Codegen(arguments) => codegen::run(&arguments),
+        Verb::Baseline(arguments) => baseline::run(&arguments),
         Verb::Ebpf(arguments) => ebpf::run(&arguments),
         Verb::Bench(arguments) => bench::run(&arguments),
     };

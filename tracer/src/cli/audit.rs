@@ -99,6 +99,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         output::say(&format!("note: {note}"));
     }
     let source = base::read_profile(&arguments.profile)?;
+    let runtime = arguments.runtime.runtime(&[&source])?;
     let circumstances = &resolved.circumstances;
     let profile = source.resolve(circumstances);
     let kernel = circumstances.kernel;
@@ -112,13 +113,12 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         kernel: format!("{}.{}", kernel.major, kernel.minor),
         capabilities: circumstances.capabilities.clone(),
         default_action: profile.default_action,
-        runtime: arguments.runtime.runtime(),
+        runtime,
     };
     let base = resolved
         .conditions
         .map(|(source, circumstances)| Base::new(source, circumstances));
     let audit = audit::audit(subject, &profile, base.as_ref(), &recorded);
-    let runtime = arguments.runtime.runtime();
     let meaning = Meaning::under(&profile, native, runtime);
     let exposure = exploits::exposure(&meaning, &docker(circumstances), circumstances);
     let examined = Examined {

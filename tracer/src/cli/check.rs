@@ -41,17 +41,13 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     for note in &resolved.notes {
         output::say(&format!("note: {note}"));
     }
-    let profile = base::read_profile(&arguments.profile)?.resolve(&resolved.circumstances);
+    let source = base::read_profile(&arguments.profile)?;
+    let runtime = arguments.runtime.runtime(&[&source])?;
+    let profile = source.resolve(&resolved.circumstances);
     let base = resolved
         .conditions
         .map(|(source, circumstances)| Base::new(source, circumstances));
-    let check = audit::check(
-        &profile,
-        native,
-        arguments.runtime.runtime(),
-        base.as_ref(),
-        &recorded,
-    );
+    let check = audit::check(&profile, native, runtime, base.as_ref(), &recorded);
     let profile = name(&arguments.profile);
     let summaries = recorded.summaries();
     sink.write(&match arguments.report.format {

@@ -93,7 +93,7 @@ fn profiles(arguments: &Arguments, a: &Source, b: &Source) -> Result<(String, Ex
     for note in &notes {
         output::say(&format!("note: {note}"));
     }
-    let runtime = arguments.runtime.runtime();
+    let runtime = arguments.runtime.runtime(&[a, b])?;
     let meaning =
         |source: &Source| Meaning::under(&source.resolve(&circumstances), native, runtime);
     let diff = diff::profiles(native, &meaning(a), &meaning(b));

@@ -2,13 +2,16 @@
 
 use super::apply::ApplyArguments;
 use super::base::{self, BaseArguments};
+use super::closeness::ClosenessArguments;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::output::{self, Sink};
 use super::recordings::{self, Incomplete};
 use crate::audit;
 use crate::estimate::{RUNS_MIN, Sureness};
-use crate::minimize::{self, Cause, Denied, Options, Outcome};
+use crate::minimize::{
+    self, Cause, Denied, Options, Outcome, Portability, Precision, RuntimeRelease,
+};
 use crate::profile::proof::{self, ProofError};
 use crate::profile::{Action, Meaning, base as bases, blocked, write};
 use crate::recording::{Run, Runs, TargetKind, WindowStart};
@@ -27,6 +30,8 @@ pub(super) struct Arguments {
     recordings: Vec<PathBuf>,
     #[command(flatten)]
     base: BaseArguments,
+    #[command(flatten)]
+    closeness: ClosenessArguments,
     /// Runtime that starts the container: runc or crun [default: the recording's].
     #[arg(long, value_name = "NAME", value_parser = clap::builder::PossibleValuesParser::new(minimize::known_runtimes()))]
     runtime: Option<String>,
@@ -105,15 +110,22 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
              with `record -- …`",
         );
     }
-    let runtime = arguments.runtime.as_deref();
-    let (outcome, options) = make(&recorded.runs, &resolved, native, runtime)?;
+    let mut options = options(runs, &resolved, native);
+    options.precision = arguments.closeness.precision();
+    options.portability = arguments.closeness.portability();
+    if let Some(name) = &arguments.runtime {
+        options.runtimes = [any_release(name)].into();
+    }
+    let outcome = make(&recorded.runs, &options)?;
     let sureness = audit::sureness(&recorded.runs, &outcome.profile);
     if let Some(limit) = arguments.max_expected_new {
         sure_enough(&sureness, limit)?;
     }
     sink.write(&write::oci(&outcome.profile))?;
     if arguments.explain {
-        explain(&outcome);
+        for line in text::reasons(&outcome) {
+            output::say(&line);
+        }
     }
     summarise(&outcome, &options, &resolved, &arguments.output);
     for line in text::sureness_in_brief(&sureness) {
@@ -124,19 +136,10 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
 }
 
 /// Makes the profile for runs, and proves on the result that it keeps to its base.
-pub(super) fn make(
-    runs: &Runs,
-    resolved: &base::Resolved,
-    native: Abi,
-    runtime: Option<&str>,
-) -> Result<(Outcome, Options), Failure> {
-    let mut options = options(runs.runs(), resolved, native);
-    if let Some(name) = runtime {
-        options.runtimes = [name.to_owned()].into();
-    }
-    let outcome = minimize::minimize(runs, &options);
-    prove(&outcome, &options)?;
-    Ok((outcome, options))
+pub(super) fn make(runs: &Runs, options: &Options) -> Result<Outcome, Failure> {
+    let outcome = minimize::minimize(runs, options);
+    prove(&outcome, options)?;
+    Ok(outcome)
 }
 
 /// What a profile is made for, as far as the runs say.
@@ -146,6 +149,8 @@ pub(super) fn options(runs: &[Run], resolved: &base::Resolved, native: Abi) -> O
         native,
         runtimes: runtimes(runs),
         late: runs.iter().all(|run| run.target.no_new_privs == Some(true)),
+        precision: Precision::default(),
+        portability: Portability::default(),
     }
 }
 
@@ -172,24 +177,31 @@ fn covers_start(run: &Run) -> bool {
 }
 
 /// The runtimes to make room for: those recorded, and where a container does not know its own, all.
-fn runtimes(runs: &[Run]) -> BTreeSet<String> {
-    let known: BTreeSet<String> = minimize::known_runtimes().map(ToOwned::to_owned).collect();
+fn runtimes(runs: &[Run]) -> BTreeSet<RuntimeRelease> {
+    let is_known = |name: &str| minimize::known_runtimes().any(|known| known == name);
     let containers = runs
         .iter()
         .filter(|run| run.target.kind == TargetKind::Container || run.target.container.is_some());
-    let each = containers.map(|run| {
-        let container = run.target.container.as_ref();
-        container
-            .and_then(|container| container.runtime.clone())
-            .filter(|name| known.contains(name))
-    });
-    each.fold(BTreeSet::new(), |mut all, name| {
-        match name {
-            Some(name) => drop(all.insert(name)),
-            None => all.extend(known.iter().cloned()),
+    let mut all = BTreeSet::new();
+    for run in containers {
+        let named = run.target.container.as_ref().and_then(|container| {
+            let name = container.runtime.clone().filter(|name| is_known(name))?;
+            let version = container.runtime_version.clone();
+            Some(RuntimeRelease { name, version })
+        });
+        match named {
+            Some(release) => drop(all.insert(release)),
+            None => all.extend(minimize::known_runtimes().map(any_release)),
         }
-        all
-    })
+    }
+    all
+}
+
+fn any_release(name: &str) -> RuntimeRelease {
+    RuntimeRelease {
+        name: name.to_owned(),
+        version: None,
+    }
 }
 
 /// The proof on the result itself: the filter that libseccomp makes of it does what the profile says, on
@@ -217,35 +229,6 @@ fn prove(outcome: &Outcome, options: &Options) -> Result<(), Failure> {
     };
     Err(Failure::invalid(unsound)
         .hint("this is a bug, and nothing was written; please report it with the recordings"))
-}
-
-fn explain(outcome: &Outcome) {
-    let width = outcome
-        .reasons
-        .keys()
-        .map(|call| call.to_string().len())
-        .max()
-        .unwrap_or(0);
-    for (call, reasons) in &outcome.reasons {
-        let reasons: Vec<_> = reasons.iter().map(ToString::to_string).collect();
-        output::say(&format!(
-            "{:width$}  {}",
-            call.to_string(),
-            reasons.join("; ")
-        ));
-    }
-    for rule in outcome
-        .profile
-        .rules
-        .iter()
-        .filter(|rule| !rule.action.permits())
-    {
-        let names = rule.names.join(", ");
-        output::say(&format!(
-            "{names}  refused with {:?}, so that C libraries fall back",
-            rule.action
-        ));
-    }
 }
 
 /// Says what the profile permits, what was left out of it, and how to apply it.
@@ -280,10 +263,16 @@ pub(super) fn summarise(
         format!(" of the {total} that {} permits", resolved.name)
     });
     let (kept, others) = (calls(options.native), others.concat());
+    let rules = outcome.profile.rules.iter();
+    let rules = rules.filter(|rule| !rule.conditions.is_empty());
+    let rules: usize = rules.map(|rule| rule.names.len()).sum();
+    let native = options.native;
     output::say(&format!(
-        "profile: {kept} {} calls{of}{others}",
-        options.native
+        "profile: {kept} {native} calls{of}{others}; {rules} argument rules"
     ));
+    for line in text::bypasses(outcome) {
+        output::say(&format!("note: {line}"));
+    }
     for denied in &outcome.denied {
         output::say(&format!("left out: {}", denial(denied, resolved)));
     }
@@ -301,31 +290,13 @@ fn denial(denied: &Denied, resolved: &base::Resolved) -> String {
         }
         Cause::Base => format!("{call}: {} does not permit it", resolved.name),
         Cause::Values(values) => {
-            let (shown, more) = values.split_at(values.len().min(3));
-            let shown: Vec<_> = shown.iter().map(|values| arguments(values)).collect();
-            let more = if more.is_empty() {
-                String::new()
-            } else {
-                format!(" and {} more", more.len())
-            };
-            format!(
-                "{call} with {}{more}: {} does not permit it",
-                shown.join(", "),
-                resolved.name
-            )
+            let what = text::with_values(call, values, 3);
+            format!("{what}: {} does not permit it", resolved.name)
         }
     };
     let reason = call.name().and_then(blocked::reason);
     let reason = reason.map_or_else(String::new, |reason| format!(" ({reason})"));
     format!("{what}{reason}{}", unlocked(call, resolved))
-}
-
-fn arguments(values: &[(u8, u64)]) -> String {
-    let each: Vec<_> = values
-        .iter()
-        .map(|(index, value)| format!("arg{index}={value:#x}"))
-        .collect();
-    each.join(" ")
 }
 
 fn unlocked(call: Call, resolved: &base::Resolved) -> String {

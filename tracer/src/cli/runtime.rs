@@ -1,6 +1,7 @@
 //! The argument by which verbs take the runtime that will read a profile.
 
-use crate::profile::Runtime;
+use super::failure::Failure;
+use crate::profile::{Runtime, Source, comparable_under};
 use clap::builder::PossibleValuesParser;
 
 /// Which runtime.
@@ -18,8 +19,14 @@ fn names() -> PossibleValuesParser {
 }
 
 impl RuntimeArguments {
-    /// The runtime that was asked for.
-    pub(super) fn runtime(&self) -> Option<Runtime> {
-        self.runtime.as_deref().and_then(Runtime::named)
+    /// The runtime that was asked for, if these profiles can be compared as it reads them.
+    pub(super) fn runtime(&self, sources: &[&Source]) -> Result<Option<Runtime>, Failure> {
+        let runtime = self.runtime.as_deref().and_then(Runtime::named);
+        if let Some(runtime) = runtime {
+            for source in sources {
+                comparable_under(source, runtime).map_err(Failure::invalid)?;
+            }
+        }
+        Ok(runtime)
     }
 }

@@ -1,6 +1,6 @@
 //! The union of what runs show, as far as it counts.
 
-use crate::recording::{CallRuns, Runs};
+use crate::recording::{CallRuns, RunSet, Runs};
 use crate::syscall::Call;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -47,14 +47,11 @@ impl Evidence {
 
 impl Seen {
     fn add(&mut self, facts: &CallRuns, counts: impl Fn(u32) -> bool) {
-        let tracked = |run| {
-            facts
-                .arguments
-                .values()
-                .any(|one| one.tracked.contains(run))
-        };
+        // Something was called, so values there were: a run that has none tracked none, or lost them.
+        let tuples = facts.arguments.values().flat_map(|one| one.seen.values());
+        let with_values: RunSet = tuples.flatten().map(|one| one.run).collect();
         let mut counting = facts.appearances.iter().filter(|one| counts(one.run));
-        self.any |= counting.any(|one| !tracked(one.run));
+        self.any |= counting.any(|one| !with_values.contains(one.run));
         for (indexes, tuples) in &facts.arguments {
             self.any |= tuples.unbounded.iter().any(&counts);
             let seen = tuples.seen.iter();

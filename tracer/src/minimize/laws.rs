@@ -1,260 +1,287 @@
-//! The promises, as laws over generated recordings.
+//! The promises, as laws over generated recordings, for every combination of options.
+//!
+//! Proven with exact sets: what is compared is everything that a profile permits, not samples of it.
 
+use super::testing::{Fact, options, recording, resolved, runs};
 use super::*;
 use crate::profile::{Circumstances, KernelVersion, compare, read, write};
-use crate::recording::{
-    Arguments, CallFacts, FactKey, Host, Losses, Recording, Target, TupleFacts, Tuples, Window,
-    WindowEnd, WindowStart,
-};
-use crate::syscall::{capability, catalog};
+use crate::recording::{Arguments, FactKey, Recording};
 use proptest::prelude::*;
+use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+use std::sync::LazyLock;
 
-fn recording(facts: Vec<(Abi, &str, bool, [u64; 3])>) -> Recording {
-    let mut recording = Recording {
-        tool_version: String::new(),
-        run_id: format!("{facts:?}"),
-        host: Host {
-            kernel: "6.1.0".to_owned(),
-            architecture: "x86_64".to_owned(),
-        },
-        target: Target::default(),
-        window: Window {
-            start: String::new(),
-            duration_ms: 0,
-            last_new_fact_ms: 0,
-            from: WindowStart::Exec,
-            until: WindowEnd::Empty,
-        },
-        facts: BTreeMap::new(),
-        losses: Losses::default(),
-        denials: None,
+const NATIVE: Abi = Abi::X86_64;
+
+/// Calls of every kind that the minimizer tells apart.
+const NAMES: &[&str] = &[
+    "read",
+    "openat",
+    "open",
+    "socket",
+    "setsockopt",
+    "clone",
+    "clone3",
+    "personality",
+    "mount",
+    "bpf",
+    "keyctl",
+    "futex",
+    "socketcall",
+    "ipc",
+    "shmget",
+    "statx",
+    "ioctl",
+    "ptrace",
+    "unshare",
+    "prctl",
+    "sendmsg",
+    "mprotect",
+    "mmap",
+    "seccomp",
+    "fcntl",
+    "exit_group",
+    "io_uring_setup",
+    "getrandom",
+    "epoll_ctl",
+    "execve",
+];
+
+fn facts() -> impl Strategy<Value = Vec<Fact>> {
+    let abi = prop_oneof![5 => Just(Abi::X86_64), 1 => Just(Abi::I386), 1 => Just(Abi::X32)];
+    let value = prop_oneof![
+        4 => 0..20u64,
+        2 => 0..48u64,
+        1 => Just(0x5401),
+        1 => Just(0x1_0000_0028),
+        1 => Just(0x7E02_0000),
+        1 => Just(0x3D_0F00),
+        1 => Just(0xFFFF_FFFF),
+    ];
+    let values = [value.clone(), value.clone(), value];
+    prop::collection::vec(
+        (abi, prop::sample::select(NAMES), any::<bool>(), values),
+        0..18,
+    )
+}
+
+/// The same, with more values of one call than are kept.
+fn crowd() -> impl Strategy<Value = Vec<Fact>> {
+    let name = prop::sample::select(vec!["ioctl", "setsockopt", "prctl"]);
+    let value = 0..400u64;
+    (name, prop::collection::vec((value.clone(), value), 50..90)).prop_map(|(name, values)| {
+        values
+            .into_iter()
+            .map(|(first, second)| (NATIVE, name, true, [first, second, 0]))
+            .collect()
+    })
+}
+
+/// The bases: Docker's without and with a capability that opens much, Podman's, and none.
+static BASES: LazyLock<Vec<(Option<Profile>, Meaning)>> = LazyLock::new(|| {
+    use crate::profile::base::{docker, podman};
+    let bases = [
+        Some(resolved(docker(), &[])),
+        Some(resolved(docker(), &["CAP_SYS_ADMIN"])),
+        Some(resolved(podman(), &[])),
+        None,
+    ];
+    let meant = |base: Option<Profile>| {
+        let meaning = base
+            .as_ref()
+            .map_or_else(Meaning::unconfined, |base| Meaning::of(base, NATIVE));
+        (base, meaning)
     };
-    for (abi, name, filtered, values) in facts {
-        let Some(call) = Call::named(abi, name) else {
-            continue;
-        };
-        let tracked = catalog::tracked(name);
-        let indexes: Vec<u8> = tracked.iter().map(|argument| argument.index).collect();
-        let values = tracked
-            .iter()
-            .zip(values)
-            .map(|(argument, value)| value & argument.mask());
-        let arguments = if indexes.is_empty() {
-            Arguments::Untracked
-        } else {
-            let seen = [(
-                values.collect(),
-                TupleFacts {
-                    count: 1,
-                    first: None,
-                },
-            )]
-            .into();
-            Arguments::Exact(Tuples { indexes, seen })
-        };
-        let facts = CallFacts {
-            count: 1,
-            first: None,
-            last_ms: 0,
-            arguments,
-        };
-        let key = FactKey { call, filtered };
-        match recording
-            .facts
-            .get_mut(&key)
-            .map(|known| &mut known.arguments)
-        {
-            Some(Arguments::Exact(known)) => {
-                if let Arguments::Exact(new) = facts.arguments {
-                    known.seen.extend(new.seen);
+    bases.into_iter().map(meant).collect()
+});
+
+/// Every combination of options, with the meaning of its base.
+fn combinations() -> Vec<(Options, &'static Meaning)> {
+    let runtime = |name: &str| RuntimeRelease {
+        name: name.to_owned(),
+        version: None,
+    };
+    let (runc, crun) = (runtime("runc"), runtime("crun"));
+    let runtimes = [BTreeSet::new(), [runc.clone()].into(), [runc, crun].into()];
+    let mut all = Vec::new();
+    for (base, meaning) in BASES.iter() {
+        for runtimes in &runtimes {
+            for late in [false, true] {
+                for precision in Precision::ALL {
+                    for portability in Portability::ALL {
+                        let options = Options {
+                            runtimes: runtimes.clone(),
+                            late,
+                            precision,
+                            portability,
+                            ..options(base.clone())
+                        };
+                        all.push((options, meaning));
+                    }
                 }
-            }
-            Some(_) => {}
-            None => {
-                recording.facts.insert(key, facts);
             }
         }
     }
-    recording
+    all
 }
 
-/// These recordings, put together.
-fn runs<const N: usize>(recordings: [&Recording; N]) -> Runs {
-    let each = recordings.map(|recording| Runs::from(recording.clone()));
-    Runs::merged(&each).unwrap()
-}
-
-fn meaning_of_base(capabilities: &[&str]) -> (Profile, Meaning) {
-    let mut granted = capability::docker_default();
-    granted.extend(capabilities.iter().map(|&name| name.to_owned()));
-    let kernel = KernelVersion { major: 6, minor: 1 };
-    let circumstances = Circumstances {
-        host: Abi::X86_64,
-        kernel,
-        capabilities: granted,
-    };
-    let base = base::docker().resolve(&circumstances);
-    let meaning = Meaning::of(&base, Abi::X86_64);
-    (base, meaning)
-}
-
-fn options(base: &Profile, runtime: bool) -> Options {
-    let runtimes = if runtime {
-        ["runc".to_owned()].into()
-    } else {
-        BTreeSet::new()
-    };
-    Options {
-        base: Some(base.clone()),
-        native: Abi::X86_64,
-        runtimes,
-        late: false,
+/// Checks a law for every combination of options, each with recordings of its own.
+fn for_every_combination<S: Strategy>(
+    strategy: &S,
+    law: impl Fn(&Options, &Meaning, S::Value) -> Result<(), TestCaseError>,
+) {
+    for (number, (options, bound)) in (0u8..=255).cycle().zip(combinations()) {
+        let mut seed = [number; 32];
+        seed[0] = 0x5E;
+        let config = Config {
+            cases: 1,
+            failure_persistence: None,
+            ..Config::default()
+        };
+        let mut runner =
+            TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &seed));
+        if let Err(error) = runner.run(strategy, |value| law(&options, bound, value)) {
+            let Options {
+                runtimes,
+                late,
+                precision,
+                portability,
+                ..
+            } = options;
+            panic!("{precision:?} {portability:?} {runtimes:?} late {late}: {error}");
+        }
     }
 }
 
-fn facts() -> impl Strategy<Value = Vec<(Abi, &'static str, bool, [u64; 3])>> {
-    let abi = prop_oneof![4 => Just(Abi::X86_64), 1 => Just(Abi::I386), 1 => Just(Abi::X32)];
-    let name = prop::sample::select(vec![
-        "read",
-        "openat",
-        "socket",
-        "clone",
-        "clone3",
-        "personality",
-        "mount",
-        "bpf",
-        "keyctl",
-        "futex",
-        "socketcall",
-        "statx",
-        "ioctl",
-        "ptrace",
-        "unshare",
-        "exit_group",
-        "io_uring_setup",
-    ]);
-    let value = prop_oneof![
-        0..48u64,
-        Just(0x1_0000_0028),
-        Just(0x7E02_0000),
-        Just(0xFFFF_FFFF)
-    ];
-    let values = [value.clone(), value.clone(), value];
-    prop::collection::vec((abi, name, any::<bool>(), values), 0..14)
+/// Everything recorded that the base permits, in both views, is permitted, for exactly those values.
+fn what_was_recorded_is_permitted(
+    recording: &Recording,
+    bound: &Meaning,
+    meaning: &Meaning,
+) -> Result<(), TestCaseError> {
+    let counting = |key: &FactKey| key.filtered == recording.has_filtered_facts();
+    for (key, facts) in recording.facts.iter().filter(|(key, _)| counting(key)) {
+        let permitted = base::permitted_in_both_views(bound, key.call);
+        let permits = meaning.permitted(key.call);
+        let Arguments::Exact(tuples) = &facts.arguments else {
+            prop_assert!(permitted.is_subset(&permits), "{}", key.call);
+            continue;
+        };
+        for values in tuples.seen.keys() {
+            let pairs = tuples.indexes.iter().copied().zip(values.iter().copied());
+            // Whatever the other arguments are.
+            let seen = pairs.fold(ArgumentSet::all(), |set, (index, value)| {
+                set.intersection(&ArgumentSet::masked(index, u64::MAX, value))
+            });
+            prop_assert!(
+                seen.intersection(&permitted).is_subset(&permits),
+                "{} {values:?}",
+                key.call
+            );
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn what_was_recorded_is_permitted_and_nothing_beyond_the_base() {
+    for_every_combination(&facts(), |options, bound, facts| {
+        let recording = recording(facts);
+        let outcome = minimize(&runs([&recording]), options);
+        let meaning = Meaning::of(&outcome.profile, NATIVE);
+        what_was_recorded_is_permitted(&recording, bound, &meaning)?;
+        prop_assert_eq!(compare::beyond(bound, &meaning), vec![]);
+        // Nothing is permitted without a reason.
+        for rule in outcome
+            .profile
+            .rules
+            .iter()
+            .filter(|rule| rule.action.permits())
+        {
+            for name in &rule.names {
+                let has_reason = outcome
+                    .reasons
+                    .iter()
+                    .any(|(call, why)| call.name() == Some(name) && !why.is_empty());
+                prop_assert!(has_reason, "{}", name);
+            }
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn the_same_evidence_gives_the_same_bytes() {
+    for_every_combination(&(facts(), facts()), |options, _, (first, second)| {
+        let (first, second) = (recording(first), recording(second));
+        let one = minimize(&runs([&first, &second, &first]), options);
+        let other = minimize(&runs([&second, &first]), options);
+        prop_assert_eq!(&one.reasons, &other.reasons);
+        let bytes = write::oci(&one.profile);
+        prop_assert_eq!(&bytes, &write::oci(&other.profile));
+        // What is written reads back.
+        let circumstances = Circumstances {
+            host: NATIVE,
+            kernel: KernelVersion { major: 6, minor: 1 },
+            capabilities: BTreeSet::new(),
+        };
+        prop_assert_eq!(
+            read::profile(&bytes).unwrap().resolve(&circumstances),
+            one.profile
+        );
+        Ok(())
+    });
+}
+
+/// Nothing of the first profile is missing in the second.
+fn takes_nothing_away(less: &Outcome, more: &Outcome) -> Result<(), TestCaseError> {
+    let (less, more) = (
+        Meaning::of(&less.profile, NATIVE),
+        Meaning::of(&more.profile, NATIVE),
+    );
+    let lost = compare::beyond(&more, &less)
+        .into_iter()
+        .filter(|excess| !excess.only_in_kernel_view);
+    prop_assert_eq!(lost.collect::<Vec<_>>(), vec![]);
+    Ok(())
+}
+
+#[test]
+fn more_evidence_takes_no_permission_away() {
+    let strategy = (
+        prop_oneof![12 => facts(), 1 => crowd()],
+        prop_oneof![12 => facts(), 1 => crowd()],
+    );
+    for_every_combination(&strategy, |options, _, (first, second)| {
+        // Under a filter everything counts, so that the second recording only adds.
+        let filtered = |facts: Vec<Fact>| {
+            recording(
+                facts
+                    .into_iter()
+                    .map(|(abi, name, _, values)| (abi, name, true, values))
+                    .collect(),
+            )
+        };
+        let (first, second) = (filtered(first), filtered(second));
+        let less = minimize(&runs([&first]), options);
+        let more = minimize(&runs([&first, &second]), options);
+        takes_nothing_away(&less, &more)
+    });
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig::with_cases(12))]
 
     #[test]
-    fn the_promises_hold(first in facts(), second in facts(), admin in any::<bool>(), runtime in any::<bool>()) {
-        let (base, bound) = meaning_of_base(if admin { &["CAP_SYS_ADMIN"] } else { &[] });
-        let options = options(&base, runtime);
-        let (first, second) = (recording(first), recording(second));
-        let outcome = minimize(&runs([&first]), &options);
-        let meaning = Meaning::of(&outcome.profile, Abi::X86_64);
-
-        // What was recorded and the base permits, in both views, is permitted.
-        let counting = |key: &FactKey| key.filtered == first.has_filtered_facts();
-        for (key, facts) in first.facts.iter().filter(|(key, _)| counting(key)) {
-            let Arguments::Exact(tuples) = &facts.arguments else { continue };
-            for values in tuples.seen.keys() {
-                let pairs: Vec<_> = tuples.indexes.iter().copied().zip(values.iter().copied()).collect();
-                let registers = rules::registers(&pairs);
-                let permitted = base::permitted_in_both_views(&bound, key.call).contains(&registers);
-                prop_assert!(!permitted || meaning.permitted(key.call).contains(&registers), "{}", key.call);
-            }
-        }
-        // Nothing that the base denies is permitted, and everything permitted has a reason.
-        prop_assert_eq!(compare::beyond(&bound, &meaning), vec![]);
-        for rule in outcome.profile.rules.iter().filter(|rule| rule.action.permits()) {
-            for name in &rule.names {
-                prop_assert!(outcome.reasons.keys().any(|call| call.name() == Some(name)), "{}", name);
-            }
-        }
-        // The same evidence gives the same bytes, in any order and number.
-        let one = minimize(&runs([&first, &second, &first]), &options);
-        let other = minimize(&runs([&second, &first]), &options);
-        prop_assert_eq!(write::oci(&one.profile), write::oci(&other.profile));
-        // What is written reads back.
-        let again = read::profile(&write::oci(&one.profile)).unwrap();
-        let (kernel, capabilities) = (KernelVersion { major: 6, minor: 1 }, BTreeSet::new());
-        let circumstances = Circumstances { host: Abi::X86_64, kernel, capabilities };
-        prop_assert_eq!(again.resolve(&circumstances), one.profile);
-    }
-
-    #[test]
-    fn more_evidence_takes_no_permission_away(first in facts(), second in facts()) {
-        // Under a filter everything counts, so that the second recording only adds.
-        let filtered = |facts: Vec<(Abi, &'static str, bool, [u64; 3])>| {
-            recording(facts.into_iter().map(|(abi, name, _, values)| (abi, name, true, values)).collect())
+    fn levels_and_places_are_ordered(facts in facts(), which in 0..4usize) {
+        let runs = runs([&recording(facts)]);
+        let at = |precision, portability| {
+            minimize(&runs, &Options { precision, portability, ..options(BASES[which].0.clone()) })
         };
-        let (base, _) = meaning_of_base(&[]);
-        let options = options(&base, false);
-        let (first, second) = (filtered(first), filtered(second));
-        let less = minimize(&runs([&first]), &options);
-        let more = minimize(&runs([&first, &second]), &options);
-        prop_assert_eq!(compare::beyond(
-            &Meaning::of(&more.profile, Abi::X86_64),
-            &Meaning::of(&less.profile, Abi::X86_64),
-        ).into_iter().filter(|excess| !excess.only_in_kernel_view).collect::<Vec<_>>(), vec![]);
+        for pair in Precision::ALL.windows(2) {
+            takes_nothing_away(&at(pair[1], Portability::Kernel), &at(pair[0], Portability::Kernel))?;
+        }
+        for pair in Portability::ALL.windows(2) {
+            takes_nothing_away(&at(Precision::Stable, pair[0]), &at(Precision::Stable, pair[1]))?;
+        }
     }
-}
-
-#[test]
-fn threads_can_start_and_vsock_stays_shut() {
-    let (base, _) = meaning_of_base(&[]);
-    let seen = vec![
-        (Abi::X86_64, "clone3", false, [0; 3]),
-        (Abi::X86_64, "socket", false, [2, 1, 0]),
-        (Abi::X86_64, "socket", false, [40, 1, 0]),
-        (Abi::X86_64, "keyctl", false, [0; 3]),
-    ];
-    let outcome = minimize(&runs([&recording(seen)]), &options(&base, false));
-    let meaning = Meaning::of(&outcome.profile, Abi::X86_64);
-    let permits = |name: &str, first: u64| {
-        let call = Call::named(Abi::X86_64, name).unwrap();
-        meaning.permitted(call).contains(&[first, 0, 0, 0, 0, 0])
-    };
-    assert!(permits("clone", 0x3D_0F00), "the flags of a new thread");
-    assert!(!permits("clone", 0x1000_0000), "a new user namespace");
-    assert!(permits("socket", 2));
-    assert!(!permits("socket", 40) && !permits("socket", 0x1_0000_0028) && !permits("socket", 1));
-    let clone3: Vec<_> = outcome
-        .profile
-        .rules
-        .iter()
-        .filter(|rule| rule.names == ["clone3"])
-        .collect();
-    assert_eq!(clone3[0].action, crate::profile::Action::Errno(38));
-    let denied: Vec<_> = outcome
-        .denied
-        .iter()
-        .map(|denied| denied.call.to_string())
-        .collect();
-    assert_eq!(denied, ["socket", "keyctl", "clone3"]);
-    assert_eq!(
-        outcome.denied[0].cause,
-        Cause::Values(vec![vec![(0, 40), (1, 1), (2, 0)]])
-    );
-}
-
-#[test]
-fn what_the_runtime_did_before_its_filter_does_not_count() {
-    let (base, _) = meaning_of_base(&[]);
-    let seen = vec![
-        (Abi::X86_64, "symlinkat", false, [0; 3]),
-        (Abi::X86_64, "getpid", true, [0; 3]),
-    ];
-    let outcome = minimize(&runs([&recording(seen)]), &options(&base, false));
-    assert!(
-        outcome
-            .reasons
-            .contains_key(&Call::named(Abi::X86_64, "getpid").unwrap())
-    );
-    assert!(
-        !outcome
-            .reasons
-            .contains_key(&Call::named(Abi::X86_64, "symlinkat").unwrap())
-    );
 }

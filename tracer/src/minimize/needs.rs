@@ -1,174 +1,258 @@
-//! Which calls a profile should permit, each with its reasons.
+//! Which calls a profile should permit, with which values, each with its reasons.
 
-use super::{Evidence, Options};
-use crate::profile::floor::{self, Floor};
-use crate::syscall::{Abi, Call};
-use serde::Deserialize;
+use super::data::{FALLBACKS, Fallback, Names, RUNTIMES, Twins};
+use super::demand::{Demand, Tuple, at};
+use super::{Evidence, Options, Portability, Reason, runtime};
+use crate::profile::floor;
+use crate::recording::Runs;
+use crate::syscall::{Abi, Call, catalog};
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
-use std::sync::LazyLock;
-
-/// Why a call is permitted.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Reason {
-    /// It was seen.
-    Observed,
-    /// Every profile needs it.
-    Floor(&'static str),
-    /// This runtime makes it after it has installed the filter.
-    Runtime(&'static str),
-    /// What was seen turns into it elsewhere.
-    Fallback {
-        /// The call that was seen.
-        of: &'static str,
-        /// When it does.
-        reason: &'static str,
-    },
-    /// Answered by the vDSO, mostly.
-    Vdso(&'static str),
-}
-
-impl fmt::Display for Reason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Observed => f.write_str("observed"),
-            Self::Floor(reason) => write!(f, "always needed: {reason}"),
-            Self::Runtime(name) => write!(f, "needed by {name} between filter and exec"),
-            Self::Fallback { of, reason } => write!(f, "fallback of {of}: {reason}"),
-            Self::Vdso(reason) => f.write_str(reason),
-        }
-    }
-}
-
-#[derive(Deserialize)]
-struct Runtimes {
-    runtimes: Vec<Runtime>,
-}
-
-#[derive(Deserialize)]
-struct Runtime {
-    name: String,
-    late: Vec<String>,
-    early: Vec<String>,
-}
-
-#[derive(Deserialize)]
-struct Fallbacks {
-    fallbacks: Vec<Fallback>,
-    vdso: Floor,
-}
-
-#[derive(Deserialize)]
-struct Fallback {
-    when: String,
-    then: String,
-    reason: String,
-}
-
-/// One of our own files; a test reads each.
-fn embedded<T: for<'de> Deserialize<'de>>(text: &str) -> T {
-    serde_json::from_str(text).expect("our own file; a test reads it")
-}
-
-static RUNTIMES: LazyLock<Runtimes> =
-    LazyLock::new(|| embedded(include_str!("../../../profiles/runtimes.json")));
-static FALLBACKS: LazyLock<Fallbacks> =
-    LazyLock::new(|| embedded(include_str!("../../../profiles/fallbacks.json")));
-
-/// The runtimes that there are baselines for.
-pub fn known_runtimes() -> impl Iterator<Item = &'static str> {
-    RUNTIMES
-        .runtimes
-        .iter()
-        .map(|runtime| runtime.name.as_str())
-}
-
-type Wanted = BTreeMap<Call, BTreeSet<Reason>>;
 
 /// The calls to permit if the base does.
-pub(super) fn wanted(evidence: &Evidence, abis: &BTreeSet<Abi>, options: &Options) -> Wanted {
-    let mut wanted = Wanted::new();
-    let observed = evidence.calls().map(|(call, _)| call);
-    for call in observed.filter(|call| call.name().is_some() && abis.contains(&call.abi)) {
-        add(&mut wanted, call, Reason::Observed);
-        if let Some(name) = call.name() {
-            fallbacks(&mut wanted, call.abi, name);
-        }
-    }
-    for &abi in abis {
-        for entry in floor::all() {
-            add_names(
-                &mut wanted,
-                abi,
-                &entry.names,
-                &Reason::Floor(&entry.reason),
-            );
-        }
-        let vdso = &FALLBACKS.vdso;
-        add_names(&mut wanted, abi, &vdso.names, &Reason::Vdso(&vdso.reason));
-    }
-    // Runtimes are native programs.
-    for runtime in RUNTIMES
-        .runtimes
-        .iter()
-        .filter(|known| options.runtimes.contains(&known.name))
-    {
-        let reason = Reason::Runtime(&runtime.name);
-        add_names(&mut wanted, options.native, &runtime.late, &reason);
-        if !options.late {
-            add_names(&mut wanted, options.native, &runtime.early, &reason);
-        }
-    }
-    wanted
+#[derive(Default)]
+pub(super) struct Wanted {
+    pub(super) reasons: BTreeMap<Call, BTreeSet<Reason>>,
+    pub(super) demands: BTreeMap<Call, Demand>,
 }
 
-fn fallbacks(wanted: &mut Wanted, abi: Abi, name: &str) {
-    for fallback in FALLBACKS
-        .fallbacks
-        .iter()
-        .filter(|fallback| fallback.when == name)
-    {
+/// What the evidence is read for.
+pub(super) struct Question<'a> {
+    pub(super) runs: &'a Runs,
+    pub(super) evidence: &'a Evidence,
+    pub(super) abis: &'a BTreeSet<Abi>,
+    pub(super) options: &'a Options,
+    /// Whether the base refuses a call, whatever its arguments.
+    pub(super) refused: &'a dyn Fn(Call) -> bool,
+}
+
+impl Wanted {
+    pub(super) fn of(question: &Question<'_>) -> Self {
+        let mut wanted = Self::default();
+        wanted.observed(question);
+        for &abi in question.abis {
+            for entry in floor::all() {
+                wanted.plain(abi, &entry.names, &Reason::Floor(&entry.reason));
+            }
+            if question.options.portability >= Portability::Kernel {
+                let vdso = &FALLBACKS.vdso;
+                wanted.plain(abi, &vdso.names, &Reason::Vdso(&vdso.reason));
+            }
+            if question.options.portability >= Portability::Libc {
+                let startup = &FALLBACKS.startup;
+                wanted.plain(abi, &startup.names, &Reason::Startup(&startup.reason));
+            }
+        }
+        wanted.runtimes(question);
+        wanted
+    }
+
+    /// What was seen, what it turns into elsewhere, what that turns into, and so on.
+    fn observed(&mut self, question: &Question<'_>) {
+        let mut waiting = Vec::new();
+        for (call, seen) in question.evidence.calls() {
+            if call.name().is_some() && question.abis.contains(&call.abi) {
+                self.add(call, Reason::Observed, &Demand::seen(seen));
+                self.twins(call, question.options.portability);
+                waiting.push(call);
+            }
+        }
+        let mut done: BTreeSet<Call> = waiting.iter().copied().collect();
+        while let Some(call) = waiting.pop() {
+            for next in self.derived(call, question) {
+                if done.insert(next) {
+                    waiting.push(next);
+                }
+            }
+        }
+    }
+
+    /// Adds what a call turns into, and says what that was.
+    fn derived(&mut self, call: Call, question: &Question<'_>) -> Vec<Call> {
+        let name = call.name().unwrap_or_default();
+        let portability = question.options.portability;
+        let mut added = Vec::new();
+        if portability >= Portability::Kernel || (question.refused)(call) {
+            for fallback in FALLBACKS
+                .kernel
+                .iter()
+                .filter(|known| known.when.iter().any(|one| one == name))
+            {
+                added.extend(self.fall_back(call, fallback));
+            }
+        }
+        if portability >= Portability::Libc {
+            for group in FALLBACKS
+                .libc
+                .iter()
+                .filter(|known| known.names.iter().any(|one| one == name))
+            {
+                added.extend(self.siblings(call, group, question.evidence));
+            }
+        }
+        added
+    }
+
+    fn fall_back(&mut self, call: Call, fallback: &'static Fallback) -> Vec<Call> {
+        let of = fallback
+            .when
+            .iter()
+            .find(|name| Some(name.as_str()) == call.name());
         let reason = Reason::Fallback {
-            of: &fallback.when,
+            of: of.map_or("", String::as_str),
             reason: &fallback.reason,
         };
-        add_names(wanted, abi, std::slice::from_ref(&fallback.then), &reason);
-    }
-}
-
-fn add_names(wanted: &mut Wanted, abi: Abi, names: &[String], reason: &Reason) {
-    for call in names.iter().filter_map(|name| Call::named(abi, name)) {
-        add(wanted, call, reason.clone());
-    }
-}
-
-fn add(wanted: &mut Wanted, call: Call, reason: Reason) {
-    wanted.entry(call).or_default().insert(reason);
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::syscall::is_known_name;
-
-    #[test]
-    fn our_own_files_name_real_calls() {
-        let floor = floor::all().iter().flat_map(|entry| &entry.names);
-        let runtimes = RUNTIMES
-            .runtimes
-            .iter()
-            .flat_map(|known| known.late.iter().chain(&known.early));
-        let fallbacks = FALLBACKS
-            .fallbacks
-            .iter()
-            .flat_map(|known| [&known.when, &known.then]);
-        let names = floor
-            .chain(runtimes)
-            .chain(fallbacks)
-            .chain(&FALLBACKS.vdso.names);
-        for name in names {
-            assert!(is_known_name(name), "{name}");
+        let mut added = Vec::new();
+        for next in named(call.abi, &fallback.then).filter(|&next| next != call) {
+            self.add(
+                next,
+                reason.clone(),
+                &Demand::named(next, &fallback.arguments),
+            );
+            added.push(next);
         }
-        assert_eq!(known_runtimes().collect::<Vec<_>>(), ["runc", "crun"]);
+        added
     }
+
+    fn siblings(&mut self, call: Call, group: &'static Names, evidence: &Evidence) -> Vec<Call> {
+        let of = group
+            .names
+            .iter()
+            .find(|name| Some(name.as_str()) == call.name());
+        let reason = Reason::Sibling {
+            of: of.map_or("", String::as_str),
+            reason: &group.reason,
+        };
+        let mut added = Vec::new();
+        for next in named(call.abi, &group.names).filter(|&next| next != call) {
+            let demand = Demand::carried(call, evidence.seen(call), next);
+            self.add(next, reason.clone(), &demand);
+            added.push(next);
+        }
+        added
+    }
+
+    /// Adds the values that stand in for those that were seen.
+    fn twins(&mut self, call: Call, portability: Portability) {
+        let kernel = FALLBACKS
+            .kernel_values
+            .iter()
+            .filter(|_| portability >= Portability::Kernel);
+        let libc = FALLBACKS
+            .libc_values
+            .iter()
+            .filter(|_| portability >= Portability::Libc);
+        for twins in kernel.chain(libc) {
+            if twins
+                .calls
+                .iter()
+                .any(|name| Some(name.as_str()) == call.name())
+            {
+                let tuples = stand_ins(call, twins, &self.demands[&call].tuples);
+                if !tuples.is_subset(&self.demands[&call].tuples) {
+                    let demand = Demand {
+                        tuples,
+                        ..Demand::default()
+                    };
+                    self.add(call, Reason::Twins(&twins.reason), &demand);
+                }
+            }
+        }
+    }
+
+    fn runtimes(&mut self, question: &Question<'_>) {
+        let options = question.options;
+        for asked in &options.runtimes {
+            let wanted = runtime::Wanted::new(asked, question.runs, options);
+            let known = RUNTIMES
+                .runtimes
+                .iter()
+                .filter(|known| known.name == asked.name);
+            for entry in known
+                .clone()
+                .flat_map(|known| &known.entries)
+                .filter(|entry| wanted.takes(entry))
+            {
+                let name = known.clone().next().map_or("", |known| known.name.as_str());
+                let reason = Reason::Runtime {
+                    name,
+                    phase: entry.phase,
+                    how: &entry.how,
+                };
+                // Runtimes are native programs.
+                for call in named(options.native, &entry.names) {
+                    self.add(call, reason.clone(), &Demand::named(call, &entry.arguments));
+                }
+            }
+        }
+    }
+
+    fn plain(&mut self, abi: Abi, names: &[String], reason: &Reason) {
+        for call in named(abi, names) {
+            self.add(call, reason.clone(), &Demand::plain());
+        }
+    }
+
+    fn add(&mut self, call: Call, reason: Reason, demand: &Demand) {
+        self.reasons.entry(call).or_default().insert(reason);
+        self.demands.entry(call).or_default().add(demand);
+    }
+}
+
+/// The calls of these names that an ABI has.
+fn named(abi: Abi, names: &[String]) -> impl Iterator<Item = Call> {
+    names.iter().filter_map(move |name| Call::named(abi, name))
+}
+
+/// Whether a call has a fallback that does without it; it is then refused in a way that makes programs take
+/// that.
+pub(super) fn falls_back(name: &str) -> bool {
+    FALLBACKS
+        .kernel
+        .iter()
+        .any(|fallback| fallback.when.iter().any(|when| when == name))
+}
+
+/// The tuples with the value of one argument replaced by those that may stand in for it.
+fn stand_ins(call: Call, twins: &Twins, tuples: &BTreeSet<Tuple>) -> BTreeSet<Tuple> {
+    let Some(argument) = catalog::of(call)
+        .iter()
+        .find(|known| known.name == twins.argument)
+    else {
+        return BTreeSet::new();
+    };
+    let values = |names: &[String]| -> BTreeSet<u64> {
+        names
+            .iter()
+            .filter_map(|name| catalog::value(call, argument.index, name))
+            .collect()
+    };
+    let (when, then) = (values(&twins.when), values(&twins.then));
+    // Modifiers of the value stay as they are.
+    let decisive = match argument.values {
+        catalog::Values::OneOf(mask) => mask,
+        catalog::Values::Bits { .. } => argument.mask(),
+    };
+    let mut found = BTreeSet::new();
+    for tuple in tuples {
+        let Some(value) =
+            at(tuple, argument.index).filter(|value| when.contains(&(value & decisive)))
+        else {
+            continue;
+        };
+        found.extend(then.iter().map(|&other| {
+            let other = value & !decisive | other;
+            let replaced = tuple.iter().map(|&(index, known)| {
+                (
+                    index,
+                    if index == argument.index {
+                        other
+                    } else {
+                        known
+                    },
+                )
+            });
+            replaced.collect::<Tuple>()
+        }));
+    }
+    found
 }

@@ -1,38 +1,24 @@
-//! From sets of argument values to rules.
+//! From what is permitted of each call to a profile.
 
-use super::Seen;
-use crate::profile::{Action, ArgumentSet, Condition, Meaning, Profile, Rule};
-use crate::syscall::{Abi, Call, catalog};
+use super::{cover, needs};
+use crate::profile::{Action, ArgumentSet, Condition, Meaning, Operator, Profile, Rule, base};
+use crate::syscall::{Abi, Call};
 use std::collections::{BTreeMap, BTreeSet};
-
-/// Calls whose tracked values are narrowed where the base has something to say about them: the values are
-/// few and set by code. The flags of `clone` are not: their lowest byte is a signal, and C libraries change
-/// the others from version to version.
-const NARROWED: &[&str] = &["personality", "socket"];
-
-/// Values of the protocol and of the type's modifier bits are data of the run; the family decides.
-const NARROWED_ARGUMENT: u8 = 0;
 
 /// The errno that makes C libraries try an older call.
 const ENOSYS: Action = Action::Errno(38);
 
-/// The argument values to permit if the base does: those seen of calls that are narrowed, any of others.
-pub(super) fn candidate(call: Call, seen: Option<&Seen>) -> ArgumentSet {
-    let narrowed = call.name().is_some_and(|name| NARROWED.contains(&name));
-    let Some(seen) = seen.filter(|seen| narrowed && seen.is_exact()) else {
-        return ArgumentSet::all();
-    };
-    let mask = catalog::tracked(call.name().unwrap_or_default())
-        .iter()
-        .find(|argument| argument.index == NARROWED_ARGUMENT)
-        .map_or(u64::MAX, catalog::Argument::mask);
-    let values = seen
-        .tuples()
-        .flatten()
-        .filter(|&&(index, _)| index == NARROWED_ARGUMENT);
-    values.fold(ArgumentSet::none(), |all, &(index, value)| {
-        all.union(&ArgumentSet::masked(index, mask, value))
-    })
+/// The errno of a refusal that is meant.
+const EPERM: Action = Action::Errno(1);
+
+/// What is permitted, by name.
+pub(super) type ByName = BTreeMap<&'static str, Permitted>;
+
+/// What is permitted of one name, on every ABI.
+pub(super) struct Permitted {
+    pub(super) set: ArgumentSet,
+    /// The same as rules, any of which suffices.
+    alternatives: Vec<Vec<Condition>>,
 }
 
 /// Six registers with these values, zero elsewhere.
@@ -44,39 +30,74 @@ pub(super) fn registers(values: &[(u8, u64)]) -> [u64; 6] {
     registers
 }
 
-/// Writes the sets as a profile: calls with the same treatment on every ABI that is opened share a rule.
-///
-/// A rule speaks of a name, on every ABI that has it, so a name is permitted what all of its ABIs were
-/// found to need; where the base permits less on one of them, the name gets what is permitted on all.
-pub(super) fn profile(
+/// A rule speaks of a name, on every ABI that has it, so a name is permitted what all of its ABIs were found
+/// to need; where the base permits less on one of them, the name gets what is permitted on all. A name for which
+/// that takes more rules than a filter can hold is not there.
+pub(super) fn by_name(
     permitted: &BTreeMap<Call, ArgumentSet>,
     abis: &BTreeSet<Abi>,
-    base: Option<&Profile>,
     meaning: &Meaning,
-) -> Profile {
-    let mut by_name: BTreeMap<&'static str, ArgumentSet> = BTreeMap::new();
+) -> ByName {
+    let mut sets: BTreeMap<&'static str, ArgumentSet> = BTreeMap::new();
     for (call, set) in permitted {
         if let Some(name) = call.name() {
             let bound = bound_on_all(name, abis, meaning);
-            let known = by_name.entry(name).or_insert_with(ArgumentSet::none);
+            let known = sets.entry(name).or_insert_with(ArgumentSet::none);
             *known = known.union(&set.intersection(&bound));
         }
     }
+    let written = |(name, set): (&'static str, ArgumentSet)| {
+        let mut alternatives = cover::fewest(&set)?;
+        let used = || abis.iter().filter(|&&abi| Call::named(abi, name).is_some());
+        if used().all(|abi| abi.argument_bits() == 32) {
+            alternatives.iter_mut().flatten().for_each(in_one_word);
+        }
+        Some((name, Permitted { set, alternatives }))
+    };
+    let sets = sets.into_iter().filter(|(_, set)| !set.is_none());
+    sets.filter_map(written).collect()
+}
+
+/// Where registers have 32 bits, a comparison of all of them is an equality.
+fn in_one_word(condition: &mut Condition) {
+    let all = u64::from(u32::MAX);
+    if condition.operator == Operator::MaskedEq && condition.value & all == all {
+        *condition = Condition {
+            operator: Operator::Eq,
+            value: condition.value_two & all,
+            value_two: 0,
+            ..*condition
+        };
+    }
+}
+
+/// What the base permits of a name on every ABI that is opened and has it.
+fn bound_on_all(name: &str, abis: &BTreeSet<Abi>, meaning: &Meaning) -> ArgumentSet {
+    let calls = abis.iter().filter_map(|&abi| Call::named(abi, name));
+    calls.fold(ArgumentSet::all(), |all, call| {
+        all.intersection(&base::permitted_in_both_views(meaning, call))
+    })
+}
+
+/// Writes the sets as a profile: names with the same treatment share a rule.
+pub(super) fn profile(
+    by_name: &ByName,
+    abis: &BTreeSet<Abi>,
+    bound: Option<&Profile>,
+    refused: &BTreeSet<&'static str>,
+) -> Profile {
     let mut rules: BTreeMap<(Action, Vec<Condition>), Vec<String>> = BTreeMap::new();
-    for (name, set) in by_name {
-        for conditions in set.cubes() {
+    for (name, permitted) in by_name {
+        for conditions in &permitted.alternatives {
             rules
-                .entry((Action::Allow, conditions))
+                .entry((Action::Allow, conditions.clone()))
                 .or_default()
-                .push(name.to_owned());
+                .push((*name).to_owned());
         }
     }
-    let default_action = base.map_or(Action::Errno(1), |base| base.default_action);
-    for (name, action) in refusals(base, default_action) {
-        let is_permitted = abis
-            .iter()
-            .any(|&abi| Call::named(abi, &name).is_some_and(|call| permitted.contains_key(&call)));
-        if !is_permitted {
+    let default_action = bound.map_or(EPERM, |base| base.default_action);
+    for (name, action) in refusals(bound, default_action, refused) {
+        if !by_name.contains_key(name.as_str()) {
             rules.entry((action, Vec::new())).or_default().push(name);
         }
     }
@@ -100,19 +121,14 @@ pub(super) fn profile(
     }
 }
 
-/// What the base permits of a name on every ABI that is opened and has it.
-fn bound_on_all(name: &str, abis: &BTreeSet<Abi>, meaning: &Meaning) -> ArgumentSet {
-    let calls = abis.iter().filter_map(|&abi| Call::named(abi, name));
-    calls.fold(ArgumentSet::all(), |all, call| {
-        all.intersection(&crate::profile::base::permitted_in_both_views(
-            meaning, call,
-        ))
-    })
-}
-
-/// The base's own refusals with another errno than its default, and `clone3`: its flags cannot be seen by
-/// a filter, so C libraries must be told to use `clone`, whatever the base is.
-fn refusals(base: Option<&Profile>, default_action: Action) -> Vec<(String, Action)> {
+/// The base's own refusals with another errno than its default; `clone3`, whose flags a filter cannot see,
+/// so that C libraries must be told to use `clone`, whatever the base is; and what was seen and is refused,
+/// if programs know how to do without it when they are told that it does not exist.
+fn refusals(
+    base: Option<&Profile>,
+    default_action: Action,
+    refused: &BTreeSet<&'static str>,
+) -> Vec<(String, Action)> {
     let rules = base.map_or(&[][..], |base| &base.rules);
     let refusals = rules
         .iter()
@@ -120,9 +136,56 @@ fn refusals(base: Option<&Profile>, default_action: Action) -> Vec<(String, Acti
     let mut refusals: BTreeMap<String, Action> = refusals
         .flat_map(|rule| rule.names.iter().map(|name| (name.clone(), rule.action)))
         .collect();
-    refusals.insert("clone3".to_owned(), ENOSYS);
+    let falling_back = refused
+        .iter()
+        .copied()
+        .filter(|name| needs::falls_back(name));
+    for name in falling_back.chain(["clone3"]) {
+        refusals.insert(name.to_owned(), ENOSYS);
+    }
     refusals
         .into_iter()
         .filter(|&(_, action)| action != default_action)
         .collect()
+}
+
+/// On i386 libseccomp permits with every call of a family of sockets or System V IPC its twin behind
+/// `socketcall` or `ipc`, which sees other registers. Where the base does not permit that twin, the
+/// multiplexer is shut with a rule of its own, which such permissions do not survive.
+pub(super) fn shut_multiplexers(
+    profile: &mut Profile,
+    by_name: &mut ByName,
+    native: Abi,
+    bound: &Meaning,
+) {
+    if !profile.abis.contains(&Abi::I386) {
+        return;
+    }
+    let meaning = Meaning::of(profile, native);
+    for name in ["socketcall", "ipc"] {
+        let Some(call) = Call::named(Abi::I386, name) else {
+            continue;
+        };
+        if meaning
+            .permitted(call)
+            .is_subset(&base::permitted_in_both_views(bound, call))
+        {
+            continue;
+        }
+        by_name.remove(name);
+        for rule in &mut profile.rules {
+            rule.names.retain(|known| known != name);
+        }
+        profile.rules.retain(|rule| !rule.names.is_empty());
+        let action = if profile.default_action == ENOSYS {
+            EPERM
+        } else {
+            ENOSYS
+        };
+        profile.rules.push(Rule {
+            names: vec![name.to_owned()],
+            action,
+            conditions: Vec::new(),
+        });
+    }
 }

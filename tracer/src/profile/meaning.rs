@@ -8,7 +8,7 @@ mod order;
 mod tests;
 
 pub(super) use multiplex::is_multiplexed;
-pub use multiplex::multiplexed_calls;
+pub use multiplex::{multiplexed_calls, multiplexer};
 
 use super::model::{Action, Condition, Profile, Rule};
 use super::runtime::{self, Runtime};

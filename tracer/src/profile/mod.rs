@@ -29,7 +29,7 @@ pub mod read;
 pub mod words;
 pub mod write;
 
-pub use meaning::{Meaning, multiplexed_calls, spoken_of};
+pub use meaning::{Meaning, multiplexed_calls, multiplexer, spoken_of};
 pub use model::{Action, Condition, Operator, Profile, Rule};
 pub use position::{Position, RulePositions, SourcePositions};
 pub use remark::{ReadRemark, RemarkKind};
@@ -37,3 +37,4 @@ pub use resolve::Circumstances;
 pub use runtime::Runtime;
 pub use set::ArgumentSet;
 pub use source::{Filter, KernelVersion, Origin, Source, SourceRule};
+pub use tangle::{TangledUnder, are_tangled, comparable_under};

@@ -13,8 +13,35 @@ use std::collections::{BTreeMap, BTreeSet};
 /// The largest diagram that the rules of one call may need; 1000 values of one argument need 25 000 nodes.
 const NODES_MAX: usize = 60_000;
 
+/// The rules of a call, too entangled in the way in which a runtime reads them.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{runtime} reads the rules for `{name}` in a way that cuts values into too many pieces to compare"
+)]
+pub struct TangledUnder {
+    /// The runtime.
+    pub runtime: Runtime,
+    /// The call.
+    pub name: String,
+}
+
+/// Whether a profile that was read can be compared as this runtime reads it, too.
+///
+/// # Errors
+///
+/// [`TangledUnder`] if it cannot.
+pub fn comparable_under(source: &Source, runtime: Runtime) -> Result<(), TangledUnder> {
+    match found(source, Some(runtime)) {
+        Some(name) => Err(TangledUnder {
+            runtime,
+            name: super::read::quoted(name),
+        }),
+        None => Ok(()),
+    }
+}
+
 /// The name of a call whose rules are too entangled, whichever of them are in force.
-pub(super) fn found(source: &Source) -> Option<&str> {
+pub(super) fn found(source: &Source, runtime: Option<Runtime>) -> Option<&str> {
     let mut by_name: BTreeMap<&str, BTreeSet<&[Condition]>> = BTreeMap::new();
     for rule in source
         .rules
@@ -29,19 +56,25 @@ pub(super) fn found(source: &Source) -> Option<&str> {
     // Names that share their rules are looked at once.
     let mut known = BTreeSet::new();
     let mut names = by_name.into_iter();
-    let tangled = names.find(|(_, rules)| known.insert(rules.clone()) && is_tangled(rules));
+    let tangled =
+        names.find(|(_, rules)| known.insert(rules.clone()) && is_tangled(rules, runtime));
     tangled.map(|(name, _)| name)
 }
 
-/// Whether they are, in any of the ways in which they may be read.
-fn is_tangled(rules: &BTreeSet<&[Condition]>) -> bool {
+/// Whether the rules of one call, any of which suffices, are too entangled to be read again.
+#[must_use]
+pub fn are_tangled(rules: &[Vec<Condition>]) -> bool {
+    is_tangled(&rules.iter().map(Vec::as_slice).collect(), None)
+}
+
+/// Whether they are, on 64-bit or 32-bit ABIs.
+fn is_tangled(rules: &BTreeSet<&[Condition]>, runtime: Option<Runtime>) -> bool {
     // Without masks and combinations, there are no more pieces than constants.
     let is_plain = |rule: &&[Condition]| rule.len() == 1 && !rule[0].is_masked();
     if rules.iter().all(is_plain) {
         return false;
     }
-    let readings = [(64, None), (32, None), (64, Some(Runtime::Youki))];
-    readings.into_iter().any(|(width, runtime)| {
+    [64, 32].into_iter().any(|width| {
         let alternatives = rules
             .iter()
             .flat_map(|rule| runtime::alternatives(rule, runtime));
@@ -119,7 +152,31 @@ mod tests {
             (2, "EQ", value)
         ])));
         for source in [base::docker(), base::podman()] {
-            assert_eq!(found(source), None);
+            assert_eq!(found(source, None), None);
+        }
+    }
+
+    #[test]
+    fn what_one_runtime_tangles_is_refused_for_it_only() {
+        // Each mask is within the next; what youki takes for the masks have nothing to do with each other.
+        let rule = |bit: u32| {
+            let arguments = json!([{
+                "index": 0, "op": "SCMP_CMP_MASKED_EQ", "value": u64::MAX << bit, "valueTwo": 1_u64 << bit,
+            }]);
+            json!({"names": ["socket"], "action": "SCMP_ACT_ALLOW", "args": arguments})
+        };
+        let rules: Vec<_> = (0..40).map(rule).collect();
+        let text = json!({"defaultAction": "SCMP_ACT_ERRNO", "syscalls": rules}).to_string();
+        let source = read::profile(&text).unwrap();
+        for runtime in Runtime::ALL {
+            let expected = match runtime {
+                Runtime::Youki => Err(TangledUnder {
+                    runtime,
+                    name: "socket".to_owned(),
+                }),
+                _ => Ok(()),
+            };
+            assert_eq!(comparable_under(&source, runtime), expected, "{runtime}");
         }
     }
 }

@@ -65,7 +65,9 @@ impl Evidence {
     /// The profile for what is known.
     pub(super) fn make(&self) -> Result<(Outcome, Options), Failure> {
         let runs = Runs::merged(&self.groups).map_err(Failure::invalid)?;
-        generate::make(&runs, &self.base, self.native, None)
+        let options = generate::options(runs.runs(), &self.base, self.native);
+        let outcome = generate::make(&runs, &options)?;
+        Ok((outcome, options))
     }
 
     /// Adds what was refused in a round although the base permits it.

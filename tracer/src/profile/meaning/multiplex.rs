@@ -99,8 +99,10 @@ pub fn multiplexed_calls() -> impl Iterator<Item = (&'static str, u64, &'static 
     sockets.chain(IPCS.iter().map(|&(number, name)| ("ipc", number, name)))
 }
 
-/// The call behind which another is, and its number there.
-fn multiplexer(name: &str) -> Option<(&'static str, u64)> {
+/// The call of i386 through which the call of a name can be made as well, and its number there. Filters see
+/// nothing of the arguments of calls that are made so.
+#[must_use]
+pub fn multiplexer(name: &str) -> Option<(&'static str, u64)> {
     let mut all = multiplexed_calls();
     all.find_map(|(multiplexer, number, known)| (known == name).then_some((multiplexer, number)))
 }

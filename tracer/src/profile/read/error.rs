@@ -132,7 +132,7 @@ pub enum Problem {
 const QUOTED_MAX: usize = 60;
 
 /// What an error quotes of a text.
-pub(super) fn quoted(text: &str) -> String {
+pub(in crate::profile) fn quoted(text: &str) -> String {
     match text.char_indices().nth(QUOTED_MAX) {
         Some((end, _)) => format!("{}\u{2026}", &text[..end]),
         None => text.to_owned(),

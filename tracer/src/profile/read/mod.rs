@@ -21,6 +21,7 @@ mod yaml;
 #[cfg(test)]
 mod tests;
 
+pub(super) use error::quoted;
 pub use error::{Problem, ReadError};
 
 use super::remark::RemarkKind;
@@ -73,8 +74,8 @@ pub fn profile(text: &str) -> Result<Source, ReadError> {
         [b'n' | b'"' | b'0'..=b'9', ..] | [] => json_profile(json::parse(text)?),
         _ => manifests(yaml::parse(text)?),
     }?;
-    match tangle::found(&source) {
-        Some(name) => Err(wrong_text(Problem::Tangled(error::quoted(name)))),
+    match tangle::found(&source, None) {
+        Some(name) => Err(wrong_text(Problem::Tangled(quoted(name)))),
         None => Ok(source),
     }
 }
@@ -104,7 +105,7 @@ fn manifests(documents: Vec<Node<'_>>) -> Result<Source, ReadError> {
                 found = Some(manifest::manifest(node, notes)?);
             } else if !node.is_null() {
                 let kind = node.text_member("kind").unwrap_or_default();
-                let kind = RemarkKind::OtherDocument(error::quoted(kind));
+                let kind = RemarkKind::OtherDocument(quoted(kind));
                 notes.add(node.position, &Place::ROOT, kind);
             }
         }

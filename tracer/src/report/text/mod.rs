@@ -12,6 +12,7 @@ mod exploits;
 mod filter;
 mod findings;
 mod history;
+mod minimized;
 mod sureness;
 
 pub use audit::audit;
@@ -20,6 +21,7 @@ pub use denials::{denials, missing, refusal};
 pub use diff::{profiles, recordings};
 pub use explain::explanation;
 pub use history::history;
+pub use minimized::{bypasses, reasons, with_values};
 pub use sureness::sureness_in_brief;
 
 use super::escape;

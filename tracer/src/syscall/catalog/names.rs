@@ -24,6 +24,13 @@ impl Names {
             .map(|(_, name)| name)
     }
 
+    /// The value of a name.
+    pub(super) fn value(&self, abi: Abi, name: &str) -> Option<u64> {
+        self.all(abi)
+            .find(|&(_, known)| known == name)
+            .map(|(value, _)| value)
+    }
+
     /// A value as bits with names, and what is left of it.
     pub(super) fn split(&self, abi: Abi, value: u64) -> (Vec<&'static str>, u64) {
         let mut bits: Vec<(u64, &'static str)> = self

@@ -83,6 +83,33 @@ fn protocols(family: u64) -> Option<&'static Names> {
     }
 }
 
+/// The names of the flags among these bits of an argument; bits without a name are left out.
+#[must_use]
+pub fn show_flags(call: Call, index: u8, bits: u64) -> Vec<&'static str> {
+    let Some(argument) = super::at(call, index) else {
+        return Vec::new();
+    };
+    let names = argument.names;
+    let known = names
+        .bits
+        .map(|names| names.split(call.abi, bits & !argument.names.part).0);
+    known.unwrap_or_default()
+}
+
+/// What [`show`] shows, read again: the value of `O_RDONLY|O_CLOEXEC`. Names that depend on other values are
+/// not known here.
+#[must_use]
+pub fn value(call: Call, index: u8, text: &str) -> Option<u64> {
+    let names = super::at(call, index)?.names;
+    let one = |name: &str| {
+        let known = [names.number, names.bits].into_iter().flatten();
+        let mut values = known.filter_map(|names| names.value(call.abi, name));
+        values.next().or_else(|| name.parse().ok())
+    };
+    text.split('|')
+        .try_fold(0, |all, name| Some(all | one(name)?))
+}
+
 fn named_value(argument: &Argument, abi: Abi, value: u64) -> String {
     let names = argument.names;
     if let Some(name) = names.number.and_then(|names| names.of(abi, value)) {
@@ -183,6 +210,22 @@ mod tests {
         for (name, index, value, expected) in table {
             let call = Call::named(Abi::X86_64, name).unwrap();
             assert_eq!(show(call, index, value), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn what_is_shown_can_be_read() {
+        let table = [
+            ("openat", 2, "O_WRONLY|O_CREAT", Some(0x41)),
+            ("ioctl", 1, "TCGETS", Some(0x5401)),
+            ("socket", 0, "99", Some(99)),
+            ("socket", 1, "SOCK_STREAM|SOCK_CLOEXEC", Some(0x8_0001)),
+            ("socket", 0, "AF_NONSENSE", None),
+            ("read", 0, "0", None),
+        ];
+        for (name, index, text, expected) in table {
+            let call = Call::named(Abi::X86_64, name).unwrap();
+            assert_eq!(value(call, index, text), expected, "{text}");
         }
     }
 

@@ -2,6 +2,12 @@
 //!
 //! Measured on the kernel bugs that were exploited from 2023 to 2025: nearly all that Docker's default
 //! leaves open is behind a family or option of a socket, a flag of a message, or a request of `ioctl`.
+//!
+//! What is narrowed by default must not break what works. Tried on thirty runs of Python, shell tools and git
+//! that each did something else, by leaving one out and checking it against a profile from the others: 50
+//! calls had never been seen, whatever is narrowed; 5 more facts were denied for their values where values
+//! set by code are narrowed (sockets and `ioctl`), and 21 where all are (signals, commands of `fcntl`, limits
+//! and flags of files before all others).
 
 use super::own;
 use super::table::names as named;

@@ -1,0 +1,68 @@
+//! Why a call is permitted, as people read it.
+
+use super::Phase;
+use std::fmt;
+
+/// Why a call is permitted.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Reason {
+    /// It was seen.
+    Observed,
+    /// Every profile needs it.
+    Floor(&'static str),
+    /// This runtime makes it under the filter.
+    Runtime {
+        /// Name of the runtime.
+        name: &'static str,
+        /// When.
+        phase: Phase,
+        /// How that was found.
+        how: &'static str,
+    },
+    /// What was seen turns into it elsewhere.
+    Fallback {
+        /// The call that turns into it.
+        of: &'static str,
+        /// When it does.
+        reason: &'static str,
+    },
+    /// Another C library or architecture makes it instead of what was seen.
+    Sibling {
+        /// The call instead of which it is made.
+        of: &'static str,
+        /// Why.
+        reason: &'static str,
+    },
+    /// It was seen, with values for which others may stand in.
+    Twins(&'static str),
+    /// Answered by the vDSO, mostly.
+    Vdso(&'static str),
+    /// The start-up of other C libraries makes it.
+    Startup(&'static str),
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Observed => f.write_str("observed"),
+            Self::Floor(reason) => write!(f, "always needed: {reason}"),
+            Self::Runtime {
+                name,
+                phase: Phase::Exec,
+                how,
+            } => {
+                write!(
+                    f,
+                    "needed by {name} to execute a command in the container ({how})"
+                )
+            }
+            Self::Runtime { name, how, .. } => {
+                write!(f, "needed by {name} between filter and exec ({how})")
+            }
+            Self::Fallback { of, reason } => write!(f, "fallback of {of}: {reason}"),
+            Self::Sibling { of, reason } => write!(f, "sibling of {of}: {reason}"),
+            Self::Twins(reason) => write!(f, "with more values: {reason}"),
+            Self::Vdso(reason) | Self::Startup(reason) => f.write_str(reason),
+        }
+    }
+}
