@@ -4,6 +4,7 @@
 //! `[--rounds N] [--json FILE] [--page FILE] [--peers] [--servers]`
 
 mod attachment;
+mod filters;
 mod loads;
 mod machine;
 mod page;
@@ -143,6 +144,8 @@ fn measure(arguments: &Arguments, own_cpu: usize) -> Result<Report> {
     } else {
         Vec::new()
     };
+    say("filters");
+    let filters = filters::measure(arguments.rounds, user_side::PRODUCT)?;
     Ok(Report {
         machine: Machine::this(),
         rounds: rounds.count,
@@ -154,6 +157,7 @@ fn measure(arguments: &Arguments, own_cpu: usize) -> Result<Report> {
         relations,
         peers,
         loads,
+        filters,
         user_side,
     })
 }

@@ -1,5 +1,6 @@
 //! The result as a page of Markdown, which is also what the command prints.
 
+use super::filters;
 use super::loads::Throughput;
 use super::machine::Machine;
 use super::report::Report;
@@ -29,6 +30,8 @@ pub(crate) fn page(report: &Report) -> String {
         page.push_str(LOADS);
         page.push_str(&throughputs(&report.loads));
     }
+    page.push_str("\n## Filters\n\n");
+    page.push_str(&filters::page(&report.filters));
     page.push_str("\n## Beside the calls\n\n");
     page.push_str(&user_side(&report.user_side));
     page

@@ -1,5 +1,6 @@
 //! Everything that was found, and its form as JSON.
 
+use super::filters::{self, Found};
 use super::loads::Throughput;
 use super::machine::Machine;
 use super::result::{Line, Relation};
@@ -33,6 +34,8 @@ pub(crate) struct Report {
     pub(crate) peers: Vec<Line>,
     /// Servers.
     pub(crate) loads: Vec<Throughput>,
+    /// Filters.
+    pub(crate) filters: Vec<Found>,
     /// Beside the calls.
     pub(crate) user_side: UserSide,
 }
@@ -57,6 +60,7 @@ impl Report {
             "scale": self.relations.iter().map(relation).collect::<Vec<_>>(),
             "peers": self.peers.iter().map(line).collect::<Vec<_>>(),
             "servers": self.loads.iter().map(throughput).collect::<Vec<_>>(),
+            "filters": filters::json(&self.filters),
             "userSide": {
                 "attachedMs": spread(&side.attached_ms),
                 "attached1000Ms": spread(&side.attached_1000_ms),
@@ -104,7 +108,7 @@ fn throughput(load: &Throughput) -> Value {
     })
 }
 
-fn spread(spread: &Spread) -> Value {
+pub(crate) fn spread(spread: &Spread) -> Value {
     json!({ "lower": spread.lower, "median": spread.median, "upper": spread.upper })
 }
 

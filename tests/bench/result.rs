@@ -49,7 +49,7 @@ fn aim((name, seat, task): Cell) -> Option<f64> {
     match (seat, task.work) {
         (Seat::Outside | Seat::OutsideDeep, _) => Some(1.25),
         (_, Work::Untracked) => Some(1.4),
-        (_, Work::Tracked | Work::TrackedThree | Work::Mix) => Some(1.8),
+        (_, _) => Some(1.8),
     }
 }
 

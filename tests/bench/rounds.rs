@@ -111,7 +111,7 @@ impl Rounds {
 }
 
 /// Every round starts with another row, and every other round goes backwards.
-fn order(len: usize, round: usize) -> Vec<usize> {
+pub(crate) fn order(len: usize, round: usize) -> Vec<usize> {
     let mut order: Vec<usize> = (0..len).map(|index| (index + round) % len).collect();
     if round % 2 == 1 {
         order.reverse();

@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 use std::time::Instant;
 
 /// The product.
-const PRODUCT: &str = env!("CARGO_BIN_EXE_seccomp-tracer-dup");
+pub(crate) const PRODUCT: &str = env!("CARGO_BIN_EXE_seccomp-tracer-dup");
 
 /// The checked-in object.
 const OBJECT: &[u8] = include_bytes!("../../tracer-ebpf/seccomp-tracer.bpf.o");

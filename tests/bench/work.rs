@@ -7,6 +7,24 @@ use std::sync::Barrier;
 use std::thread;
 use std::time::Instant;
 
+const READ: u32 = 0;
+const WRITE: u32 = 1;
+const MMAP: u32 = 9;
+const MUNMAP: u32 = 11;
+const IOCTL: u32 = 16;
+const SOCKET: u32 = 41;
+const FCNTL: u32 = 72;
+const GETPPID: u32 = 110;
+const FUTEX: u32 = 202;
+const NFSSERVCTL: u32 = 180;
+
+const FIONREAD: u64 = 0x541B;
+const F_GETFL: u64 = 3;
+const FUTEX_WAKE_PRIVATE: u64 = 129;
+const PAGE: u64 = 4096;
+const READ_WRITE: u64 = 3;
+const PRIVATE_ANONYMOUS: u64 = 0x22;
+
 /// A kind of work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Work {
@@ -18,16 +36,22 @@ pub(crate) enum Work {
     TrackedThree,
     /// What a server does: ioctl, fcntl, futex, mmap, munmap, read, write; four of the seven are tracked.
     Mix,
+    /// `nfsservctl`: no filter permits it, and the kernel no longer has it.
+    Refused,
 }
 
 impl Work {
     /// All of them.
-    pub(crate) const ALL: [Self; 4] = [
+    pub(crate) const ALL: [Self; 5] = [
         Self::Untracked,
         Self::Tracked,
         Self::TrackedThree,
         Self::Mix,
+        Self::Refused,
     ];
+
+    /// Those that filters are timed with.
+    pub(crate) const FILTERED: [Self; 5] = Self::ALL;
 
     /// Its name towards workers and in files.
     pub(crate) fn name(self) -> &'static str {
@@ -36,6 +60,7 @@ impl Work {
             Self::Tracked => "fcntl",
             Self::TrackedThree => "socket",
             Self::Mix => "mix",
+            Self::Refused => "nfsservctl",
         }
     }
 
@@ -46,13 +71,42 @@ impl Work {
             Self::Tracked => "fcntl: one argument tracked",
             Self::TrackedThree => "socket: three arguments tracked",
             Self::Mix => "mix of seven, four tracked",
+            Self::Refused => "nfsservctl: refused",
+        }
+    }
+
+    /// In words that say nothing of tracking.
+    pub(crate) fn plain_words(self) -> &'static str {
+        match self {
+            Self::Mix => "mix of seven",
+            Self::Refused => "nfsservctl, which is refused",
+            _ => self.name(),
+        }
+    }
+
+    /// Its calls: numbers, and those of the first four arguments that do not differ from one time to the next.
+    pub(crate) fn calls(self) -> &'static [(u32, [u64; 4])] {
+        match self {
+            Self::Untracked => &[(GETPPID, [0; 4])],
+            Self::Tracked => &[(FCNTL, [u64::MAX, 1, 0, 0])],
+            Self::TrackedThree => &[(SOCKET, [99, 1, 0, 0])],
+            Self::Mix => &[
+                (IOCTL, [0, FIONREAD, 0, 0]),
+                (FCNTL, [0, F_GETFL, 0, 0]),
+                (FUTEX, [0, FUTEX_WAKE_PRIVATE, 1, 0]),
+                (MMAP, [0, PAGE, READ_WRITE, PRIVATE_ANONYMOUS]),
+                (MUNMAP, [0, PAGE, 0, 0]),
+                (READ, [0, 0, 1, 0]),
+                (WRITE, [0, 0, 1, 0]),
+            ],
+            Self::Refused => &[(NFSSERVCTL, [0; 4])],
         }
     }
 
     /// Calls in a batch: few enough that most batches are not interrupted.
     pub(crate) fn batch_len(self) -> u32 {
         match self {
-            Self::Untracked | Self::Tracked | Self::TrackedThree => 1000,
+            Self::Untracked | Self::Tracked | Self::TrackedThree | Self::Refused => 1000,
             Self::Mix => 700,
         }
     }
@@ -126,7 +180,7 @@ impl Hands {
         assert_eq!(made, 0, "no pipe");
         let hands = Self { pipe };
         let byte = 0_u8;
-        call(1, [hands.descriptor(1), (&raw const byte) as u64, 1, 0]);
+        call(WRITE, [hands.descriptor(1), (&raw const byte) as u64, 1, 0]);
         hands
     }
 
@@ -137,37 +191,28 @@ impl Hands {
     fn batch(&self, work: Work) {
         let calls = work.batch_len();
         match work {
-            Work::Untracked => (0..calls).for_each(|_| {
-                call(110, [0; 4]);
-            }),
-            Work::Tracked => (0..calls).for_each(|_| {
-                call(72, [u64::MAX, 1, 0, 0]);
-            }),
-            Work::TrackedThree => (0..calls).for_each(|_| {
-                call(41, [99, 1, 0, 0]);
-            }),
+            Work::Untracked | Work::Tracked | Work::TrackedThree | Work::Refused => {
+                let (number, arguments) = work.calls()[0];
+                (0..calls).for_each(|_| {
+                    call(number, arguments);
+                });
+            }
             Work::Mix => (0..calls / 7).for_each(|_| self.seven()),
         }
     }
 
     fn seven(&self) {
-        const FIONREAD: u64 = 0x541B;
-        const F_GETFL: u64 = 3;
-        const FUTEX_WAKE_PRIVATE: u64 = 129;
-        const PAGE: u64 = 4096;
-        const READ_WRITE: u64 = 3;
-        const PRIVATE_ANONYMOUS: u64 = 0x22;
         let (reader, writer) = (self.descriptor(0), self.descriptor(1));
         let word = 0_u32;
         let mut byte = 0_u8;
-        call(16, [reader, FIONREAD, (&raw const word) as u64, 0]);
-        call(72, [reader, F_GETFL, 0, 0]);
-        call(202, [(&raw const word) as u64, FUTEX_WAKE_PRIVATE, 1, 0]);
+        call(IOCTL, [reader, FIONREAD, (&raw const word) as u64, 0]);
+        call(FCNTL, [reader, F_GETFL, 0, 0]);
+        call(FUTEX, [(&raw const word) as u64, FUTEX_WAKE_PRIVATE, 1, 0]);
         // The descriptor that is passed with an anonymous mapping does not matter.
-        let page = call(9, [0, PAGE, READ_WRITE, PRIVATE_ANONYMOUS]);
-        call(11, [page, PAGE, 0, 0]);
-        call(0, [reader, (&raw mut byte) as u64, 1, 0]);
-        call(1, [writer, (&raw const byte) as u64, 1, 0]);
+        let page = call(MMAP, [0, PAGE, READ_WRITE, PRIVATE_ANONYMOUS]);
+        call(MUNMAP, [page, PAGE, 0, 0]);
+        call(READ, [reader, (&raw mut byte) as u64, 1, 0]);
+        call(WRITE, [writer, (&raw const byte) as u64, 1, 0]);
     }
 }
 
@@ -182,13 +227,13 @@ impl Drop for Hands {
 
 /// Makes a call and gives what it answers.
 #[inline(always)]
-fn call(number: u64, arguments: [u64; 4]) -> u64 {
+fn call(number: u32, arguments: [u64; 4]) -> u64 {
     let answer;
     // SAFETY: the callers pass only pointers to live variables, to calls that keep to them.
     unsafe {
         asm!(
             "syscall",
-            inlateout("rax") number => answer,
+            inlateout("rax") u64::from(number) => answer,
             in("rdi") arguments[0],
             in("rsi") arguments[1],
             in("rdx") arguments[2],

@@ -2,6 +2,7 @@
 
 use super::work::{self, Work};
 use anyhow::{Context, Result, bail, ensure};
+use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
@@ -9,6 +10,9 @@ use std::sync::OnceLock;
 
 /// The first word of a worker's command line.
 pub(crate) const WORD: &str = "worker";
+
+/// Tells a worker in which file its filter is.
+const FILTER: &str = "BENCH_FILTER";
 
 /// What is to be timed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -29,16 +33,25 @@ pub(crate) struct Worker {
 impl Worker {
     /// Starts one in the cgroup of that directory.
     pub(crate) fn start(cgroup: &Path) -> Result<Self> {
-        let mut command = Command::new("/proc/self/exe");
-        command.arg(WORD);
-        command.args(cpus().iter().map(ToString::to_string));
+        let worker = Self::start_under(None)?;
+        let procs = cgroup.join("cgroup.procs");
+        fs::write(&procs, worker.id().to_string())
+            .with_context(|| format!("cannot write `{}`", procs.display()))?;
+        Ok(worker)
+    }
+
+    /// Starts one where we are, under the filter in that file if there is one.
+    pub(crate) fn start_under(filter: Option<&Path>) -> Result<Self> {
+        let mut words = words();
+        let mut command = Command::new(words.next().unwrap_or_default());
+        command.args(words);
+        if let Some(filter) = filter {
+            command.env(FILTER, filter);
+        }
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn().context("cannot start a worker")?;
         let orders = child.stdin.take();
         let answers = child.stdout.take().context("a worker without output")?;
-        let procs = cgroup.join("cgroup.procs");
-        std::fs::write(&procs, child.id().to_string())
-            .with_context(|| format!("cannot write `{}`", procs.display()))?;
         Ok(Self {
             child,
             orders,
@@ -84,6 +97,9 @@ pub(crate) fn run() -> Result<()> {
     let own = *cpus.last().context("no CPU")?;
     ensure!(pin(own), "cannot be pinned to CPU {own}");
     hurry();
+    if let Some(path) = std::env::var_os(FILTER) {
+        install(&fs::read(path).context("no filter")?)?;
+    }
     for order in std::io::stdin().lines() {
         let order = order.context("cannot read an order")?;
         let words: Vec<&str> = order.split(' ').collect();
@@ -101,6 +117,46 @@ pub(crate) fn run() -> Result<()> {
             .and_then(|()| out.flush())
             .context("nobody listens")?;
     }
+    Ok(())
+}
+
+/// What starts one: its command line.
+pub(crate) fn words() -> impl Iterator<Item = String> {
+    let own = std::env::current_exe().unwrap_or_default();
+    let cpus = cpus().into_iter().map(|cpu| cpu.to_string());
+    [own.to_string_lossy().into_owned(), WORD.to_owned()]
+        .into_iter()
+        .chain(cpus)
+}
+
+/// Puts a filter on this process, for good.
+fn install(bytes: &[u8]) -> Result<()> {
+    let mut instructions: Vec<libc::sock_filter> = bytes
+        .as_chunks::<8>()
+        .0
+        .iter()
+        .map(|&[a, b, jt, jf, c, d, e, f]| libc::sock_filter {
+            code: u16::from_ne_bytes([a, b]),
+            jt,
+            jf,
+            k: u32::from_ne_bytes([c, d, e, f]),
+        })
+        .collect();
+    let program = libc::sock_fprog {
+        len: u16::try_from(instructions.len()).context("a filter that is too long")?,
+        filter: instructions.as_mut_ptr(),
+    };
+    // SAFETY: a program of that length, which the kernel copies.
+    let done = unsafe {
+        libc::syscall(
+            libc::SYS_seccomp,
+            libc::SECCOMP_SET_MODE_FILTER,
+            0,
+            &raw const program,
+        )
+    };
+    let error = std::io::Error::last_os_error();
+    ensure!(done == 0, "cannot install a filter: {error}");
     Ok(())
 }
 

@@ -8,6 +8,7 @@ mod bench;
 mod check;
 mod codegen;
 mod command;
+mod counts;
 mod demo;
 mod ebpf;
 mod engine;
@@ -40,6 +41,7 @@ enum Verb {
     Baseline(baseline::Arguments),
     Ebpf(ebpf::Arguments),
     Bench(bench::Arguments),
+    Counts(counts::Arguments),
     Readme(readme::Arguments),
     Engine(engine::Arguments),
 }
@@ -58,6 +60,7 @@ fn main() -> ExitCode {
         Verb::Baseline(arguments) => baseline::run(&arguments),
         Verb::Ebpf(arguments) => ebpf::run(&arguments),
         Verb::Bench(arguments) => bench::run(&arguments),
+        Verb::Counts(arguments) => counts::run(&arguments),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -70,6 +70,7 @@ const NEEDS: &[Need] = &[
     need(Demo, "docker.io", Program("dockerd")),
     need(Demo, "docker.io", Program("docker")),
     need(Test, "strace", Program("strace")),
+    need(Test, "valgrind", Program("valgrind")),
     need(Test, "g++", Program("c++")),
     need(
         Test,

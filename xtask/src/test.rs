@@ -6,7 +6,7 @@ use crate::command::{self, Root, cargo};
 use crate::engine::Engine;
 use crate::setup::{self, Purpose};
 use crate::tally::Tally;
-use crate::{check, demo, readme, talk};
+use crate::{check, counts, demo, readme, talk};
 use anyhow::{Result, ensure};
 use std::path::Path;
 
@@ -24,6 +24,7 @@ pub(crate) fn run() -> Result<()> {
     setup::ensure_for(Purpose::Test)?;
     let mut tally = Tally::default();
     check::all(&mut tally)?;
+    tally.count("instruction counts", counts::check())?;
     if live() {
         let engine = Engine::ready()?;
         tests(&mut tally, Some(&engine))?;
