@@ -12,7 +12,7 @@ pub(crate) const TESTS: [(&str, fn()); 4] = tests![
 ];
 
 /// The verbs, all of them.
-const VERBS: [&str; 14] = [
+const VERBS: [&str; 15] = [
     "record",
     "watch",
     "merge",
@@ -24,6 +24,7 @@ const VERBS: [&str; 14] = [
     "explain",
     "run",
     "harden",
+    "hook",
     "doctor",
     "completions",
     "man",
@@ -109,6 +110,9 @@ fn words_that_mean_nothing_are_refused() {
         "doctor --format xml",
         "completions klingon",
         "run -- true",
+        "hook nonsense",
+        "hook run --nonsense",
+        "hook record",
         "record",
         "record --pid notanumber",
         "record --for soon -- true",

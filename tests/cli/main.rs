@@ -7,6 +7,7 @@ mod explain;
 mod files;
 mod gate;
 mod help;
+mod hook;
 mod runs;
 mod surroundings;
 
@@ -25,6 +26,7 @@ fn main() -> ExitCode {
         .tests(Needs::Nothing, gate::TESTS)
         .tests(Needs::Nothing, explain::TESTS)
         .tests(Needs::Nothing, runs::TESTS)
+        .tests(Needs::Nothing, hook::TESTS)
         .tests(Needs::Root, files::TESTS_AS_ROOT)
         .tests(Needs::Root, surroundings::TESTS)
         .tests(Needs::Recording, surroundings::TESTS_WHERE_RECORDING_WORKS)

@@ -4,6 +4,7 @@ mod attach;
 mod concurrent;
 mod cycle;
 mod harden;
+mod hook;
 mod podman;
 mod recorder;
 mod runtimes;
@@ -24,6 +25,7 @@ fn main() -> ExitCode {
         .tests(Needs::Podman, podman::TESTS)
         .tests(Needs::Docker, harden::TESTS)
         .tests(Needs::Docker, runtimes::TESTS)
+        .tests(Needs::Podman, hook::TESTS)
         .run()
 }
 

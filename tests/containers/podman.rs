@@ -14,22 +14,23 @@ pub(crate) const TESTS: [(&str, fn()); 2] = tests![
 ];
 
 const SCRIPT: &str = include_str!("busybox.sh");
-const OUTPUT: &str = "a\nb\nc\n500500\nmoved\nlater 3\n";
+pub(crate) const OUTPUT: &str = "a\nb\nc\n500500\nmoved\nlater 3\n";
 
 /// Works where limits cannot be raised, with or without systemd.
 const PODMAN: &str = "podman --cgroup-manager=cgroupfs --runtime=runc run --rm --network=none \
                       --pids-limit=-1 --ulimit=nofile=20000:20000 --ulimit=nproc=1000:1000";
 
-fn rootfs() -> Rootfs {
+/// What the script needs.
+pub(crate) fn rootfs() -> Rootfs {
     let applets = [
-        "sh", "ls", "cat", "sort", "wc", "seq", "mkdir", "rm", "mv", "ln", "sleep",
+        "sh", "ls", "cat", "sort", "wc", "seq", "mkdir", "rm", "mv", "ln", "sleep", "touch",
     ];
     let rootfs = Rootfs::default().busybox(&applets);
     rootfs.file("script.sh", SCRIPT)
 }
 
 /// The command line of a container from a directory.
-fn podman(options: &[&str], rootfs: &Rootfs, command: &[&str]) -> Vec<String> {
+pub(crate) fn podman(options: &[&str], rootfs: &Rootfs, command: &[&str]) -> Vec<String> {
     let directory = rootfs.directory().to_string_lossy();
     let words = PODMAN.split_whitespace().chain(options.iter().copied());
     let words = words.chain(["--rootfs", &*directory]);

@@ -10,6 +10,7 @@ use crate::recording;
 use crate::syscall::{Abi, capability};
 use crate::target::engine::{answers, id_in_cgroup_name, podman};
 use crate::target::engine_run::EngineKind;
+use crate::target::oci_hook::{Annotation, State, annotation_of_bundle};
 use crate::target::{cgroup, mounts, runtime};
 use std::hint::black_box;
 use std::path::Path;
@@ -22,6 +23,7 @@ pub static READERS: &[Reader] = &[
     ("profile", profile),
     ("recording", recording),
     ("engine", engine),
+    ("hook", hook),
     ("surroundings", surroundings),
     ("btf", btf),
 ];
@@ -89,6 +91,15 @@ pub fn engine(bytes: &[u8]) {
     for name in ["runc", "crun", "youki"] {
         done(runtime::read(name, &text));
     }
+}
+
+/// What a runtime gives to a hook.
+pub fn hook(bytes: &[u8]) {
+    if let Ok(state) = State::read(bytes) {
+        done(state.annotation.as_deref().map(Annotation::parse));
+    }
+    done(annotation_of_bundle(bytes));
+    done(Annotation::parse(&String::from_utf8_lossy(bytes)));
 }
 
 /// What the kernel says of mounts and cgroups, with names that anybody may have chosen.
@@ -194,6 +205,13 @@ mod tests {
         assert!(answers::inspected(&read("engine/inspect.json")).is_ok());
         let about = read("engine/about.json");
         assert!(answers::about(&about, &about).is_ok() && podman::about(&about).is_ok());
+        let state = State::read(&*read("hook/state.json")).unwrap();
+        let annotation = state.annotation.as_deref().map(Annotation::parse);
+        assert!(matches!(annotation, Some(Ok(_))));
+        let annotation = annotation_of_bundle(&*read("hook/config.json"));
+        assert!(matches!(annotation, Ok(Some(_))));
+        let text = String::from_utf8(read("hook/annotation.txt")).unwrap();
+        assert!(Annotation::parse(&text).is_ok());
         let mounts = mounts::cgroups(&read("surroundings/mountinfo.txt"));
         assert!(cgroup::choose(mounts, |_| true).is_ok());
         assert!(cgroup::unified(&read("surroundings/cgroup.txt")).is_some());

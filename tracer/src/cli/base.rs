@@ -20,8 +20,11 @@ pub(super) struct BaseArguments {
     pub(super) circumstances: CircumstanceArguments,
 }
 
+/// The bases that have a name; others are files.
+pub(super) const NAMES: [&str; 3] = ["docker", "podman", "none"];
+
 /// For whom a profile with conditions is resolved.
-#[derive(clap::Args)]
+#[derive(Default, clap::Args)]
 pub(super) struct CircumstanceArguments {
     /// Capabilities of the container, separated by commas: names with or without CAP_, ALL, NONE, or
     /// docker for Docker's default 14 [default: the recording's, else docker].
@@ -87,6 +90,15 @@ pub(super) fn native(runs: &[Run]) -> Result<Abi, Failure> {
 }
 
 impl BaseArguments {
+    /// A base for the circumstances that the recordings have.
+    pub(super) fn recorded(base: String) -> Self {
+        let circumstances = CircumstanceArguments::default();
+        Self {
+            base,
+            circumstances,
+        }
+    }
+
     /// The base for these recordings.
     pub(super) fn resolve(&self, runs: &[Run], native: Abi) -> Result<Resolved, Failure> {
         let (circumstances, notes) = self.circumstances.of(runs, native)?;

@@ -20,6 +20,7 @@ mod format;
 mod gate;
 mod generate;
 mod harden;
+mod hook;
 mod man;
 mod merge;
 mod messages;
@@ -62,6 +63,7 @@ enum Verb {
     Explain(explain::Arguments),
     Run(run::Arguments),
     Harden(harden::Arguments),
+    Hook(hook::Arguments),
     Doctor(doctor::Arguments),
     Completions(completions::Arguments),
     Man(man::Arguments),
@@ -84,6 +86,7 @@ pub fn main() -> ExitCode {
         Verb::Explain(arguments) => explain::run(&arguments),
         Verb::Run(arguments) => run::run(&arguments),
         Verb::Harden(arguments) => harden::run(&arguments),
+        Verb::Hook(arguments) => hook::run(&arguments),
         Verb::Doctor(arguments) => doctor::run(&arguments),
         Verb::Completions(arguments) => completions::run(&arguments),
         Verb::Man(arguments) => man::run(&arguments),

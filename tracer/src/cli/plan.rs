@@ -266,6 +266,17 @@ impl Plan {
         Ok(plan)
     }
 
+    /// A container that its runtime has made and not started yet; what the runtime still does in it is not the
+    /// container's.
+    pub(super) fn made_container(label: String, target: Target, cgroup: Cgroup) -> Self {
+        let namespaces = [namespace::own().unwrap_or_default(), 0];
+        Self {
+            start: Start::ContainerExec(namespaces),
+            from_start: true,
+            ..Self::running(label, target, cgroup)
+        }
+    }
+
     fn running(label: String, mut target: Target, cgroup: Cgroup) -> Self {
         target.cgroup = Some(cgroup.relative.clone());
         Self {

@@ -63,7 +63,7 @@ impl TargetArguments {
 }
 
 /// For how long, and how.
-#[derive(clap::Args)]
+#[derive(Default, clap::Args)]
 pub(super) struct LimitArguments {
     /// End after this time, like 90s or 1h30m; a command is ended then.
     #[arg(long = "for", value_name = "DURATION", value_parser = clap::builder::StringValueParser::new().try_map(|text| duration(&text)))]
@@ -123,9 +123,14 @@ impl Watched {
 /// The exit code of a verb that the user interrupted before it had a product.
 pub(super) const INTERRUPTED: Exit = Exit::Command(130);
 
+/// Whether watching is possible here.
+pub(super) fn possible() -> Result<(), Failure> {
+    requirements::met().map_err(unmet)
+}
+
 /// Looks whether watching is possible, then decides what to watch.
 pub(super) fn plan(target: &TargetArguments) -> Result<Plan, Failure> {
-    requirements::met().map_err(unmet)?;
+    possible()?;
     let plan = Plan::of(target)?;
     for warning in &plan.warnings {
         output::say(&format!("warning: {warning}"));

@@ -4,6 +4,7 @@
 //! in which profiles are written, resolves their conditions, compares them as sets, exactly, and proves what
 //! libseccomp makes of them. It refuses to know about recordings.
 
+mod join;
 mod meaning;
 mod model;
 mod position;
@@ -29,6 +30,7 @@ pub mod read;
 pub mod words;
 pub mod write;
 
+pub use join::extended;
 pub use meaning::{Meaning, multiplexed_calls, multiplexer, spoken_of};
 pub use model::{Action, Condition, Operator, Profile, Rule};
 pub use position::{Position, RulePositions, SourcePositions};

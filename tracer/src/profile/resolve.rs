@@ -49,7 +49,7 @@ impl Source {
     }
 
     /// The first entry of `archMap` for the host decides.
-    fn architectures(&self, host: Abi) -> Vec<String> {
+    pub(super) fn architectures(&self, host: Abi) -> Vec<String> {
         let entry = self
             .arch_map
             .iter()

@@ -17,6 +17,7 @@ pub mod engine;
 pub mod engine_run;
 pub mod executable;
 pub mod namespace;
+pub mod oci_hook;
 pub mod runtime;
 pub mod unit;
 

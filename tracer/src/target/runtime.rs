@@ -84,17 +84,19 @@ pub enum RuntimeSeccomp {
 /// Asks every runtime that is installed, in the order of [`KNOWN`].
 #[must_use]
 pub fn installed() -> Vec<Runtime> {
-    KNOWN.into_iter().filter_map(asked).collect()
+    KNOWN.into_iter().filter_map(ask).collect()
 }
 
 /// What a runtime says about its version, beside its name, if it is one of [`KNOWN`] and is installed.
 pub(super) fn version(program: &OsStr) -> Option<(String, String)> {
-    let name = KNOWN.into_iter().find(|name| program == *name)?;
-    let runtime = asked(name)?;
-    Some((name.to_owned(), runtime.version))
+    let runtime = ask(program.to_str()?)?;
+    Some((runtime.name.to_owned(), runtime.version))
 }
 
-fn asked(name: &'static str) -> Option<Runtime> {
+/// Asks one of [`KNOWN`].
+#[must_use]
+pub fn ask(name: &str) -> Option<Runtime> {
+    let name = KNOWN.into_iter().find(|known| *known == name)?;
     let answer = tool::ask(OsStr::new(name), &["--version".into()], BOUNDS).ok()?;
     let text = String::from_utf8_lossy(&answer.stdout).into_owned();
     answer.status.success().then(|| read(name, &text))?

@@ -1,0 +1,210 @@
+//! `hook`: what is said to whoever asks a hook for something that it cannot do.
+
+use crate::product;
+use house_tests::run::Run;
+use house_tests::{arguments, tests};
+use std::fs;
+use std::path::Path;
+use tempfile::TempDir;
+
+pub(crate) const TESTS: [(&str, fn()); 6] = tests![
+    states_that_are_none,
+    annotations_that_ask_for_nothing,
+    inputs_that_cannot_be_added_to,
+    the_bundle_is_asked_where_the_state_says_nothing,
+    a_hook_that_fails_open_complains_and_lets_go,
+    an_installed_hook_is_found_from_everywhere,
+];
+
+fn hook(flags: &[&str], state: impl Into<Vec<u8>>) -> Run {
+    let program = product().args(["hook", "run"]).args(flags);
+    program.stdin(state).run()
+}
+
+/// A state with this annotation.
+fn asking(annotation: &str) -> String {
+    let annotations = format!(r#"{{"io.containers.trace-syscall": "{annotation}"}}"#);
+    format!(r#"{{"id": "c1", "pid": 2147483647, "annotations": {annotations}}}"#)
+}
+
+fn directory() -> TempDir {
+    tempfile::tempdir().expect("a temporary directory")
+}
+
+fn states_that_are_none() {
+    let form = "it is not in the form of the OCI runtime specification: ";
+    let deep = format!(r#"{{"id": "c1", "annotations": {}"#, "[".repeat(100_000));
+    let endless = format!(r#"{{"id": "{}"#, "x".repeat(5 << 20));
+    let table = [
+        (
+            "",
+            "there is none; a container runtime gives it on standard input".to_owned(),
+        ),
+        (
+            "of:/x.json",
+            format!("{form}expected value at line 1 column 1"),
+        ),
+        (
+            r#"{"id": "c1"}"#,
+            "`pid` is 0, which is no process".to_owned(),
+        ),
+        (
+            r#"{"id": "c1", "pid": "1"}"#,
+            format!("{form}invalid type: string \"1\", expected i32 at line 1 column 23"),
+        ),
+        (
+            &deep,
+            format!("{form}invalid type: sequence, expected a map at line 1 column 29"),
+        ),
+        (&endless, "it has more than 4194304 bytes".to_owned()),
+    ];
+    for (state, cause) in table {
+        let expected = format!("error: cannot use the container's state: {cause}\n");
+        hook(&[], state).exits(2).stdout("").stderr(&expected);
+    }
+}
+
+fn annotations_that_ask_for_nothing() {
+    let none = hook(
+        &[],
+        r#"{"id": "c\u001b1", "pid": 1, "annotations": {"of": "/x"}}"#,
+    );
+    none.exits(2)
+        .stderr("error: container `c\\u{1b}1` has no annotation `io.containers.trace-syscall`\n");
+    let hint = "the form is `of:/profile.json`, or `of:/profile.json;if:/input.json`\n";
+    for (annotation, cause) in [
+        ("of:x.json", "`x.json` in `of:` is not an absolute path"),
+        ("of:/x;if:y", "`y` in `if:` is not an absolute path"),
+        (
+            "if:/x.json",
+            "`of:` is missing, which says where the profile goes",
+        ),
+        ("/x.json", "`/x.json` begins with neither `of:` nor `if:`"),
+    ] {
+        let said = "error: invalid annotation `io.containers.trace-syscall`";
+        let expected = format!("{said}: {cause}; {hint}");
+        hook(&[], asking(annotation)).exits(2).stderr(&expected);
+    }
+}
+
+fn inputs_that_cannot_be_added_to() {
+    let directory = directory();
+    let path = |name: &str| directory.path().join(name).display().to_string();
+    fs::write(path("bad.json"), "{}").expect("a file");
+    let refused = |name: &str, said: &str| {
+        let run = hook(&[], asking(&format!("of:/x.json;if:{}", path(name))));
+        run.exits(2).stderr_has(said);
+    };
+    let missing = format!("error: cannot read `{}`: ", path("missing.json"));
+    refused("missing.json", &missing);
+    let bad = format!("error: cannot use `{}`: ", path("bad.json"));
+    refused("bad.json", &bad);
+    let folder = format!("error: `{}` is no regular file\n", path("."));
+    refused(".", &folder);
+}
+
+fn the_bundle_is_asked_where_the_state_says_nothing() {
+    let bundle = directory();
+    let state = format!(
+        r#"{{"id": "c1", "pid": 1, "bundle": "{}"}}"#,
+        bundle.path().display()
+    );
+    let config = bundle.path().join("config.json");
+    let path = config.display();
+    hook(&[], &*state)
+        .exits(2)
+        .stderr_has(&format!("error: cannot use `{path}`: "));
+    fs::write(&config, r#"{"annotations": 1}"#).expect("a file");
+    hook(&[], &*state)
+        .exits(2)
+        .stderr_has(&format!("error: cannot use `{path}`: "));
+    fs::write(&config, "{}").expect("a file");
+    hook(&[], &*state)
+        .exits(2)
+        .stderr_has("error: container `c1` has no annotation");
+    let text = r#"{"annotations": {"io.containers.trace-syscall": "of:x"}}"#;
+    fs::write(&config, text).expect("a file");
+    hook(&[], &*state)
+        .exits(2)
+        .stderr_has("`: `x` in `of:` is not an absolute path; ");
+}
+
+fn a_hook_that_fails_open_complains_and_lets_go() {
+    let run = hook(&["--fail-open"], asking("of:x.json"));
+    run.exits(0)
+        .stdout("")
+        .stderr_has("error: invalid annotation `io.containers.trace-syscall`: ");
+    // The recorder itself: there is no such process, or nobody may record.
+    let directory = directory();
+    let output = format!("of:{}", directory.path().join("x.json").display());
+    let state = asking(&output);
+    hook(&[], &*state)
+        .exits(3)
+        .stderr_has("error: the recorder gave up: ");
+    hook(&["--fail-open"], &*state)
+        .exits(0)
+        .stderr_has("error: the recorder gave up: ");
+    let left = fs::read_dir(directory.path()).expect("a directory").count();
+    assert_eq!(left, 0);
+}
+
+/// The words of the hook in the installed file.
+fn installed(directory: &Path) -> Vec<String> {
+    let text = fs::read_to_string(directory.join("seccomp-tracer.json")).expect("a hook");
+    let hook: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    assert_eq!(hook["version"], "1.0.0");
+    assert_eq!(hook["stages"], serde_json::json!(["prestart"]));
+    let program = hook["hook"]["path"].as_str().expect("a path");
+    assert!(Path::new(program).is_absolute() && Path::new(program).is_file());
+    let words = hook["hook"]["args"].as_array().expect("words").iter();
+    let words = words.map(|word| word.as_str().expect("a word").to_owned());
+    words.collect()
+}
+
+fn an_installed_hook_is_found_from_everywhere() {
+    let directory = directory();
+    let root = directory.path().canonicalize().expect("a directory");
+    let install = |flags: &[&str]| {
+        let program = product().in_directory(&root);
+        let words = arguments!["hook", "install", "--dir", "new/hooks"];
+        program.args(words).args(flags).run()
+    };
+    let run = install(&[]);
+    run.exits(0).stdout("").stderr(
+        "wrote new/hooks/seccomp-tracer.json\n\
+         next: podman --hooks-dir new/hooks run --annotation \
+         io.containers.trace-syscall=of:/tmp/profile.json …\n",
+    );
+    let words = ["seccomp-tracer", "hook", "run"];
+    let plain = [&words[..], &["--base=podman"]].concat();
+    assert_eq!(installed(&root.join("new/hooks")), plain);
+
+    // Paths are those of whoever installs it.
+    let base = r#"{"defaultAction": "SCMP_ACT_ERRNO"}"#;
+    fs::write(root.join("base.json"), base).expect("a file");
+    fs::create_dir(root.join("kept")).expect("a directory");
+    fs::write(root.join("new/hooks/oci-seccomp-bpf-hook.json"), "{}").expect("a file");
+    let flags = "--base base.json --recordings kept --allow-incomplete --fail-open";
+    let flags: Vec<&str> = flags.split(' ').collect();
+    install(&flags)
+        .exits(0)
+        .stderr_has("warning: oci-seccomp-bpf-hook.json is there as well");
+    let base = format!("--base={}", root.join("base.json").display());
+    let kept = format!("--recordings={}", root.join("kept").display());
+    let options = ["--fail-open", &base, &kept, "--allow-incomplete"];
+    let full = [&words[..], &options].concat();
+    assert_eq!(installed(&root.join("new/hooks")), full);
+
+    // What is not there is not installed.
+    for (flags, said) in [
+        (["--base", "missing"], "error: cannot find `missing`\n"),
+        (["--base", "kept"], "error: cannot read `"),
+        (
+            ["--recordings", "missing"],
+            "error: cannot find `missing`\n",
+        ),
+    ] {
+        install(&flags).exits(2).stderr_has(said);
+        assert_eq!(installed(&root.join("new/hooks")), full);
+    }
+}

@@ -1,0 +1,109 @@
+//! `hook`: containers that ask for it by annotation are recorded by their engine's own doing.
+
+mod install;
+mod journal;
+mod recorder;
+mod start;
+
+use super::base;
+use super::exit::Exit;
+use super::failure::Failure;
+use crate::profile::Source;
+use crate::report::escape;
+use clap::Subcommand;
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
+
+/// Record containers that ask for it by annotation: an OCI hook for Podman and CRI-O.
+///
+/// A container with the annotation `io.containers.trace-syscall=of:/profile.json` is recorded from its first
+/// call to its end; then the profile is written to that file. With `;if:/input.json` behind it, the profile
+/// adds to that one: calls that the input names stay as they are there.
+#[derive(clap::Args)]
+#[command(after_help = "\
+To begin with: seccomp-tracer hook install
+               podman run --annotation io.containers.trace-syscall=of:/tmp/profile.json …
+
+The annotation is the one that oci-seccomp-bpf-hook reads. What goes wrong after the container was started is in
+the system's log.")]
+pub(super) struct Arguments {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Subcommand)]
+enum What {
+    Install(install::Arguments),
+    Run(start::Arguments),
+    #[command(hide = true)]
+    Record(recorder::Arguments),
+}
+
+/// What an installed hook is told once and for all.
+#[derive(clap::Args)]
+struct HookArguments {
+    /// Let containers start when they cannot be recorded; else they do not.
+    #[arg(long)]
+    fail_open: bool,
+    #[command(flatten)]
+    profile: ProfileArguments,
+}
+
+/// How the profile is made.
+#[derive(clap::Args)]
+struct ProfileArguments {
+    /// The profile that must not be exceeded, but for what the container's input file permits: podman (which
+    /// is CRI-O's, too), docker, none, or a file.
+    #[arg(long, value_name = "BASE", default_value = "podman")]
+    base: String,
+    /// Keep each recording as well, as ID.json in this directory.
+    #[arg(long, value_name = "DIR")]
+    recordings: Option<PathBuf>,
+    /// Write profiles from recordings in which calls are missing, too.
+    #[arg(long)]
+    allow_incomplete: bool,
+}
+
+impl ProfileArguments {
+    /// The same as words of a command line.
+    fn words(&self) -> Vec<OsString> {
+        let mut words = vec![option("--base", &self.base)];
+        if let Some(directory) = &self.recordings {
+            words.push(option("--recordings", directory));
+        }
+        if self.allow_incomplete {
+            words.push("--allow-incomplete".into());
+        }
+        words
+    }
+}
+
+/// A flag with its value in one word, so that a value that looks like a flag is none.
+fn option(name: &str, value: impl AsRef<OsStr>) -> OsString {
+    let mut word = OsString::from(name);
+    word.push("=");
+    word.push(value);
+    word
+}
+
+/// An input that would be waited for.
+#[derive(Debug, thiserror::Error)]
+#[error("`{}` is no regular file", escape::path(.0))]
+struct NoFile(PathBuf);
+
+/// Reads the profile that the container wants to add to.
+fn input(path: &Path) -> Result<Source, Failure> {
+    match path.metadata() {
+        Ok(there) if !there.is_file() => Err(Failure::invalid(NoFile(path.to_owned()))),
+        // What is not there says so when it is read.
+        _ => base::read_profile(path),
+    }
+}
+
+pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
+    match &arguments.what {
+        What::Install(arguments) => install::run(arguments),
+        What::Run(arguments) => start::run(arguments),
+        What::Record(arguments) => recorder::run(arguments),
+    }
+}
