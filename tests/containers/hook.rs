@@ -1,6 +1,6 @@
 //! The OCI hook, as Podman runs it.
 
-use crate::podman::{self, OUTPUT, podman};
+use crate::podman::{self, OUTPUT, PLAIN};
 use crate::product;
 use crate::recorder::Recorder;
 use house_tests::image::Rootfs;
@@ -60,7 +60,7 @@ impl Hook {
     fn podman(&self, annotation: &str, options: &[&str], rootfs: &Rootfs, command: &[&str]) -> Run {
         let annotation = format!("--annotation=io.containers.trace-syscall={annotation}");
         let options = [&[&*annotation], options].concat();
-        let mut line = podman(&options, rootfs, command);
+        let mut line = PLAIN.line(&options, rootfs, command);
         // An option of the program, not of its verb.
         line.insert(1, format!("--hooks-dir={}", self.path("hooks").display()));
         Program::new(&line[0]).args(&line[1..]).run()
@@ -136,7 +136,7 @@ fn a_container_that_asks_for_it_gets_the_profile_that_a_recording_gives() {
 
     // It is what watching from outside gives.
     let mut words = vec!["--".to_owned()];
-    words.extend(podman(&[], &rootfs, &SCRIPT));
+    words.extend(PLAIN.line(&[], &rootfs, &SCRIPT));
     let recorded = Recorder::start(&words).finish();
     recorded.run.exits(0).stdout(OUTPUT);
     let outside = generated(&recorded.path);
@@ -148,7 +148,7 @@ fn a_container_that_asks_for_it_gets_the_profile_that_a_recording_gives() {
         "--security-opt=seccomp={}",
         hook.path("profile.json").display()
     );
-    let line = podman(&[&under], &rootfs, &SCRIPT);
+    let line = PLAIN.line(&[&under], &rootfs, &SCRIPT);
     let again = Program::new(&line[0]).args(&line[1..]).run();
     again.exits(0).stdout(OUTPUT);
 }

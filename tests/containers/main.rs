@@ -9,6 +9,7 @@ mod podman;
 mod recorder;
 mod runtimes;
 mod start;
+mod systemd;
 mod workloads;
 
 use house_tests::run::Program;
@@ -26,6 +27,7 @@ fn main() -> ExitCode {
         .tests(Needs::Docker, harden::TESTS)
         .tests(Needs::Docker, runtimes::TESTS)
         .tests(Needs::Podman, hook::TESTS)
+        .tests_for_machine(systemd::TESTS)
         .run()
 }
 

@@ -6,7 +6,7 @@ use house_tests::facts::{counts_where, named, set};
 use house_tests::image::Rootfs;
 use house_tests::run::{Program, Running};
 use house_tests::{arguments, tests};
-use seccomp_tracer::recording::{SeccompState, TargetKind, WindowEnd, WindowStart};
+use seccomp_tracer::recording::{Recording, SeccompState, TargetKind, WindowEnd, WindowStart};
 
 pub(crate) const TESTS: [(&str, fn()); 2] = tests![
     a_podman_run_is_recorded_from_its_first_call_and_lives_with_its_profile,
@@ -16,9 +16,16 @@ pub(crate) const TESTS: [(&str, fn()); 2] = tests![
 const SCRIPT: &str = include_str!("busybox.sh");
 pub(crate) const OUTPUT: &str = "a\nb\nc\n500500\nmoved\nlater 3\n";
 
-/// Works where limits cannot be raised, with or without systemd.
-const PODMAN: &str = "podman --cgroup-manager=cgroupfs --runtime=runc run --rm --network=none \
-                      --pids-limit=-1 --ulimit=nofile=20000:20000 --ulimit=nproc=1000:1000";
+/// Podman as it works with or without systemd.
+pub(crate) const PLAIN: Podman = Podman("--cgroup-manager=cgroupfs --runtime=runc");
+
+/// Podman, with flags of its own.
+#[derive(Clone, Copy)]
+pub(crate) struct Podman(pub(crate) &'static str);
+
+/// Works where limits cannot be raised.
+const RUN: &str = "run --rm --network=none --pids-limit=-1 --ulimit=nofile=20000:20000 \
+                   --ulimit=nproc=1000:1000";
 
 /// What the script needs.
 pub(crate) fn rootfs() -> Rootfs {
@@ -29,13 +36,17 @@ pub(crate) fn rootfs() -> Rootfs {
     rootfs.file("script.sh", SCRIPT)
 }
 
-/// The command line of a container from a directory.
-pub(crate) fn podman(options: &[&str], rootfs: &Rootfs, command: &[&str]) -> Vec<String> {
-    let directory = rootfs.directory().to_string_lossy();
-    let words = PODMAN.split_whitespace().chain(options.iter().copied());
-    let words = words.chain(["--rootfs", &*directory]);
-    let words = words.chain(command.iter().copied());
-    words.map(str::to_owned).collect()
+impl Podman {
+    /// The command line of a container from a directory.
+    pub(crate) fn line(self, options: &[&str], rootfs: &Rootfs, command: &[&str]) -> Vec<String> {
+        let directory = rootfs.directory().to_string_lossy();
+        let words = ["podman"].into_iter().chain(self.0.split_whitespace());
+        let words = words.chain(RUN.split_whitespace());
+        let words = words.chain(options.iter().copied());
+        let words = words.chain(["--rootfs", &*directory]);
+        let words = words.chain(command.iter().copied());
+        words.map(str::to_owned).collect()
+    }
 }
 
 fn start(line: &[String]) -> Running {
@@ -43,10 +54,19 @@ fn start(line: &[String]) -> Running {
 }
 
 fn a_podman_run_is_recorded_from_its_first_call_and_lives_with_its_profile() {
+    is_recorded_and_lives_with_its_profile(PLAIN);
+}
+
+fn a_container_of_podmans_is_found_by_its_name() {
+    is_found_by_its_name(PLAIN);
+}
+
+/// Gives the recording.
+pub(crate) fn is_recorded_and_lives_with_its_profile(podman: Podman) -> Recording {
     let rootfs = rootfs();
     let command = ["/bin/sh", "/script.sh"];
     let mut words = vec!["--".to_owned()];
-    words.extend(podman(&[], &rootfs, &command));
+    words.extend(podman.line(&[], &rootfs, &command));
     let recorded = Recorder::start(&words).finish();
     recorded.run.exits(0).stdout(OUTPUT);
     let recording = &recorded.recording;
@@ -71,15 +91,17 @@ fn a_podman_run_is_recorded_from_its_first_call_and_lives_with_its_profile() {
     let under = format!("--security-opt=seccomp={}", profile.display());
     let late = "--security-opt=no-new-privileges";
     for options in [&[&*under][..], &[&*under, late]] {
-        let again = start(&podman(options, &rootfs, &command)).finish();
+        let again = start(&podman.line(options, &rootfs, &command)).finish();
         again.exits(0).stdout(OUTPUT);
     }
     // The profile is in force: nobody was seen to change the root.
-    let refused = podman(&[&under], &rootfs, &["/bin/busybox", "chroot", "/"]);
+    let refused = podman.line(&[&under], &rootfs, &["/bin/busybox", "chroot", "/"]);
     assert_ne!(start(&refused).finish().code(), 0);
+    recorded.recording
 }
 
-fn a_container_of_podmans_is_found_by_its_name() {
+/// Gives the recording.
+pub(crate) fn is_found_by_its_name(podman: Podman) -> Recording {
     let rootfs = rootfs();
     let name = format!("house-podman-{}", std::process::id());
     let option = format!("--name={name}");
@@ -88,7 +110,7 @@ fn a_container_of_podmans_is_found_by_its_name() {
         "-c",
         "while ls / > /dev/null; do sleep 0.05; done",
     ];
-    let running = start(&podman(&[&option], &rootfs, &busy));
+    let running = start(&podman.line(&[&option], &rootfs, &busy));
     await_running(&name);
     let recorded = Recorder::attach(&name, &["--for", "500ms"]).finish();
     let said = format!("recording {name} of podman\n");
@@ -112,6 +134,7 @@ fn a_container_of_podmans_is_found_by_its_name() {
     record(&["--container", &name, "--engine", "docker"]).exits(3);
     Program::new("podman").args(["kill", &name]).run().exits(0);
     let _ = running.finish();
+    recorded.recording
 }
 
 fn await_running(name: &str) {

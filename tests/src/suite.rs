@@ -12,6 +12,9 @@ use std::sync::LazyLock;
 /// Set to 1 where everything that a test can need was promised.
 pub const REQUIRE: &str = "SECCOMP_TRACER_REQUIRE_LIVE";
 
+/// Set to 1 in the virtual machine of `cargo xtask vm`: only what was written for it runs there.
+pub const IN_MACHINE: &str = "SECCOMP_TRACER_IN_MACHINE";
+
 /// What a test needs of the machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Needs {
@@ -43,6 +46,10 @@ impl Needs {
         };
         reasons.iter().find_map(|reason| reason.as_deref())
     }
+}
+
+fn is_set(variable: &str) -> bool {
+    std::env::var_os(variable).is_some_and(|value| value == "1")
 }
 
 const CAP_SYS_ADMIN: u32 = 21;
@@ -95,6 +102,7 @@ fn no_podman() -> Option<String> {
 pub struct Suite {
     arguments: Arguments,
     required: bool,
+    in_machine: bool,
     trials: Vec<Trial>,
 }
 
@@ -104,7 +112,8 @@ impl Suite {
     pub fn from_command_line() -> Self {
         Self {
             arguments: Arguments::from_args(),
-            required: std::env::var_os(REQUIRE).is_some_and(|value| value == "1"),
+            required: is_set(REQUIRE),
+            in_machine: is_set(IN_MACHINE),
             trials: Vec::new(),
         }
     }
@@ -123,6 +132,9 @@ impl Suite {
         needs: Needs,
         tests: impl IntoIterator<Item = (&'static str, fn())>,
     ) -> Self {
+        if self.in_machine {
+            return self;
+        }
         let missing = needs.missing();
         for (name, test) in tests {
             self.trials.push(match missing {
@@ -136,6 +148,20 @@ impl Suite {
                     Trial::test(name, failure).with_ignored_flag(!self.required)
                 }
             });
+        }
+        self
+    }
+
+    /// Adds tests that are for the virtual machine, with its systemd and its one cgroup hierarchy.
+    #[must_use]
+    pub fn tests_for_machine(
+        mut self,
+        tests: impl IntoIterator<Item = (&'static str, fn())>,
+    ) -> Self {
+        if self.in_machine {
+            self.in_machine = false;
+            self = self.tests(Needs::Recording, tests);
+            self.in_machine = true;
         }
         self
     }

@@ -18,6 +18,7 @@ mod setup;
 mod talk;
 mod tally;
 mod test;
+mod vm;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -44,6 +45,7 @@ enum Verb {
     Counts(counts::Arguments),
     Readme(readme::Arguments),
     Engine(engine::Arguments),
+    Vm(vm::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -60,6 +62,7 @@ fn main() -> ExitCode {
         Verb::Baseline(arguments) => baseline::run(&arguments),
         Verb::Ebpf(arguments) => ebpf::run(&arguments),
         Verb::Bench(arguments) => bench::run(&arguments),
+        Verb::Vm(arguments) => vm::run(&arguments),
         Verb::Counts(arguments) => counts::run(&arguments),
     };
     match result {

@@ -71,6 +71,7 @@ const NEEDS: &[Need] = &[
     need(Demo, "docker.io", Program("docker")),
     need(Test, "strace", Program("strace")),
     need(Test, "valgrind", Program("valgrind")),
+    need(Test, "qemu-system-x86", Program("qemu-system-x86_64")),
     need(Test, "g++", Program("c++")),
     need(
         Test,

@@ -6,8 +6,10 @@ use crate::command::{self, Root, cargo};
 use crate::engine::Engine;
 use crate::setup::{self, Purpose};
 use crate::tally::Tally;
+use crate::vm::Machine;
 use crate::{check, counts, demo, readme, talk};
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
 use std::path::Path;
 
 /// Install what is missing, check everything, and run all tests; with an engine of our own if none runs.
@@ -16,6 +18,9 @@ pub(crate) struct Arguments {}
 
 /// Makes a live test that cannot run fail; the tests read it.
 const REQUIRE_LIVE: &str = "SECCOMP_TRACER_REQUIRE_LIVE";
+
+/// Makes the tests those that are for the virtual machine; the tests read it.
+const IN_MACHINE: &str = "SECCOMP_TRACER_IN_MACHINE";
 
 /// What cargo runs test programs with.
 const RUNNER: &str = "CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUNNER";
@@ -28,6 +33,7 @@ pub(crate) fn run() -> Result<()> {
     if live() {
         let engine = Engine::ready()?;
         tests(&mut tally, Some(&engine))?;
+        machine(&mut tally)?;
         tally.count("demonstration", demo::show(&[], Some(&engine)))?;
         tally.count("demonstration without containers", demo::show(&[], None))?;
         readme::check(&mut tally, &engine)?;
@@ -74,13 +80,11 @@ fn tests(tally: &mut Tally, engine: Option<&Engine>) -> Result<()> {
     }
     talk::step(&command::typed(&test));
     let (status, text) = command::echo(&mut test)?;
-    let results: Vec<Counts> = text.lines().filter_map(counts).collect();
-    let sum = |of: fn(&Counts) -> usize| results.iter().map(of).sum();
-    let (passed, failed, skipped) = (
-        sum(|it| it.passed),
-        sum(|it| it.failed),
-        sum(|it| it.skipped),
-    );
+    let Counts {
+        passed,
+        failed,
+        skipped,
+    } = Counts::sum(&text);
     tally.add(passed, failed, skipped);
     let result = || {
         ensure!(
@@ -98,12 +102,70 @@ fn tests(tally: &mut Tally, engine: Option<&Engine>) -> Result<()> {
     tally.count("tests", result())
 }
 
+/// Runs the tests that are for a machine with systemd and one cgroup hierarchy, in one.
+fn machine(tally: &mut Tally) -> Result<()> {
+    let Some(machine) = Machine::ready()? else {
+        talk::say(
+            "NOT RUN: what needs systemd and one cgroup hierarchy; it takes qemu and Debian's kernel",
+        );
+        return Ok(());
+    };
+    let mut build = cargo();
+    build.args([
+        "test",
+        "--package=house-tests",
+        "--test=containers",
+        "--locked",
+        "--no-run",
+    ]);
+    build.arg("--message-format=json");
+    let program = executable(&command::read(&mut build)?, "containers")
+        .context("cargo does not say where the tests are")?;
+    let variables = [(REQUIRE_LIVE, "1"), (IN_MACHINE, "1")];
+    let done = machine.execute(&[program], &variables)?;
+    let counts = Counts::sum(&done.text);
+    tally.add(counts.passed, counts.failed, counts.skipped);
+    let result = || {
+        ensure!(done.code == 0, "exit code {}", done.code);
+        ensure!(counts.passed > 0, "no test ran");
+        Ok(())
+    };
+    tally.count("tests in the virtual machine", result())
+}
+
+/// Where a test program is, from the lines of JSON that cargo writes.
+fn executable(messages: &str, name: &str) -> Option<String> {
+    let messages = messages.lines();
+    let mut messages = messages.filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    messages.find_map(|message| {
+        let is_it = message["target"]["name"] == name;
+        is_it.then(|| message["executable"].as_str().map(str::to_owned))?
+    })
+}
+
 /// What a test program counted.
 #[derive(Debug, PartialEq, Eq)]
 struct Counts {
     passed: usize,
     failed: usize,
     skipped: usize,
+}
+
+impl Counts {
+    /// What all the test programs counted that said this.
+    fn sum(text: &str) -> Self {
+        let none = Self {
+            passed: 0,
+            failed: 0,
+            skipped: 0,
+        };
+        let all = text.lines().filter_map(counts);
+        all.fold(none, |sum, one| Self {
+            passed: sum.passed + one.passed,
+            failed: sum.failed + one.failed,
+            skipped: sum.skipped + one.skipped,
+        })
+    }
 }
 
 /// Reads the closing line of a test program.
@@ -123,6 +185,15 @@ fn counts(line: &str) -> Option<Counts> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_test_program_is_found_in_what_cargo_writes() {
+        let messages = "{\"reason\":\"compiler-artifact\",\"target\":{\"name\":\"cli\"},\"executable\":\"/t/cli-1\"}\n\
+            {\"reason\":\"compiler-artifact\",\"target\":{\"name\":\"live\"},\"executable\":null}\n\
+            {\"reason\":\"compiler-artifact\",\"target\":{\"name\":\"live\"},\"executable\":\"/t/live-2\"}\n";
+        assert_eq!(executable(messages, "live").as_deref(), Some("/t/live-2"));
+        assert_eq!(executable(messages, "proof"), None);
+    }
 
     #[test]
     fn closing_lines_are_counted() {

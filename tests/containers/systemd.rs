@@ -1,0 +1,113 @@
+//! Where systemd makes the cgroups, in one hierarchy: in the virtual machine of `cargo xtask vm`.
+
+use crate::podman::{self, Podman};
+use crate::product;
+use crate::recorder::Recorder;
+use house_tests::docker::Docker;
+use house_tests::facts::{counts_where, named, set};
+use house_tests::image::Rootfs;
+use house_tests::run::{Program, Running};
+use house_tests::tests;
+use seccomp_tracer::recording::{Recording, SeccompState, WindowStart};
+use std::time::Duration;
+
+pub(crate) const TESTS: [(&str, fn()); 5] = tests![
+    one_hierarchy_is_what_there_is,
+    a_podman_run_with_crun_is_recorded_and_lives_with_its_profile,
+    a_container_of_podmans_with_crun_is_found_by_its_name,
+    a_docker_run_is_recorded_below_a_slice,
+    a_unit_of_systemds_is_watched_by_its_name,
+];
+
+const PODMAN: Podman = Podman("--cgroup-manager=systemd --runtime=crun");
+
+#[track_caller]
+fn assert_runtime(recording: &Recording, expected: &str) {
+    let container = recording.target.container.as_ref().expect("a container");
+    assert_eq!(container.runtime.as_deref(), Some(expected));
+}
+
+fn one_hierarchy_is_what_there_is() {
+    let doctor = product().args(["doctor"]).run();
+    doctor.exits(0).stdout_has("v2, at `/sys/fs/cgroup`");
+}
+
+fn a_podman_run_with_crun_is_recorded_and_lives_with_its_profile() {
+    let recording = podman::is_recorded_and_lives_with_its_profile(PODMAN);
+    assert_runtime(&recording, "crun");
+}
+
+fn a_container_of_podmans_with_crun_is_found_by_its_name() {
+    let recording = podman::is_found_by_its_name(PODMAN);
+    assert_runtime(&recording, "crun");
+    let cgroup = recording.target.cgroup.as_deref().expect("a cgroup");
+    let name = cgroup.strip_prefix("/machine.slice/libpod-");
+    let id = name.and_then(|name| name.strip_suffix(".scope"));
+    assert_eq!(id.map(str::len), Some(64), "{cgroup}");
+}
+
+/// An engine that leaves the cgroups to systemd.
+struct Engine(Running);
+
+impl Engine {
+    fn start() -> Self {
+        let settings = "--exec-opt native.cgroupdriver=systemd --storage-driver=vfs --bridge=none \
+                        --iptables=false --ip6tables=false --ip-forward=false --ip-masq=false \
+                        --data-root /run/house-docker";
+        let daemon = Program::new("dockerd").words(settings).start();
+        let answers = || Program::new("docker").args(["version"]).run().code() == 0;
+        while !answers() {
+            std::thread::sleep(Duration::from_millis(200));
+        }
+        Self(daemon)
+    }
+
+    fn stop(self) {
+        self.0.signal(libc::SIGTERM);
+        let _ = self.0.finish();
+    }
+}
+
+fn a_docker_run_is_recorded_below_a_slice() {
+    let engine = Engine::start();
+    let image = Rootfs::default().busybox(&["sh", "ls"]).import("sliced");
+    let run = Docker::run(&image.name, &["/bin/sh", "-c", "ls / > /dev/null"]);
+    let recorded = Recorder::docker(&run).finish();
+    recorded.run.exits(0);
+    let recording = &recorded.recording;
+    assert_eq!(recording.window.from, WindowStart::Exec);
+    assert_eq!(recording.target.seccomp, Some(SeccompState::EngineDefault));
+    assert_runtime(recording, "runc");
+    let seen = set(&counts_where(recording, true));
+    for call in ["execve", "getdents64", "exit_group"] {
+        assert!(seen.contains(&named(call)), "{seen:?}");
+    }
+    drop(image);
+    engine.stop();
+}
+
+fn a_unit_of_systemds_is_watched_by_its_name() {
+    let name = "house-busy";
+    let busy = "while ls / > /dev/null; do sleep 0.1; done";
+    let run = ["--unit", name, "/bin/sh", "-c", busy];
+    Program::new("systemd-run").args(run).run().exits(0);
+    let recorder = Recorder::start(&["--unit", name, "--for", "2s"]);
+    let recorded = recorder.finish();
+    recorded.run.exits(0).stderr_has("recording house-busy\n");
+    let recording = &recorded.recording;
+    let cgroup = recording.target.cgroup.as_deref();
+    assert_eq!(cgroup, Some("/system.slice/house-busy.service"));
+    let seen = set(&counts_where(recording, false));
+    assert!(seen.contains(&named("getdents64")), "{seen:?}");
+
+    let stop = Program::new("systemctl").args(["stop", name]).run();
+    stop.exits(0);
+    let record = |unit: &str| {
+        let record = product().args(["record", "-o", "/dev/null", "--unit", unit]);
+        record.run()
+    };
+    record("house-bussy")
+        .exits(3)
+        .stderr_has("error: no unit `house-bussy.service`\n");
+    record("systemd-udevd").exits(3).stderr_has("error: ");
+}
