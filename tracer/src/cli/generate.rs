@@ -10,10 +10,9 @@ use super::recordings::{self, Incomplete};
 use crate::audit;
 use crate::estimate::{RUNS_MIN, Sureness};
 use crate::minimize::{
-    self, Cause, Denied, Options, Outcome, Portability, Precision, RuntimeRelease,
+    self, Cause, Denied, Options, Outcome, Portability, Precision, RuntimeRelease, Unsound,
 };
-use crate::profile::proof::{self, ProofError};
-use crate::profile::{Action, Meaning, base as bases, blocked, write};
+use crate::profile::{Meaning, base as bases, blocked, write};
 use crate::recording::{Run, Runs, TargetKind, WindowStart};
 use crate::report::{apply, text};
 use crate::syscall::{Abi, Call};
@@ -72,23 +71,6 @@ fn expectation(text: &str) -> Result<f64, String> {
     number.ok_or_else(|| "a number from 0 on is expected".to_owned())
 }
 
-/// The result is not what it must be, which can only be a fault of ours.
-#[derive(Debug, thiserror::Error)]
-enum Unsound {
-    #[error("the profile's filter would go beyond its base: {0}")]
-    Beyond(String),
-    #[error(
-        "the profile's filter would not do what the profile says: {call} gets {compiled:?}, not {meant:?}"
-    )]
-    Miscompiled {
-        call: String,
-        meant: Action,
-        compiled: Action,
-    },
-    #[error("nothing can be proved of the profile")]
-    Unproved(#[source] ProofError),
-}
-
 pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     arguments.apply.check(&arguments.output)?;
     let sink = Sink::open(Some(&arguments.output))?;
@@ -137,9 +119,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
 
 /// Makes the profile for runs, and proves on the result that it keeps to its base.
 pub(super) fn make(runs: &Runs, options: &Options) -> Result<Outcome, Failure> {
-    let outcome = minimize::minimize(runs, options);
-    prove(&outcome, options)?;
-    Ok(outcome)
+    minimize::proven(runs, options).map_err(unsound)
 }
 
 /// What a profile is made for, as far as the runs say.
@@ -204,31 +184,16 @@ fn any_release(name: &str) -> RuntimeRelease {
     }
 }
 
-/// The proof on the result itself: the filter that libseccomp makes of it does what the profile says, on
-/// every ABI, and lets nothing through that the base does not.
-fn prove(outcome: &Outcome, options: &Options) -> Result<(), Failure> {
-    let base = options.base.as_ref();
-    let base = base.map(|base| Meaning::of(base, options.native));
-    let proof = proof::prove(&outcome.profile, options.native, base.as_ref());
-    let unsound = match &proof {
-        Err(_) => None,
-        Ok(proof) => match (proof.miscompiled.first(), proof.beyond.first()) {
-            (None, None) => return Ok(()),
-            (Some(wrong), _) => Some(Unsound::Miscompiled {
-                call: wrong.to_string(),
-                meant: wrong.meant,
-                compiled: wrong.compiled,
-            }),
-            (None, Some(excess)) => Some(Unsound::Beyond(excess.to_string())),
-        },
+/// Why there is no profile, and what can be done.
+fn unsound(error: Unsound) -> Failure {
+    let hint = match &error {
+        Unsound::Unwritable(_) => "write the base's rules for it with fewer ranges",
+        Unsound::Miscompiled(_) => "nothing was written; `--args none` asks less of libseccomp",
+        Unsound::Beyond(_) | Unsound::Unproved(_) => {
+            "this is a bug, and nothing was written; please report it with the recordings"
+        }
     };
-    let unsound = match (unsound, proof) {
-        (Some(unsound), _) => unsound,
-        (None, Err(source)) => Unsound::Unproved(source),
-        (None, Ok(_)) => return Ok(()),
-    };
-    Err(Failure::invalid(unsound)
-        .hint("this is a bug, and nothing was written; please report it with the recordings"))
+    Failure::invalid(error).hint(hint)
 }
 
 /// Says what the profile permits, what was left out of it, and how to apply it.
@@ -270,7 +235,10 @@ pub(super) fn summarise(
     output::say(&format!(
         "profile: {kept} {native} calls{of}{others}; {rules} argument rules"
     ));
-    for line in text::bypasses(outcome) {
+    for line in text::loosened(outcome)
+        .into_iter()
+        .chain(text::bypasses(outcome))
+    {
         output::say(&format!("note: {line}"));
     }
     for denied in &outcome.denied {
@@ -287,6 +255,12 @@ fn denial(denied: &Denied, resolved: &base::Resolved) -> String {
     let what = match &denied.cause {
         Cause::Nameless => {
             return format!("{call}: profiles cannot speak of a number without a name");
+        }
+        Cause::Unwritable => {
+            return format!(
+                "{call}: {} permits it in more ways than can be written",
+                resolved.name
+            );
         }
         Cause::Base => format!("{call}: {} does not permit it", resolved.name),
         Cause::Values(values) => {

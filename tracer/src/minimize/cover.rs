@@ -35,11 +35,15 @@ pub(super) fn fewest(set: &ArgumentSet) -> Option<Vec<Vec<Condition>>> {
     };
     chosen.sort_unstable();
     let chosen: Vec<_> = chosen.iter().map(Cube::conditions).collect();
-    Some(if are_tangled(&chosen) {
-        set.disjoint_cubes()
-    } else {
-        chosen
-    })
+    if are_tangled(&chosen) {
+        return disjoint(set);
+    }
+    Some(chosen)
+}
+
+/// The set as alternatives that share nothing, or `None` as of [`fewest`].
+pub(super) fn disjoint(set: &ArgumentSet) -> Option<Vec<Vec<Condition>>> {
+    set.disjoint_cubes_within(RULES_MAX)
 }
 
 fn cover(given: &[Cube]) -> Vec<Cube> {

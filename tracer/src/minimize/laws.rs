@@ -4,7 +4,9 @@
 
 use super::testing::{Fact, options, recording, resolved, runs};
 use super::*;
-use crate::profile::{Circumstances, KernelVersion, compare, read, write};
+use crate::profile::{
+    ArgumentSet, Circumstances, KernelVersion, Meaning, base, compare, read, write,
+};
 use crate::recording::{Arguments, FactKey, Recording};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};

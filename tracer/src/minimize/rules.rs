@@ -1,5 +1,6 @@
 //! From what is permitted of each call to a profile.
 
+use super::making::Steps;
 use super::{cover, needs};
 use crate::profile::{Action, ArgumentSet, Condition, Meaning, Operator, Profile, Rule, base};
 use crate::syscall::{Abi, Call};
@@ -11,8 +12,8 @@ const ENOSYS: Action = Action::Errno(38);
 /// The errno of a refusal that is meant.
 const EPERM: Action = Action::Errno(1);
 
-/// What is permitted, by name.
-pub(super) type ByName = BTreeMap<&'static str, Permitted>;
+/// What is permitted, by name; `None` of a name for which that takes more rules than a filter can hold.
+pub(super) type ByName = BTreeMap<&'static str, Option<Permitted>>;
 
 /// What is permitted of one name, on every ABI.
 pub(super) struct Permitted {
@@ -31,12 +32,12 @@ pub(super) fn registers(values: &[(u8, u64)]) -> [u64; 6] {
 }
 
 /// A rule speaks of a name, on every ABI that has it, so a name is permitted what all of its ABIs were found
-/// to need; where the base permits less on one of them, the name gets what is permitted on all. A name for which
-/// that takes more rules than a filter can hold is not there.
+/// to need; where the base permits less on one of them, the name gets what is permitted on all.
 pub(super) fn by_name(
     permitted: &BTreeMap<Call, ArgumentSet>,
     abis: &BTreeSet<Abi>,
     meaning: &Meaning,
+    steps: &Steps,
 ) -> ByName {
     let mut sets: BTreeMap<&'static str, ArgumentSet> = BTreeMap::new();
     for (call, set) in permitted {
@@ -46,16 +47,20 @@ pub(super) fn by_name(
             *known = known.union(&set.intersection(&bound));
         }
     }
-    let written = |(name, set): (&'static str, ArgumentSet)| {
-        let mut alternatives = cover::fewest(&set)?;
+    let written = |name, set| {
+        let mut alternatives = if steps.respelt(name) {
+            cover::disjoint(&set)
+        } else {
+            cover::fewest(&set)
+        }?;
         let used = || abis.iter().filter(|&&abi| Call::named(abi, name).is_some());
         if used().all(|abi| abi.argument_bits() == 32) {
             alternatives.iter_mut().flatten().for_each(in_one_word);
         }
-        Some((name, Permitted { set, alternatives }))
+        Some(Permitted { set, alternatives })
     };
     let sets = sets.into_iter().filter(|(_, set)| !set.is_none());
-    sets.filter_map(written).collect()
+    sets.map(|(name, set)| (name, written(name, set))).collect()
 }
 
 /// Where registers have 32 bits, a comparison of all of them is an equality.
@@ -88,7 +93,7 @@ pub(super) fn profile(
 ) -> Profile {
     let mut rules: BTreeMap<(Action, Vec<Condition>), Vec<String>> = BTreeMap::new();
     for (name, permitted) in by_name {
-        for conditions in &permitted.alternatives {
+        for conditions in permitted.iter().flat_map(|one| &one.alternatives) {
             rules
                 .entry((Action::Allow, conditions.clone()))
                 .or_default()

@@ -47,6 +47,33 @@ pub(super) fn runs<const N: usize>(recordings: [&Recording; N]) -> Runs {
     Runs::merged(&each).unwrap()
 }
 
+/// A recording of one call under a filter, with values at these positions only.
+pub(super) fn partial(name: &str, values: &[(u8, u64)]) -> Recording {
+    let mut recording = recording(Vec::new());
+    recording.run_id = format!("{name} {values:?}");
+    let call = Call::named(Abi::X86_64, name).unwrap();
+    let (indexes, values) = values.iter().copied().unzip();
+    let facts = TupleFacts {
+        count: 1,
+        first: None,
+    };
+    let facts = CallFacts {
+        count: 1,
+        first: None,
+        last_ms: 0,
+        arguments: Arguments::Exact(Tuples {
+            indexes,
+            seen: [(values, facts)].into(),
+        }),
+    };
+    let key = FactKey {
+        call,
+        filtered: true,
+    };
+    recording.facts.insert(key, facts);
+    recording
+}
+
 fn add(recording: &mut Recording, key: FactKey, values: [u64; 3]) {
     let tracked = catalog::of(key.call);
     let values = tracked

@@ -2,7 +2,8 @@
 
 use super::testing::{options, recording, resolved, runs};
 use super::*;
-use crate::profile::Action;
+use crate::profile::{Action, Meaning, base};
+use crate::syscall::Call;
 
 const NATIVE: Abi = Abi::X86_64;
 

@@ -165,16 +165,27 @@ pub enum Kept {
     },
 }
 
+/// Steps along the chain to take whatever room there is: one for each enumeration, one to the bits that all
+/// values have in common, one to any value, and one to any flag.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Back(pub(super) u8);
+
+/// The most steps that there are.
+pub(super) const BACK_MAX: u8 = 5;
+
 /// The set of values to permit, if the base does, and what was made of them.
 pub(super) fn candidate(
     narrowed: &Narrowed,
     demand: &Demand,
     room: usize,
+    Back(back): Back,
 ) -> (ArgumentSet, Narrowing) {
-    if demand.any || *narrowed == Narrowed::default() {
+    let back = usize::from(back);
+    let whole_chain = narrowed.keys.len() + 2;
+    if demand.any || *narrowed == Narrowed::default() || back >= whole_chain {
         return (ArgumentSet::all(), Narrowing::default());
     }
-    let of_tuples = || of_tuples(narrowed, &demand.tuples, room);
+    let of_tuples = || of_tuples(narrowed, &demand.tuples, room, back);
     match (demand.tuples.is_empty(), demand.plain) {
         (true, false) => (ArgumentSet::none(), Narrowing::default()),
         (true, true) => of_plain(narrowed),
@@ -188,8 +199,9 @@ fn of_tuples(
     narrowed: &Narrowed,
     tuples: &BTreeSet<Tuple>,
     room: usize,
+    back: usize,
 ) -> (ArgumentSet, Narrowing) {
-    let (mut set, kept) = keys(narrowed, tuples, room);
+    let (mut set, kept) = keys(narrowed, tuples, room, back);
     let mut narrowing = Narrowing {
         kept,
         ..Narrowing::default()
@@ -246,7 +258,12 @@ fn either(
 }
 
 /// The set of enumerated values, grown as far as is needed.
-fn keys(narrowed: &Narrowed, tuples: &BTreeSet<Tuple>, room: usize) -> (ArgumentSet, Option<Kept>) {
+fn keys(
+    narrowed: &Narrowed,
+    tuples: &BTreeSet<Tuple>,
+    room: usize,
+    back: usize,
+) -> (ArgumentSet, Option<Kept>) {
     let project = |count| -> BTreeSet<Tuple> {
         tuples
             .iter()
@@ -257,13 +274,19 @@ fn keys(narrowed: &Narrowed, tuples: &BTreeSet<Tuple>, room: usize) -> (Argument
     let Some(&(first, first_mask)) = narrowed.keys.first() else {
         return (ArgumentSet::all(), None);
     };
+    if back > count {
+        return (ArgumentSet::all(), None);
+    }
     let of = project(count).len();
-    for kept in (1..=count).rev() {
+    for kept in (1..=count.saturating_sub(back)).rev() {
         let values = project(kept);
         if values.len() <= room {
             let set = values.iter().fold(ArgumentSet::none(), |all, tuple| {
                 all.union(&one(narrowed, tuple))
             });
+            if set.is_all() {
+                return (set, None);
+            }
             let kept = if kept == count {
                 Kept::Tuples(values)
             } else {
@@ -344,7 +367,12 @@ mod tests {
 
     #[test]
     fn without_room_there_is_one_rule() {
-        let (set, narrowing) = candidate(&narrowed("setsockopt", Precision::Stable), &demand(3), 0);
+        let (set, narrowing) = candidate(
+            &narrowed("setsockopt", Precision::Stable),
+            &demand(3),
+            0,
+            Back(0),
+        );
         let kept = Kept::Common {
             of: 3,
             index: 1,
@@ -358,13 +386,17 @@ mod tests {
     #[test]
     fn nothing_asked_for_is_nothing_permitted() {
         let flags = narrowed("clone", Precision::Stable);
-        assert!(candidate(&flags, &Demand::default(), 64).0.is_none());
-        let (plain, narrowing) = candidate(&flags, &Demand::plain(), 64);
+        assert!(
+            candidate(&flags, &Demand::default(), 64, Back(0))
+                .0
+                .is_none()
+        );
+        let (plain, narrowing) = candidate(&flags, &Demand::plain(), 64, Back(0));
         assert_eq!(plain, ArgumentSet::masked(0, 0x7E02_0000, 0));
         assert_eq!(narrowing.forbidden, [(0, 0x7E02_0000)]);
         let mut both = Demand::plain();
         both.tuples.insert(vec![(0, 0x1000_0011)]);
-        let (set, narrowing) = candidate(&flags, &both, 64);
+        let (set, narrowing) = candidate(&flags, &both, 64, Back(0));
         assert!(set.contains(&[0x1000_0011, 0, 0, 0, 0, 0]));
         assert!(!set.contains(&[0x2000_0011, 0, 0, 0, 0, 0]));
         assert_eq!(narrowing.forbidden, [(0, 0x6E02_0000)]);

@@ -211,18 +211,21 @@ impl ArgumentSet {
         cubes
     }
 
-    /// As [`Self::cubes`], but no two of them share a tuple; they may be more.
-    #[must_use]
-    pub fn disjoint_cubes(&self) -> Vec<Vec<Condition>> {
-        let mut cubes: Vec<_> = self.0.sat_clauses().map(|path| cube(&path)).collect();
-        cubes.sort();
-        cubes
-    }
-
     /// As [`Self::cubes`]; `None` if writing it down would take more than so many.
     #[must_use]
     pub fn cubes_within(&self, most: u32) -> Option<Vec<Vec<Condition>>> {
         (self.0.exact_clause_cardinality() <= most.into()).then(|| self.cubes())
+    }
+
+    /// As [`Self::cubes_within`], but no two of them share a tuple; they may be more.
+    #[must_use]
+    pub fn disjoint_cubes_within(&self, most: u32) -> Option<Vec<Vec<Condition>>> {
+        if self.0.exact_clause_cardinality() > most.into() {
+            return None;
+        }
+        let mut cubes: Vec<_> = self.0.sat_clauses().map(|path| cube(&path)).collect();
+        cubes.sort();
+        Some(cubes)
     }
 
     /// The positions of the arguments on which it depends whether a tuple is in the set.

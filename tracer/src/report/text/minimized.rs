@@ -113,6 +113,19 @@ pub fn with_values(call: Call, all: &[Vec<(u8, u64)>], shown_max: usize) -> Stri
     format!("{call} with {}{more}", shown.join(" | "))
 }
 
+/// Names whose rules permit more than was seen because of what libseccomp makes of closer ones.
+#[must_use]
+pub fn loosened(outcome: &Outcome) -> Vec<String> {
+    let each = outcome.loosened.iter().map(|(name, wrong)| {
+        format!(
+            "{name} is permitted with more values than were seen, as libseccomp makes another filter of closer \
+             rules: {wrong} would get {}",
+            words::action(wrong.compiled)
+        )
+    });
+    each.collect()
+}
+
 /// What argument rules do not hold for, if 32-bit programs may run.
 #[must_use]
 pub fn bypasses(outcome: &Outcome) -> Vec<String> {

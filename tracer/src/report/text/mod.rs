@@ -21,7 +21,7 @@ pub use denials::{denials, missing, refusal};
 pub use diff::{profiles, recordings};
 pub use explain::explanation;
 pub use history::history;
-pub use minimized::{bypasses, reasons, with_values};
+pub use minimized::{bypasses, loosened, reasons, with_values};
 pub use sureness::sureness_in_brief;
 
 use super::escape;
