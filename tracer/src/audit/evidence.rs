@@ -10,17 +10,12 @@ use super::types::{
     Unknown, Used,
 };
 use super::value::Values;
-use crate::profile::{Action, ArgumentSet, Meaning, Profile, Rule};
+use crate::profile::{Action, ArgumentSet, Meaning, Profile, Rule, fallback};
 use crate::syscall::{self, Call};
 use std::collections::BTreeSet;
 
 /// `ENOSYS`.
 const ENOSYS: u16 = 38;
-
-/// Calls from which every C library falls back when they are answered with `ENOSYS`, because kernels and
-/// filters that do so are everywhere; with the call that it takes instead. Of other calls that older kernels
-/// lack, this cannot be said of every program.
-const FALLBACKS: &[(&str, &str)] = &[("clone3", "clone")];
 
 /// What is asked about.
 pub(super) struct Question<'a> {
@@ -211,12 +206,13 @@ fn standing(question: &Question<'_>, call: Call, action: Action) -> Standing {
             Standing::Breaks
         };
     };
-    let mut fallbacks = FALLBACKS
-        .iter()
-        .filter(|(from, _)| *from == name && errno == ENOSYS);
-    fallbacks
-        .find_map(|(_, to)| Call::named(call.abi, to))
-        .filter(|&to| !question.meaning.permitted(to).is_none())
+    // Of most calls that older kernels lack, it cannot be said of every program that it falls back.
+    let known = fallback::known().kernel.iter();
+    let known = known.filter(|one| one.every_program && one.is_of(name) && errno == ENOSYS);
+    known
+        .flat_map(|one| &one.then)
+        .filter_map(|then| Call::named(call.abi, then))
+        .find(|&to| !question.meaning.permitted(to).is_none())
         .map_or(Standing::Breaks, Standing::FallsBack)
 }
 

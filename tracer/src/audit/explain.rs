@@ -1,11 +1,10 @@
 //! What a word of a report means: a rule of the audit, a call, or a CVE.
 
 use super::exploits::{self, Exploit};
-use super::findings::fallbacks;
 use super::rules::{self, Rule};
 use super::types::Presence;
 use super::{Base, surface};
-use crate::profile::{blocked, floor, multiplexed_calls};
+use crate::profile::{blocked, fallback, floor, multiplexed_calls};
 use crate::syscall::catalog::{self, Argument};
 use crate::syscall::{self, Abi, Call};
 use std::collections::BTreeMap;
@@ -102,9 +101,11 @@ fn call(name: &str, base: Option<(&str, &Base)>) -> CallExplanation {
     let calls: Vec<Call> = abis.filter_map(|abi| Call::named(abi, name)).collect();
     let first = calls.first().copied();
     let prototype = first.and_then(catalog::prototype).unwrap_or_default();
-    let known = fallbacks().iter();
-    let falls_back = known.clone().filter(|one| one.call == name);
-    let stands_in = known.filter(|one| one.instead == name);
+    let falls_back = fallback::unasked().filter(|&(call, _, _)| call == name);
+    let stands_in = fallback::unasked().filter(|(_, one, _)| {
+        let mut instead = Abi::ALL.into_iter().filter_map(|abi| one.instead(abi));
+        instead.any(|(_, instead)| instead == name)
+    });
     let mut multiplexed = multiplexed_calls().filter(|(_, _, known)| *known == name);
     CallExplanation {
         name: name.to_owned(),
@@ -116,9 +117,9 @@ fn call(name: &str, base: Option<(&str, &Base)>) -> CallExplanation {
         reason: blocked::reason(name),
         essential: floor::reason(name),
         falls_back: falls_back
-            .map(|one| (one.instead.as_str(), one.reason.as_str()))
+            .filter_map(|(_, one, reason)| Some((one.then.first()?.as_str(), reason)))
             .collect(),
-        stands_in_for: stands_in.map(|one| one.call.as_str()).collect(),
+        stands_in_for: stands_in.map(|(call, _, _)| call).collect(),
         exploits: exploits::known()
             .iter()
             .filter(|exploit| exploit.calls().contains(name))

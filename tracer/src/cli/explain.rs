@@ -2,6 +2,7 @@
 
 use super::audit::name;
 use super::base::{self, BaseArguments, Resolved};
+use super::closeness::ClosenessArguments;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::format::{Format, ReportArguments};
@@ -35,6 +36,8 @@ pub(super) struct Arguments {
     profile: Option<PathBuf>,
     #[command(flatten)]
     base: BaseArguments,
+    #[command(flatten)]
+    closeness: ClosenessArguments,
     #[command(flatten)]
     report: ReportArguments,
 }
@@ -108,7 +111,8 @@ fn history(
         }
         None => None,
     };
-    let outcome = minimize::minimize(runs, &generate::options(runs.runs(), resolved, native));
+    let options = generate::options(runs.runs(), resolved, native, &arguments.closeness);
+    let outcome = minimize::minimize(runs, &options);
     let named = |call: &Call| call.name() == Some(arguments.word.as_str());
     let reasons = outcome.reasons.iter().filter(|(call, _)| named(call));
     let reasons: BTreeSet<&Reason> = reasons.flat_map(|(_, reasons)| reasons).collect();

@@ -9,9 +9,7 @@ use super::output::{self, Sink};
 use super::recordings::{self, Incomplete};
 use crate::audit;
 use crate::estimate::{RUNS_MIN, Sureness};
-use crate::minimize::{
-    self, Cause, Denied, Options, Outcome, Portability, Precision, RuntimeRelease, Unsound,
-};
+use crate::minimize::{self, Cause, Denied, Options, Outcome, RuntimeRelease, Unsound};
 use crate::profile::{Meaning, base as bases, blocked, write};
 use crate::recording::{Run, Runs, TargetKind, WindowStart};
 use crate::report::{apply, text};
@@ -92,9 +90,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
              with `record -- …`",
         );
     }
-    let mut options = options(runs, &resolved, native);
-    options.precision = arguments.closeness.precision();
-    options.portability = arguments.closeness.portability();
+    let mut options = options(runs, &resolved, native, &arguments.closeness);
     if let Some(name) = &arguments.runtime {
         options.runtimes = [any_release(name)].into();
     }
@@ -123,14 +119,19 @@ pub(super) fn make(runs: &Runs, options: &Options) -> Result<Outcome, Failure> {
 }
 
 /// What a profile is made for, as far as the runs say.
-pub(super) fn options(runs: &[Run], resolved: &base::Resolved, native: Abi) -> Options {
+pub(super) fn options(
+    runs: &[Run],
+    resolved: &base::Resolved,
+    native: Abi,
+    closeness: &ClosenessArguments,
+) -> Options {
     Options {
         base: resolved.profile.clone(),
         native,
         runtimes: runtimes(runs),
         late: runs.iter().all(|run| run.target.no_new_privs == Some(true)),
-        precision: Precision::default(),
-        portability: Portability::default(),
+        precision: closeness.precision(),
+        portability: closeness.portability(),
     }
 }
 

@@ -1,7 +1,7 @@
 //! What is asked of one call's arguments.
 
 use super::Seen;
-use super::data::NamedValues;
+use crate::profile::fallback::NamedValues;
 use crate::syscall::{Call, catalog};
 use std::collections::BTreeSet;
 

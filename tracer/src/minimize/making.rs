@@ -3,7 +3,7 @@
 use super::needs::{Question, Wanted};
 use super::outcome::{bypasses, denied};
 use super::values::{self, Back, Narrowed};
-use super::{Evidence, Narrowing, Options, Outcome, rules};
+use super::{Evidence, Kept, Narrowing, Options, Outcome, rules};
 use crate::profile::proof::Miscompiled;
 use crate::profile::{ArgumentSet, Meaning, base};
 use crate::recording::Runs;
@@ -131,6 +131,13 @@ fn narrow(
         if !set.is_none() {
             permitted.insert(call, set);
             if narrowing != Narrowing::default() {
+                let mut narrowing = narrowing;
+                if let Some(Kept::Tuples(tuples) | Kept::Fewer { tuples, .. }) = &narrowing.kept {
+                    let sources = making.wanted.sources.get(&call);
+                    narrowing.origins = sources
+                        .map(|sources| narrowed.origins(tuples, sources))
+                        .unwrap_or_default();
+                }
                 narrowings.insert(call, narrowing);
             }
         }

@@ -1,8 +1,9 @@
 //! Which calls a profile should permit, with which values, each with its reasons.
 
-use super::data::{FALLBACKS, Fallback, Names, RUNTIMES, Twins};
+use super::data::RUNTIMES;
 use super::demand::{Demand, Tuple, at};
 use super::{Evidence, Options, Portability, Reason, runtime};
+use crate::profile::fallback::{self, Fallback, Names, Twins};
 use crate::profile::floor;
 use crate::recording::Runs;
 use crate::syscall::{Abi, Call, catalog};
@@ -13,7 +14,12 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(super) struct Wanted {
     pub(super) reasons: BTreeMap<Call, BTreeSet<Reason>>,
     pub(super) demands: BTreeMap<Call, Demand>,
+    /// Which values are there for which reason.
+    pub(super) sources: BTreeMap<Call, Sources>,
 }
+
+/// Values of a call, each with the reasons for which it is asked.
+pub(super) type Sources = BTreeMap<Tuple, BTreeSet<Reason>>;
 
 /// What the evidence is read for.
 pub(super) struct Question<'a> {
@@ -34,11 +40,11 @@ impl Wanted {
                 wanted.plain(abi, &entry.names, &Reason::Floor(&entry.reason));
             }
             if question.options.portability >= Portability::Kernel {
-                let vdso = &FALLBACKS.vdso;
+                let vdso = &fallback::known().vdso;
                 wanted.plain(abi, &vdso.names, &Reason::Vdso(&vdso.reason));
             }
             if question.options.portability >= Portability::Libc {
-                let startup = &FALLBACKS.startup;
+                let startup = &fallback::known().startup;
                 wanted.plain(abi, &startup.names, &Reason::Startup(&startup.reason));
             }
         }
@@ -72,16 +78,16 @@ impl Wanted {
         let portability = question.options.portability;
         let mut added = Vec::new();
         if portability >= Portability::Kernel || (question.refused)(call) {
-            for fallback in FALLBACKS
+            for fallback in fallback::known()
                 .kernel
                 .iter()
-                .filter(|known| known.when.iter().any(|one| one == name))
+                .filter(|known| known.is_of(name))
             {
                 added.extend(self.fall_back(call, fallback));
             }
         }
         if portability >= Portability::Libc {
-            for group in FALLBACKS
+            for group in fallback::known()
                 .libc
                 .iter()
                 .filter(|known| known.names.iter().any(|one| one == name))
@@ -133,11 +139,11 @@ impl Wanted {
 
     /// Adds the values that stand in for those that were seen.
     fn twins(&mut self, call: Call, portability: Portability) {
-        let kernel = FALLBACKS
+        let kernel = fallback::known()
             .kernel_values
             .iter()
             .filter(|_| portability >= Portability::Kernel);
-        let libc = FALLBACKS
+        let libc = fallback::known()
             .libc_values
             .iter()
             .filter(|_| portability >= Portability::Libc);
@@ -147,8 +153,9 @@ impl Wanted {
                 .iter()
                 .any(|name| Some(name.as_str()) == call.name())
             {
-                let tuples = stand_ins(call, twins, &self.demands[&call].tuples);
-                if !tuples.is_subset(&self.demands[&call].tuples) {
+                let known = &self.demands[&call].tuples;
+                let tuples: BTreeSet<Tuple> = &stand_ins(call, twins, known) - known;
+                if !tuples.is_empty() {
                     let demand = Demand {
                         tuples,
                         ..Demand::default()
@@ -193,6 +200,11 @@ impl Wanted {
     }
 
     fn add(&mut self, call: Call, reason: Reason, demand: &Demand) {
+        let sources = self.sources.entry(call).or_default();
+        for tuple in &demand.tuples {
+            let known = sources.entry(tuple.clone()).or_default();
+            known.insert(reason.clone());
+        }
         self.reasons.entry(call).or_default().insert(reason);
         self.demands.entry(call).or_default().add(demand);
     }
@@ -206,10 +218,10 @@ fn named(abi: Abi, names: &[String]) -> impl Iterator<Item = Call> {
 /// Whether a call has a fallback that does without it; it is then refused in a way that makes programs take
 /// that.
 pub(super) fn falls_back(name: &str) -> bool {
-    FALLBACKS
+    fallback::known()
         .kernel
         .iter()
-        .any(|fallback| fallback.when.iter().any(|when| when == name))
+        .any(|fallback| fallback.is_of(name))
 }
 
 /// The tuples with the value of one argument replaced by those that may stand in for it.

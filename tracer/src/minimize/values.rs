@@ -6,12 +6,13 @@
 //! bits that were never seen are forbidden. What decides on each step is how many values there are, never
 //! how many rules they would make, so that more evidence only ever permits more.
 
-use super::Precision;
 use super::demand::{Demand, Tuple, at};
+use super::needs::Sources;
+use super::{Precision, Reason};
 use crate::profile::ArgumentSet;
 use crate::syscall::Call;
 use crate::syscall::catalog::{self, Argument, Stability, Values};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Distinct values of one call that are kept, if there is room for them.
 const VALUES_MAX: usize = 64;
@@ -83,6 +84,22 @@ impl Narrowed {
             .collect()
     }
 
+    /// Why each of these values, of some of the first enumerations, is there.
+    pub(super) fn origins(&self, kept: &BTreeSet<Tuple>, sources: &Sources) -> Sources {
+        let mut origins = Sources::new();
+        for (tuple, reasons) in sources {
+            let mut projections = (1..=self.keys.len()).rev();
+            let found = projections.find_map(|count| {
+                Some(self.project(tuple, count)).filter(|one| kept.contains(one))
+            });
+            if let Some(found) = found {
+                let known = origins.entry(found).or_default();
+                known.extend(reasons.iter().cloned());
+            }
+        }
+        origins
+    }
+
     /// How many distinct values there are, and how many comparisons one of them takes.
     ///
     /// Counted even where any value is permitted, so that more evidence never makes more room.
@@ -138,6 +155,8 @@ pub struct Narrowing {
     pub forbidden: Vec<(u8, u64)>,
     /// Bits that must not all be set, by position.
     pub apart: Vec<(u8, u64)>,
+    /// Why each of the kept values is there.
+    pub origins: BTreeMap<Vec<(u8, u64)>, BTreeSet<Reason>>,
 }
 
 /// Values that are kept.

@@ -24,6 +24,7 @@ pub mod blocked;
 pub mod compare;
 pub mod compiled;
 pub mod errno;
+pub mod fallback;
 pub mod floor;
 pub mod proof;
 pub mod read;

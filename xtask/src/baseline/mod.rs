@@ -284,7 +284,11 @@ impl Bench<'_> {
         let mut call = "";
         for line in said.lines() {
             match line.trim_start() {
-                value if value.starts_with("only with") || value.starts_with("never with") => {
+                value
+                    if ["only with", "and with", "never with"]
+                        .iter()
+                        .any(|start| value.starts_with(start)) =>
+                {
                     talk::print(&format!("  {call}: {value}"));
                 }
                 _ => call = line.split(' ').next().unwrap_or_default(),

@@ -4,38 +4,12 @@ use super::places::Places;
 use super::{Examined, Finding, Matter};
 use crate::audit::exploits::Reach;
 use crate::audit::types::Excess;
-use crate::profile::{Action, ArgumentSet, compare, floor, multiplexed_calls};
+use crate::profile::{Action, ArgumentSet, compare, fallback, floor, multiplexed_calls};
 use crate::syscall::{self, Abi, Call};
-use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::LazyLock;
 
 /// `ENOSYS`.
 const ENOSYS: u16 = 38;
-
-/// Calls that are replaced by older ones on `ENOSYS`.
-#[derive(Deserialize)]
-struct Fallbacks {
-    calls: Vec<Fallback>,
-}
-
-/// A call that is tried first.
-#[derive(Debug, Deserialize)]
-pub(in crate::audit) struct Fallback {
-    pub(in crate::audit) call: String,
-    pub(in crate::audit) instead: String,
-    pub(in crate::audit) reason: String,
-}
-
-static FALLBACKS: LazyLock<Fallbacks> = LazyLock::new(|| {
-    let text = include_str!("../../../../profiles/enosys.json");
-    serde_json::from_str(text).expect("our own file; a test reads it")
-});
-
-/// Calls that C libraries replace by older ones on `ENOSYS`, and only then.
-pub(in crate::audit) fn fallbacks() -> &'static [Fallback] {
-    &FALLBACKS.calls
-}
 
 pub(super) fn findings(
     examined: &Examined<'_>,
@@ -180,22 +154,22 @@ fn named<'a>(examined: &'a Examined<'_>, name: &'a str) -> impl Iterator<Item = 
 /// once for a name.
 fn needs_enosys(examined: &Examined<'_>, places: &Places<'_>, findings: &mut Vec<Finding>) {
     let mut told = BTreeSet::new();
-    for fallback in fallbacks() {
-        let found = named(examined, &fallback.call).find_map(|call| {
+    for (name, fallback, reason) in fallback::unasked() {
+        let found = named(examined, name).find_map(|call| {
             let action = refusal(examined, call)?;
-            let instead = Call::named(call.abi, &fallback.instead)?;
-            let helps = !examined.meaning.permitted(instead).is_none();
-            (helps && action != Action::Errno(ENOSYS)).then_some((call, action))
+            let (other, instead) = fallback.instead(call.abi)?;
+            let helps = !examined.meaning.permitted(other).is_none();
+            (helps && action != Action::Errno(ENOSYS)).then_some((call, action, instead))
         });
-        let Some((call, action)) = found else {
+        let Some((call, action, instead)) = found else {
             continue;
         };
-        if told.insert(fallback.call.as_str()) {
+        if told.insert(name) {
             let matter = Matter::NeedsEnosys {
                 call,
                 action,
-                instead: &fallback.instead,
-                reason: &fallback.reason,
+                instead,
+                reason,
             };
             findings.push(Finding::new(matter, places.refused(call)));
         }

@@ -16,7 +16,6 @@ mod acceptance;
 mod tests;
 
 pub use dialect::Engine;
-pub(super) use meant::fallbacks;
 
 use super::exploits::{Exposed, Reach};
 use super::ignore::Entry;

@@ -7,7 +7,7 @@ use crate::audit::exploits;
 use crate::audit::testing::{recording, tracked, untracked};
 use crate::audit::{self, Base};
 use crate::profile::{KernelVersion, base, read};
-use crate::syscall::{self, Abi, capability};
+use crate::syscall::{Abi, capability};
 use proptest::prelude::*;
 use std::sync::LazyLock;
 
@@ -227,19 +227,6 @@ fn what_every_program_needs_is_missed() {
             "enosys-needed high 4 clone3"
         ]
     );
-}
-
-#[test]
-fn the_fallbacks_are_real_calls() {
-    for fallback in fallbacks() {
-        assert!(syscall::is_known_name(&fallback.call), "{}", fallback.call);
-        assert!(
-            syscall::is_known_name(&fallback.instead),
-            "{}",
-            fallback.instead
-        );
-        assert!(!fallback.reason.is_empty());
-    }
 }
 
 #[test]

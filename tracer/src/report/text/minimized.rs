@@ -1,70 +1,102 @@
 //! What a profile was made of, line by line: reasons, values, and what they leave open.
 
-use crate::minimize::{Kept, Narrowing, Outcome};
+use crate::minimize::{Kept, Narrowing, Outcome, Reason};
+use crate::profile::{fallback, multiplexed_calls};
 use crate::report::words;
 use crate::syscall::{Call, catalog};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The most values of one call that are written out.
 const VALUES_MAX: usize = 12;
 
-/// Every call with its reasons and its values, and every refusal.
+/// Every call with its reasons and its values with theirs, and every refusal.
 #[must_use]
 pub fn reasons(outcome: &Outcome) -> Vec<String> {
     let labels = outcome.reasons.keys().map(|call| call.to_string().len());
     let width = labels.max().unwrap_or(0);
     let mut lines = Vec::new();
     for (call, reasons) in &outcome.reasons {
-        let reasons: Vec<_> = reasons.iter().map(ToString::to_string).collect();
-        lines.push(format!(
-            "{:width$}  {}",
-            call.to_string(),
-            reasons.join("; ")
-        ));
+        lines.push(format!("{:width$}  {}", call.to_string(), why(reasons)));
         if let Some(narrowing) = outcome.narrowings.get(call) {
-            lines.extend(
-                values(*call, narrowing)
-                    .iter()
-                    .map(|line| format!("{:width$}  {line}", "")),
-            );
+            let loosened = call
+                .name()
+                .is_some_and(|name| outcome.loosened.contains_key(name));
+            let values = values(*call, narrowing, loosened);
+            lines.extend(values.iter().map(|line| format!("{:width$}  {line}", "")));
         }
     }
-    let refusals = outcome
-        .profile
-        .rules
-        .iter()
-        .filter(|rule| !rule.action.permits());
-    for rule in refusals {
-        let names = rule.names.join(", ");
+    let rules = outcome.profile.rules.iter();
+    let refusals = rules.filter(|rule| !rule.action.permits());
+    let refusals = refusals.flat_map(|rule| rule.names.iter().map(|name| (name, rule.action)));
+    for (name, action) in refusals {
+        let action = words::action(action);
         lines.push(format!(
-            "{names}  refused with {}, so that programs fall back",
-            words::action(rule.action)
+            "{name}  refused with {action}, {}",
+            why_refused(name)
         ));
     }
     lines
 }
 
+/// Reasons; what several calls turn into for the same reason is said once.
+fn why(reasons: &BTreeSet<Reason>) -> String {
+    let mut turned: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for reason in reasons {
+        if let Reason::Fallback { of, reason } = reason {
+            turned.entry(reason).or_default().push(of);
+        }
+    }
+    let mut said = Vec::new();
+    for reason in reasons {
+        match reason {
+            Reason::Fallback { reason, .. } => {
+                if let Some(of) = turned.remove(reason) {
+                    said.push(format!("fallback of {}: {reason}", of.join(", ")));
+                }
+            }
+            _ => said.push(reason.to_string()),
+        }
+    }
+    said.join("; ")
+}
+
+fn why_refused(name: &str) -> &'static str {
+    let known = fallback::known().kernel.iter();
+    if multiplexed_calls().any(|(by, _, _)| by == name) {
+        "as it would open what the base does not"
+    } else if known.clone().any(|one| one.is_of(name)) {
+        "so that programs fall back"
+    } else {
+        "as the base does"
+    }
+}
+
 /// What is permitted of a call's values.
-fn values(call: Call, narrowing: &Narrowing) -> Vec<String> {
+fn values(call: Call, narrowing: &Narrowing, loosened: bool) -> Vec<String> {
     let mut lines = Vec::new();
+    let too_many = |of: usize| match loosened {
+        true => "libseccomp makes another filter of closer rules".to_owned(),
+        false => format!("{of} values are too many to tell apart"),
+    };
     match &narrowing.kept {
         None => {}
-        Some(Kept::Tuples(tuples)) => lines.push(format!("only with {}", list(call, tuples))),
+        Some(Kept::Tuples(tuples)) => lines.extend(kept(call, tuples, narrowing)),
         Some(Kept::Fewer { of, tuples }) => {
-            lines.push(format!(
-                "{of} values are too many, so only with {}",
-                list(call, tuples)
-            ));
+            lines.push(too_many(*of));
+            lines.extend(kept(call, tuples, narrowing));
         }
         Some(Kept::Common {
             of,
             index,
             mask,
             value,
-        }) => lines.push(format!(
-            "{of} values are too many, so only with {} & {mask:#x} == {value:#x}",
-            words::argument(call, *index)
-        )),
+        }) => {
+            lines.push(too_many(*of));
+            lines.push(format!(
+                "only with {} & {mask:#x} == {value:#x}, which all of them have in common",
+                words::argument(call, *index)
+            ));
+        }
     }
     for &(index, bits) in &narrowing.forbidden {
         lines.push(format!("never with {}", flags(call, index, bits)));
@@ -73,6 +105,24 @@ fn values(call: Call, narrowing: &Narrowing) -> Vec<String> {
         lines.push(format!("never with {} at once", flags(call, index, bits)));
     }
     lines
+}
+
+/// Values that are kept, those with the same reasons together.
+fn kept(call: Call, tuples: &BTreeSet<Vec<(u8, u64)>>, narrowing: &Narrowing) -> Vec<String> {
+    let mut groups: BTreeMap<BTreeSet<Reason>, BTreeSet<Vec<(u8, u64)>>> = BTreeMap::new();
+    for tuple in tuples {
+        let mut reasons = narrowing.origins.get(tuple).cloned().unwrap_or_default();
+        // There is no better one.
+        if reasons.contains(&Reason::Observed) {
+            reasons = [Reason::Observed].into();
+        }
+        groups.entry(reasons).or_default().insert(tuple.clone());
+    }
+    let words = std::iter::once("only").chain(std::iter::repeat("and"));
+    let each = groups.iter().zip(words).map(|((reasons, tuples), word)| {
+        format!("{word} with {}  ({})", list(call, tuples), why(reasons))
+    });
+    each.collect()
 }
 
 fn list(call: Call, tuples: &BTreeSet<Vec<(u8, u64)>>) -> String {
@@ -145,16 +195,29 @@ mod tests {
     use crate::syscall::Abi;
 
     #[test]
-    fn values_are_shown_by_name() {
-        let tuples = |count: u64| (0..count).map(|option| vec![(1, 6), (2, option)]).collect();
+    fn values_are_shown_by_name_and_with_their_reasons() {
+        let tuples = |count: u64| -> BTreeSet<Vec<(u8, u64)>> {
+            (0..count).map(|option| vec![(1, 6), (2, option)]).collect()
+        };
+        let twins = Reason::Twins("either will do");
+        let origins: BTreeMap<_, BTreeSet<Reason>> = tuples(3)
+            .into_iter()
+            .zip([
+                [Reason::Observed].into(),
+                [twins.clone()].into(),
+                [Reason::Observed, twins].into(),
+            ])
+            .collect();
         let table = [
             (
                 "setsockopt",
                 Narrowing {
                     kept: Some(Kept::Tuples(tuples(3))),
+                    origins,
                     ..Narrowing::default()
                 },
-                "only with SOL_TCP, 0 | SOL_TCP, TCP_NODELAY | SOL_TCP, TCP_MAXSEG",
+                "only with SOL_TCP, 0 | SOL_TCP, TCP_MAXSEG  (observed)\n\
+                 and with SOL_TCP, TCP_NODELAY  (with more values: either will do)",
             ),
             (
                 "setsockopt",
@@ -163,9 +226,10 @@ mod tests {
                         of: 70,
                         tuples: [vec![(1, 1)]].into(),
                     }),
+                    origins: [(vec![(1, 1)], [Reason::Observed].into())].into(),
                     ..Narrowing::default()
                 },
-                "70 values are too many, so only with SOL_SOCKET",
+                "70 values are too many to tell apart\nonly with SOL_SOCKET  (observed)",
             ),
             (
                 "ioctl",
@@ -178,7 +242,8 @@ mod tests {
                     }),
                     ..Narrowing::default()
                 },
-                "70 values are too many, so only with cmd & 0xffffff00 == 0x5400",
+                "70 values are too many to tell apart\n\
+                 only with cmd & 0xffffff00 == 0x5400, which all of them have in common",
             ),
             (
                 "mprotect",
@@ -200,7 +265,7 @@ mod tests {
         ];
         for (name, narrowing, expected) in table {
             let call = Call::named(Abi::X86_64, name).unwrap();
-            assert_eq!(values(call, &narrowing).join("\n"), expected);
+            assert_eq!(values(call, &narrowing, false).join("\n"), expected);
         }
         let call = Call::named(Abi::X86_64, "socket").unwrap();
         let all = [vec![(0, 40), (1, 1), (2, 0)], vec![(0, 38), (1, 5), (2, 0)]];
@@ -208,5 +273,29 @@ mod tests {
             with_values(call, &all, 1),
             "socket with AF_VSOCK, SOCK_STREAM, 0 and 1 more"
         );
+    }
+    #[test]
+    fn a_reason_that_several_calls_have_is_said_once() {
+        let reasons = ["brk", "mmap"].map(|of| Reason::Fallback {
+            of,
+            reason: "memory grows",
+        });
+        let reasons = reasons.into_iter().chain([Reason::Observed]).collect();
+        assert_eq!(
+            why(&reasons),
+            "observed; fallback of brk, mmap: memory grows"
+        );
+    }
+
+    #[test]
+    fn refusals_have_reasons() {
+        let table = [
+            ("clone3", "so that programs fall back"),
+            ("socketcall", "as it would open what the base does not"),
+            ("keyctl", "as the base does"),
+        ];
+        for (name, expected) in table {
+            assert_eq!(why_refused(name), expected, "{name}");
+        }
     }
 }
