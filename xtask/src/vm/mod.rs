@@ -27,7 +27,7 @@ pub(crate) struct Arguments {
 pub(super) const FOLDER: &str = "target/vm";
 
 /// What the machine says last, before the exit code.
-pub(super) const LAST: &str = "the machine's command ended with";
+pub(super) const LAST: &str = "the command in the machine ended with";
 
 /// The longest that a command may take; emulated processors are ten times slower than ours.
 const PATIENCE: &str = "30m";

@@ -2,6 +2,7 @@
 
 use crate::audit::{self, Judged};
 use crate::cli::base::{self, BaseArguments, Resolved};
+use crate::cli::closeness::ClosenessArguments;
 use crate::cli::failure::Failure;
 use crate::cli::generate;
 use crate::minimize::{Options, Outcome};
@@ -19,6 +20,7 @@ pub(super) struct Evidence {
     native: Abi,
     base: Resolved,
     meaning: Meaning,
+    closeness: ClosenessArguments,
 }
 
 /// What a round showed.
@@ -34,6 +36,7 @@ impl Evidence {
         first: &Recording,
         base: &BaseArguments,
         asked: &BTreeSet<String>,
+        closeness: ClosenessArguments,
     ) -> Result<Self, Failure> {
         let runs = Runs::from(first.clone());
         let native = base::native(runs.runs())?;
@@ -47,6 +50,7 @@ impl Evidence {
             native,
             base,
             meaning,
+            closeness,
         };
         let calls = asked.iter().filter_map(|name| Call::named(native, name));
         evidence.add(
@@ -65,7 +69,7 @@ impl Evidence {
     /// The profile for what is known.
     pub(super) fn make(&self) -> Result<(Outcome, Options), Failure> {
         let runs = Runs::merged(&self.groups).map_err(Failure::invalid)?;
-        let options = generate::options(runs.runs(), &self.base, self.native);
+        let options = generate::options(runs.runs(), &self.base, self.native, &self.closeness);
         let outcome = generate::make(&runs, &options)?;
         Ok((outcome, options))
     }

@@ -5,6 +5,7 @@ mod evidence;
 
 use super::apply::ApplyArguments;
 use super::base::BaseArguments;
+use super::closeness::ClosenessArguments;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::generate;
@@ -33,6 +34,8 @@ use std::path::PathBuf;
 pub(super) struct Arguments {
     #[command(flatten)]
     base: BaseArguments,
+    #[command(flatten)]
+    closeness: ClosenessArguments,
     #[command(flatten)]
     limits: LimitArguments,
     /// Permit this call although the base does not; may be given several times.
@@ -89,7 +92,12 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         return Ok(watching::INTERRUPTED);
     }
     usable(&first.recording)?;
-    let mut evidence = Evidence::new(&first.recording, &arguments.base, &asked)?;
+    let mut evidence = Evidence::new(
+        &first.recording,
+        &arguments.base,
+        &asked,
+        arguments.closeness,
+    )?;
     let end = rounds(
         arguments,
         &command,

@@ -5,6 +5,7 @@ use super::ProfileArguments;
 use super::journal::{self, Severity};
 use super::start::READY;
 use crate::cli::base::{self, BaseArguments};
+use crate::cli::closeness::ClosenessArguments;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::generate;
@@ -179,7 +180,8 @@ fn profile_of(runs: &Runs, base: &str, input: Option<Source>) -> Result<String, 
     let native = base::native(runs.runs())?;
     let base = BaseArguments::recorded(base.to_owned());
     let resolved = base.resolve(runs.runs(), native)?;
-    let options = generate::options(runs.runs(), &resolved, native);
+    let closeness = ClosenessArguments::default();
+    let options = generate::options(runs.runs(), &resolved, native, &closeness);
     let outcome = generate::make(runs, &options)?;
     match input {
         None => Ok(write::oci(&outcome.profile)),
