@@ -7,7 +7,7 @@ use serde_json::Value;
 use std::fs;
 use tempfile::TempDir;
 
-pub(crate) const TESTS: [(&str, fn()); 8] = tests![
+pub(crate) const TESTS: [(&str, fn()); 9] = tests![
     the_gate_fails_on_what_it_is_told,
     findings_that_are_accepted_do_not_count,
     an_entry_that_is_over_or_about_nothing_is_told,
@@ -16,6 +16,7 @@ pub(crate) const TESTS: [(&str, fn()); 8] = tests![
     incomplete_recordings_leave_the_gate_without_an_answer,
     findings_have_the_lines_at_which_they_can_be_mended,
     hostile_names_stay_names,
+    containers_that_cannot_be_looked_at,
 ];
 
 /// A profile with two findings that fail the gate by default, and more that do not.
@@ -307,4 +308,18 @@ fn hostile_names_stay_names() {
         assert!(!text.contains("\n::error::"), "{run}");
         assert!(format != "junit" || !text.contains("<z>"), "{run}");
     }
+}
+
+fn containers_that_cannot_be_looked_at() {
+    let folder = folder(MENDED);
+    let audit = |flags: &[&str]| {
+        let audit = product().args(["audit", "web.json"]).args(flags);
+        audit.in_directory(folder.path()).run()
+    };
+    audit(&["--watch", "5s"])
+        .exits(2)
+        .stderr_has("--container <NAME|ID>");
+    audit(&["--container", "web", "--watch", "soon"])
+        .exits(2)
+        .stderr_has("not a positive duration");
 }

@@ -5,6 +5,7 @@ mod concurrent;
 mod cycle;
 mod harden;
 mod hook;
+mod live;
 mod podman;
 mod recorder;
 mod runtimes;
@@ -27,6 +28,7 @@ fn main() -> ExitCode {
         .tests(Needs::Docker, harden::TESTS)
         .tests(Needs::Docker, runtimes::TESTS)
         .tests(Needs::Podman, hook::TESTS)
+        .tests(Needs::Docker, live::TESTS)
         .tests_for_machine(systemd::TESTS)
         .run()
 }

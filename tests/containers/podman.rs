@@ -7,6 +7,7 @@ use house_tests::image::Rootfs;
 use house_tests::run::{Program, Running};
 use house_tests::{arguments, tests};
 use seccomp_tracer::recording::{Recording, SeccompState, TargetKind, WindowEnd, WindowStart};
+use std::path::PathBuf;
 
 pub(crate) const TESTS: [(&str, fn()); 2] = tests![
     a_podman_run_is_recorded_from_its_first_call_and_lives_with_its_profile,
@@ -120,6 +121,23 @@ pub(crate) fn is_found_by_its_name(podman: Podman) -> Recording {
     assert_eq!(recording.target.seccomp, Some(SeccompState::EngineDefault));
     let seen = set(&counts_where(recording, true));
     assert!(seen.contains(&named("execve")), "{seen:?}");
+
+    // Its filter is Podman's default, which is not Docker's.
+    let audit = |base: &str| {
+        let profile =
+            PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("../profiles/{base}.json"));
+        let audit = product().args([
+            "audit",
+            "--base=none",
+            "--format=json",
+            "--container",
+            &name,
+        ]);
+        audit.args(arguments![profile]).run()
+    };
+    audit("docker")
+        .exits(1)
+        .stdout_has("by the profile unshare gets EPERM, by the container's filter it is allowed");
 
     // Nearly right.
     let wrong = format!("{name}x");

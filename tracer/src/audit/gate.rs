@@ -58,6 +58,8 @@ impl Default for Gate {
             RuleId::Miscompiled,
             RuleId::RefusedProfile,
             RuleId::WouldDeny,
+            RuleId::InstalledFilter,
+            RuleId::RefusedCall,
         ];
         Self(rules.map(Threshold::Rule).into())
     }

@@ -29,6 +29,7 @@ pub mod rules;
 
 mod evidence;
 mod filter;
+mod live;
 mod observed;
 mod outcome;
 mod recorded;
@@ -44,6 +45,7 @@ pub(crate) mod testing;
 mod tests;
 
 pub use filter::{Cached, FilterCost, FilterSize, HotCall};
+pub use live::{Live, Permitted, Refusals, Refused};
 pub use observed::{Observation, Observed, Sightings, observe};
 pub use recorded::{Input, Recorded, Taking};
 pub use refused::{Judged, Missing, as_if_made, judge};
@@ -150,6 +152,7 @@ pub fn audit(
             .collect(),
         beyond: base.map_or_else(Vec::new, |base| beyond(&meaning, base)),
         evidence,
+        live: None,
         subject,
     }
 }

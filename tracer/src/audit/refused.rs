@@ -86,7 +86,7 @@ fn split(facts: &DenialFacts, permitted: &ArgumentSet) -> (Option<Missing>, bool
 }
 
 /// Six registers with these values, zero elsewhere.
-fn registers(indexes: &[u8], values: &[u64]) -> [u64; 6] {
+pub(super) fn registers(indexes: &[u8], values: &[u64]) -> [u64; 6] {
     let mut registers = [0; 6];
     for (&index, &value) in indexes.iter().zip(values) {
         registers[usize::from(index)] = value;

@@ -1,6 +1,7 @@
 //! The parts of an audit.
 
 use super::filter::FilterCost;
+use super::live::Live;
 use super::value::Values;
 use crate::estimate::Sureness;
 use crate::profile::proof::Miscompiled;
@@ -28,6 +29,8 @@ pub struct Audit {
     pub filter: Option<FilterCost>,
     /// What recordings say, if any were given.
     pub evidence: Option<Evidence>,
+    /// What a running target shows, if one was looked at.
+    pub live: Option<Live>,
 }
 
 /// The answer of a gate.

@@ -5,6 +5,7 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::format::gate;
 use super::gate::GateArguments;
+use super::live::{Container, LiveArguments};
 use super::output::{self, Sink};
 use super::recordings::{self, Incomplete};
 use super::runtime::RuntimeArguments;
@@ -13,6 +14,7 @@ use crate::audit::findings::{self, Engine, Examined};
 use crate::audit::{self, Assessment, Base, Subject};
 use crate::profile::{Circumstances, Meaning, base as bases};
 use crate::report::{github, json, junit, sarif, text};
+use crate::target::engine_run::EngineKind;
 use std::path::{Path, PathBuf};
 
 /// Say what a profile allows: how much of the base is left, what is beyond it, what recordings show in use,
@@ -25,16 +27,21 @@ use std::path::{Path, PathBuf};
 Exit code: 0 if no finding fails the gate; 1 if one does; 4 if the recordings do not suffice to say so, because
 calls are missing from them or because the profile tests argument values that they do not have.
 
-Unless --fail-on says otherwise, the gate fails on beyond-base, truncation-bypass and would-deny: if something
-is allowed beyond the base, or something recorded would be denied. `explain RULE` says what a rule is about.")]
+Unless --fail-on says otherwise, the gate fails if something is allowed beyond the base (beyond-base,
+truncation-bypass), if no filter or another one is made of the profile (refused-profile, miscompiled), if
+something recorded would be denied (would-deny), and if a running container has another filter or was refused
+something (installed-filter, refused-call). `explain RULE` says what a rule is about.")]
 pub(super) struct Arguments {
     /// The profile; `-` is standard input.
     profile: PathBuf,
     #[arg(long = "recording", value_name = "REC", help = recordings::HELP)]
     recordings: Vec<PathBuf>,
-    /// The engine that will read the profile, to find what it takes otherwise than it is written.
+    /// The engine that will read the profile, to find what it takes otherwise than it is written; with
+    /// --container, the one that the container belongs to.
     #[arg(long, value_enum)]
     engine: Option<EngineName>,
+    #[command(flatten)]
+    live: LiveArguments,
     #[command(flatten)]
     gate: GateArguments,
     #[command(flatten)]
@@ -94,12 +101,18 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let judge = arguments.gate.read()?;
     let recorded = recordings::read(&arguments.recordings, Incomplete::Accept)?;
     let native = base::native(recorded.runs.runs())?;
-    let resolved = arguments.base.resolve(recorded.runs.runs(), native)?;
+    let container = arguments.live.find(meant(arguments))?;
+    let base = match &container {
+        Some(container) => of_container(&arguments.base, container),
+        None => arguments.base.clone(),
+    };
+    let resolved = base.resolve(recorded.runs.runs(), native)?;
     for note in &resolved.notes {
         output::say(&format!("note: {note}"));
     }
     let source = base::read_profile(&arguments.profile)?;
-    let runtime = arguments.runtime.runtime(&[&source])?;
+    let own = container.as_ref().and_then(Container::runtime);
+    let runtime = arguments.runtime.runtime_or(own, &[&source])?;
     let circumstances = &resolved.circumstances;
     let profile = source.resolve(circumstances);
     let kernel = circumstances.kernel;
@@ -115,18 +128,24 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         default_action: profile.default_action,
         runtime,
     };
+    let base_meaning = resolved.profile.as_ref();
+    let base_meaning =
+        base_meaning.map_or_else(Meaning::unconfined, |base| Meaning::of(base, native));
     let base = resolved
         .conditions
         .map(|(source, circumstances)| Base::new(source, circumstances));
-    let audit = audit::audit(subject, &profile, base.as_ref(), &recorded);
+    let mut audit = audit::audit(subject, &profile, base.as_ref(), &recorded);
     let meaning = Meaning::under(&profile, native, runtime);
+    let live = container.as_ref();
+    let live = live.map(|container| container.examine(&meaning, &base_meaning, native));
+    audit.live = live.transpose()?;
     let exposure = exploits::exposure(&meaning, &docker(circumstances), circumstances);
     let examined = Examined {
         source: &source,
         circumstances,
         profile: &profile,
         meaning: &meaning,
-        engine: arguments.engine.map(Into::into),
+        engine: engine(arguments, container.as_ref()),
         runtime,
         exposure: &exposure,
     };
@@ -139,6 +158,41 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     };
     sink.write(&report(arguments, &assessment))?;
     Ok(gate(assessment.judgement.verdict))
+}
+
+/// The engine that will read the profile, or that has.
+fn engine(arguments: &Arguments, container: Option<&Container>) -> Option<Engine> {
+    let own = container.and_then(|container| match container.engine() {
+        EngineKind::Docker => Some(Engine::Docker),
+        EngineKind::Podman => Some(Engine::Podman),
+        EngineKind::Containerd => Some(Engine::Containerd),
+        EngineKind::CriO => Some(Engine::Crio),
+        EngineKind::Runc | EngineKind::Crun => None,
+    });
+    arguments.engine.map(Into::into).or(own)
+}
+
+/// The engine in which a container is looked for.
+fn meant(arguments: &Arguments) -> Option<EngineKind> {
+    arguments.engine.map(|name| match name {
+        EngineName::Docker => EngineKind::Docker,
+        EngineName::Podman => EngineKind::Podman,
+        EngineName::Containerd => EngineKind::Containerd,
+        EngineName::Crio => EngineKind::CriO,
+    })
+}
+
+/// The base for a container, as far as nothing else is asked for.
+fn of_container(base: &BaseArguments, container: &Container) -> BaseArguments {
+    let release = rustix::system::uname()
+        .release()
+        .to_string_lossy()
+        .into_owned();
+    let circumstances = base.circumstances.or_of(container.capabilities(), &release);
+    BaseArguments {
+        base: base.base.clone(),
+        circumstances,
+    }
 }
 
 /// Docker's default in the same circumstances.

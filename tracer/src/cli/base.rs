@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Which base, for whom.
-#[derive(clap::Args)]
+#[derive(Clone, clap::Args)]
 pub(super) struct BaseArguments {
     /// The profile that must not be exceeded: docker, podman, none, or a file.
     #[arg(long, value_name = "BASE", default_value = "docker")]
@@ -24,7 +24,7 @@ pub(super) struct BaseArguments {
 pub(super) const NAMES: [&str; 3] = ["docker", "podman", "none"];
 
 /// For whom a profile with conditions is resolved.
-#[derive(Default, clap::Args)]
+#[derive(Clone, Default, clap::Args)]
 pub(super) struct CircumstanceArguments {
     /// Capabilities of the container, separated by commas: names with or without CAP_, ALL, NONE, or
     /// docker for Docker's default 14 [default: the recording's, else docker].
@@ -137,6 +137,18 @@ impl CircumstanceArguments {
             capabilities: self.capabilities(runs, &mut notes)?,
         };
         Ok((circumstances, notes))
+    }
+
+    /// The same, with what is known of a target that runs in the place of what was not asked for.
+    pub(super) fn or_of(&self, capabilities: Option<&Capabilities>, kernel: &str) -> Self {
+        let list = |capabilities: &Capabilities| match capabilities.is_empty() {
+            true => "none".to_owned(),
+            false => capabilities.iter().cloned().collect::<Vec<_>>().join(","),
+        };
+        Self {
+            caps: self.caps.clone().or_else(|| capabilities.map(list)),
+            kernel: self.kernel.clone().or_else(|| Some(kernel.to_owned())),
+        }
     }
 
     fn kernel_version(&self, runs: &[Run]) -> Result<KernelVersion, Failure> {

@@ -21,6 +21,7 @@ mod gate;
 mod generate;
 mod harden;
 mod hook;
+mod live;
 mod man;
 mod merge;
 mod messages;

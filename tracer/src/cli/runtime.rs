@@ -21,7 +21,16 @@ fn names() -> PossibleValuesParser {
 impl RuntimeArguments {
     /// The runtime that was asked for, if these profiles can be compared as it reads them.
     pub(super) fn runtime(&self, sources: &[&Source]) -> Result<Option<Runtime>, Failure> {
-        let runtime = self.runtime.as_deref().and_then(Runtime::named);
+        self.runtime_or(None, sources)
+    }
+
+    /// The same; a runtime that is known otherwise where none was asked for.
+    pub(super) fn runtime_or(
+        &self,
+        own: Option<Runtime>,
+        sources: &[&Source],
+    ) -> Result<Option<Runtime>, Failure> {
+        let runtime = self.runtime.as_deref().and_then(Runtime::named).or(own);
         if let Some(runtime) = runtime {
             for source in sources {
                 comparable_under(source, runtime).map_err(Failure::invalid)?;

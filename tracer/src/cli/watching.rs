@@ -49,6 +49,15 @@ impl TargetArguments {
         !self.command.is_empty()
     }
 
+    /// A container as the target.
+    pub(super) fn of_container(id: String, engine: EngineKind) -> Self {
+        Self {
+            container: Some(id),
+            engine: Some(engine),
+            ..Self::of_command(Vec::new())
+        }
+    }
+
     /// A command as the target.
     pub(super) fn of_command(command: Vec<OsString>) -> Self {
         Self {
@@ -66,14 +75,25 @@ impl TargetArguments {
 #[derive(Default, clap::Args)]
 pub(super) struct LimitArguments {
     /// End after this time, like 90s or 1h30m; a command is ended then.
-    #[arg(long = "for", value_name = "DURATION", value_parser = clap::builder::StringValueParser::new().try_map(|text| duration(&text)))]
+    #[arg(long = "for", value_name = "DURATION", value_parser = duration_parser())]
     for_: Option<Duration>,
     /// End after this time without anything new.
-    #[arg(long, value_name = "DURATION", value_parser = clap::builder::StringValueParser::new().try_map(|text| duration(&text)))]
+    #[arg(long, value_name = "DURATION", value_parser = duration_parser())]
     until_idle: Option<Duration>,
     /// Use the raw tracepoint even where the kernel has the typed one.
     #[arg(long, hide = true)]
     raw_tracepoint: bool,
+}
+
+impl LimitArguments {
+    /// So long and no longer.
+    pub(super) fn lasting(time: Duration) -> Self {
+        Self {
+            for_: Some(time),
+            until_idle: None,
+            raw_tracepoint: false,
+        }
+    }
 }
 
 /// The engines by name.
@@ -91,6 +111,11 @@ struct NoEngine;
 #[derive(Debug, thiserror::Error)]
 #[error("not a positive duration, like 90s or 1h30m")]
 struct NoDuration;
+
+/// Times as people write them.
+pub(super) fn duration_parser() -> impl TypedValueParser<Value = Duration> {
+    clap::builder::StringValueParser::new().try_map(|text| duration(&text))
+}
 
 fn duration(text: &str) -> Result<Duration, NoDuration> {
     let span: jiff::SignedDuration = text.parse().map_err(|_| NoDuration)?;

@@ -109,6 +109,21 @@ impl ArgumentSet {
         Self(self.0.and(&other.0))
     }
 
+    /// In either, if its diagram has at most so many nodes.
+    pub(super) fn union_within(&self, other: &Self, most: usize) -> Option<Self> {
+        Bdd::binary_op_with_limit(most, &self.0, &other.0, op_function::or).map(Self)
+    }
+
+    /// In both, if its diagram has at most so many nodes.
+    pub(super) fn intersection_within(&self, other: &Self, most: usize) -> Option<Self> {
+        Bdd::binary_op_with_limit(most, &self.0, &other.0, op_function::and).map(Self)
+    }
+
+    /// How many nodes its diagram has.
+    pub(super) fn nodes(&self) -> usize {
+        self.0.size()
+    }
+
     /// In this and not in the other.
     #[must_use]
     pub fn difference(&self, other: &Self) -> Self {

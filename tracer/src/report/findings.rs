@@ -8,8 +8,11 @@ use crate::audit::findings::{Finding, Matter, Misreading, Place, PlaceFile};
 use crate::audit::gate::Judged;
 use crate::audit::ignore::Entry;
 use crate::audit::rules::Severity;
-use crate::audit::{Alternative, Denied, Excess, Standing, Undecided, Unknown, View};
+use crate::audit::{
+    Alternative, Denied, Excess, Permitted, Refused, Standing, Undecided, Unknown, View,
+};
 use crate::profile::Action;
+use crate::profile::proof::Deviation;
 use crate::syscall::Call;
 use std::collections::BTreeMap;
 
@@ -129,6 +132,12 @@ pub(super) fn sentence(finding: &Finding) -> String {
             "{call} was recorded, but never with {}",
             words::conditions(*call, conditions)
         ),
+        Matter::Unfiltered => "the container has no filter at all".to_owned(),
+        Matter::Installed(one) => installed(one),
+        Matter::Refused(one) => refused(one),
+        Matter::LostRefusals(lost) => {
+            format!("{lost} refused calls could not be kept while the container was watched")
+        }
         Matter::ExpiredIgnore(entry) => {
             let date = entry
                 .expires
@@ -250,6 +259,41 @@ fn undecided(one: &Undecided) -> String {
             )
         }
     }
+}
+
+fn installed(one: &Deviation) -> String {
+    let what = if one.whole {
+        one.call.to_string()
+    } else {
+        words::witness(one.call, &one.witness)
+    };
+    let others = match (one.call.name(), one.whole) {
+        (None, true) => "; the same for other numbers without a name",
+        _ => "",
+    };
+    format!(
+        "by the profile {what} {}, by the container's filter it {}{others}",
+        gets(one.meant),
+        gets(one.installed)
+    )
+}
+
+fn refused(one: &Refused) -> String {
+    let mut text = format!(
+        "{} was refused {} while the container was watched ({})",
+        words::call_with(one.call, &one.values),
+        times(one.count),
+        one.answer
+    );
+    if let Some(program) = &one.program {
+        text.push_str(&format!(", first to {}", quoted(program)));
+    }
+    text.push_str(match one.permitted {
+        Permitted::ByNobody => "; the base refuses it too",
+        Permitted::ByBase => "; the base permits it",
+        Permitted::ByProfile => "; the profile permits it",
+    });
+    text
 }
 
 fn times(number: u64) -> String {

@@ -16,6 +16,7 @@ pub mod process;
 pub mod engine;
 pub mod engine_run;
 pub mod executable;
+pub mod filters;
 pub mod namespace;
 pub mod oci_hook;
 pub mod runtime;

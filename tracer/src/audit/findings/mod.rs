@@ -5,6 +5,7 @@
 //! anything is for the gate.
 
 mod dialect;
+mod live;
 mod meant;
 mod places;
 mod recorded;
@@ -19,9 +20,10 @@ pub use dialect::Engine;
 
 use super::exploits::{Exposed, Reach};
 use super::ignore::Entry;
+use super::live::{Live, Permitted, Refused};
 use super::rules::{RuleId, Severity};
 use super::types::{Alternative, Audit, Denied, Evidence, Excess, Undecided, View};
-use crate::profile::proof::Miscompiled;
+use crate::profile::proof::{Deviation, Miscompiled};
 use crate::profile::{
     Action, Circumstances, Meaning, Position, Profile, ReadRemark, RemarkKind, Runtime, Source,
 };
@@ -178,6 +180,14 @@ pub enum Matter {
     Unused(BTreeSet<Call>),
     /// Permitted values that were not recorded.
     UnusedValue(Alternative),
+    /// A running target has no filter.
+    Unfiltered,
+    /// A running target's filters answer otherwise than the profile says.
+    Installed(Deviation),
+    /// A running target was refused a call.
+    Refused(Refused),
+    /// So many refused calls were not kept.
+    LostRefusals(u64),
     /// An entry of the ignore file that is over.
     ExpiredIgnore(Entry),
     /// An entry of the ignore file that ignores nothing.
@@ -226,7 +236,13 @@ impl Matter {
             Self::NeedsEnosys { .. } => RuleId::EnosysNeeded,
             Self::WouldDeny(_) => RuleId::WouldDeny,
             Self::Undecided(_) => RuleId::Undecided,
-            Self::LostFacts(_) => RuleId::LostFacts,
+            Self::LostFacts(_) | Self::LostRefusals(_) => RuleId::LostFacts,
+            Self::Unfiltered => RuleId::InstalledFilter,
+            Self::Installed(one) if one.meant.permits() == one.installed.permits() => {
+                RuleId::InstalledAnswer
+            }
+            Self::Installed(_) => RuleId::InstalledFilter,
+            Self::Refused(_) => RuleId::RefusedCall,
             Self::Unused(_) => RuleId::UnusedCall,
             Self::UnusedValue(_) => RuleId::UnusedValue,
             Self::ExpiredIgnore(_) => RuleId::ExpiredIgnore,
@@ -249,6 +265,14 @@ impl Matter {
             // Only 32-bit programs with an old kind of handler make it.
             Self::Missing { call, .. } if call.name() == Some("sigreturn") => Severity::Low,
             Self::Ignored(remark) => remark_severity(&remark.kind),
+            Self::Installed(one) if one.meant.permits() && !one.installed.permits() => {
+                Severity::Medium
+            }
+            Self::Refused(one) => match one.permitted {
+                Permitted::ByNobody => Severity::Low,
+                Permitted::ByBase => Severity::Medium,
+                Permitted::ByProfile => Severity::High,
+            },
             // Without threads, next to nothing starts.
             Self::NeedsEnosys { call, .. } if call.name() == Some("clone3") => Severity::High,
             _ => self.rule().rule().severity,
@@ -271,6 +295,8 @@ impl Matter {
             Self::WouldDeny(denied) => Some(denied.call),
             Self::Undecided(undecided) => Some(undecided.call),
             Self::UnusedValue(alternative) => Some(alternative.call),
+            Self::Installed(one) => Some(one.call),
+            Self::Refused(one) => Some(one.call),
             _ => None,
         }
     }
@@ -282,6 +308,7 @@ impl Matter {
             Self::Beyond(excess) => Some(excess.witness),
             Self::Truncated { witness, .. } | Self::Shadowed { witness, .. } => Some(*witness),
             Self::Miscompiled(one) => Some(one.witness),
+            Self::Installed(one) => Some(one.witness),
             Self::Exploit(exposed) => exposed.example.map(|one| one.witness),
             _ => None,
         }
@@ -382,6 +409,7 @@ pub fn findings(examined: &Examined<'_>, audit: &Audit) -> Vec<Finding> {
         &audit.beyond,
         &compiled(audit),
         audit.evidence.as_ref(),
+        audit.live.as_ref(),
     )
 }
 
@@ -399,6 +427,7 @@ fn with_parts(
     beyond: &[Excess],
     compiled: &[Matter],
     evidence: Option<&Evidence>,
+    live: Option<&Live>,
 ) -> Vec<Finding> {
     let places = Places::of(examined);
     let mut findings = written::findings(examined);
@@ -409,6 +438,7 @@ fn with_parts(
         Finding::new(matter, place.unwrap_or_else(|| places.rules()))
     }));
     findings.extend(recorded::findings(evidence, &places));
+    findings.extend(live::findings(live));
     findings.sort_by_key(|finding| (finding.rule(), finding.place));
     bounded(findings)
 }

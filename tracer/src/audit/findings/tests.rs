@@ -53,7 +53,7 @@ fn examine(source: &Source, engine: Option<Engine>, with: &str) -> Vec<Finding> 
         runtime: None,
         exposure: &exposure,
     };
-    with_parts(&examined, &beyond, &[], evidence.as_ref())
+    with_parts(&examined, &beyond, &[], evidence.as_ref(), None)
 }
 
 /// As `id severity line name…`, without what every small profile has.

@@ -103,6 +103,12 @@ pub enum RuleId {
     UnusedCall,
     /// A rule with conditions that nothing recorded meets.
     UnusedValue,
+    /// A running target's filter permits other calls than the profile.
+    InstalledFilter,
+    /// A running target's filter refuses in another way than the profile says.
+    InstalledAnswer,
+    /// A running target's filter refused a call.
+    RefusedCall,
     /// An entry of the ignore file is over.
     ExpiredIgnore,
     /// An entry of the ignore file ignores nothing.

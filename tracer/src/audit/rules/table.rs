@@ -287,6 +287,42 @@ pub(super) static RULES: &[Rule] = &[
         severity: Severity::Info,
     },
     Rule {
+        rule: RuleId::InstalledFilter,
+        id: "installed-filter",
+        title: "The filter of the running container is not the profile",
+        what: "The filters that the container's first process really has were read from the kernel and compared \
+            with the profile. Together they permit a call that the profile refuses, or the other way round.",
+        why: "What protects the container is not what was reviewed. Another profile was given, the engine took it \
+            for something else, the file has changed since, or the program installed a filter of its own.",
+        remedy: "Start the container again with the profile. If single calls that are newer than the machine's \
+            libseccomp are refused, update libseccomp.",
+        gate: "The engine, the runtime, and the version of libseccomp that it is linked with.",
+        severity: Severity::High,
+    },
+    Rule {
+        rule: RuleId::InstalledAnswer,
+        id: "installed-answer",
+        title: "The filter of the running container answers otherwise than the profile says",
+        what: "Filters and profile both refuse a call, or both let it through, but not in the same way.",
+        why: "Nothing more is permitted, but programs behave otherwise: they fall back on ENOSYS and give up on EPERM.",
+        remedy: "Start the container again with the profile.",
+        gate: "The runtime: runc answers ENOSYS by itself to calls that are newer than any that the profile names, \
+            and that its libseccomp knows.",
+        severity: Severity::Low,
+    },
+    Rule {
+        rule: RuleId::RefusedCall,
+        id: "refused-call",
+        title: "The filter of the running container refused a call",
+        what: "While the container was watched, a seccomp filter refused a call that it made.",
+        why: "The program lacks something. If the profile permits the call, the installed filter is another one; \
+            if the base does, the profile may be missing it.",
+        remedy: "`harden` finds what a profile is missing; or record the workload again and generate the profile from \
+            that. What the base refuses too is most often tried and done without: ignore it with the reason.",
+        gate: "",
+        severity: Severity::Medium,
+    },
+    Rule {
         rule: RuleId::ExpiredIgnore,
         id: "expired-ignore",
         title: "An entry of the ignore file is over",

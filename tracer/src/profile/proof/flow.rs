@@ -4,6 +4,7 @@
 //! the order of their places; jumps go forward, so when a state's turn comes everything that leads to it
 //! has been added up, and each is followed once. Nothing is sampled.
 
+use super::budget::Budget;
 use super::code::{Code, Instruction, Test};
 use crate::profile::{Action, ArgumentSet};
 use std::collections::BTreeMap;
@@ -14,6 +15,9 @@ pub enum FlowError {
     /// It looks at the instruction pointer, which no profile can speak of.
     #[error("the filter program looks at the instruction pointer")]
     InstructionPointer,
+    /// It cuts the values of arguments into more pieces than can be told apart here.
+    #[error("the filter program cuts the values of arguments into too many pieces")]
+    Entangled,
 }
 
 /// What is in the accumulator.
@@ -32,9 +36,15 @@ enum Accumulator {
 pub(super) type Answers = BTreeMap<Action, ArgumentSet>;
 
 /// What is answered to a call of that number.
-pub(super) fn answers(code: &Code, architecture: u32, number: u32) -> Result<Answers, FlowError> {
+pub(super) fn answers(
+    code: &Code,
+    architecture: u32,
+    number: u32,
+    budget: &mut Budget,
+) -> Result<Answers, FlowError> {
     let mut flow = Flow {
         code,
+        budget,
         architecture,
         number,
         open: BTreeMap::new(),
@@ -49,6 +59,7 @@ pub(super) fn answers(code: &Code, architecture: u32, number: u32) -> Result<Ans
 
 struct Flow<'a> {
     code: &'a Code,
+    budget: &'a mut Budget,
     architecture: u32,
     number: u32,
     /// What waits at branches that depend on an argument.
@@ -82,11 +93,12 @@ impl Flow<'_> {
                     at = if test.holds(known, value) { yes } else { no };
                 }
                 (Instruction::Branch(..), Accumulator::Half { .. }) => {
-                    add(&mut self.open, (at, accumulator), set);
+                    add(&mut self.open, (at, accumulator), set, self.budget)?;
                     return Ok(());
                 }
                 (Instruction::Return(value), _) => {
-                    add(&mut self.answers, Action::from_return_value(value), set);
+                    let action = Action::from_return_value(value);
+                    add(&mut self.answers, action, set, self.budget)?;
                     return Ok(());
                 }
             }
@@ -104,8 +116,10 @@ impl Flow<'_> {
             return self.follow(at, accumulator, set.clone());
         };
         let holding = accumulator.holding(test, value);
-        self.follow(yes, accumulator, set.intersection(&holding))?;
-        self.follow(no, accumulator, set.difference(&holding))
+        let both = self.budget.intersection(set, &holding)?;
+        self.follow(yes, accumulator, both)?;
+        let rest = self.budget.intersection(set, &holding.complement())?;
+        self.follow(no, accumulator, rest)
     }
 
     fn load(&self, word: u8) -> Result<Accumulator, FlowError> {
@@ -167,10 +181,18 @@ impl Accumulator {
 }
 
 /// Adds to the set at a key.
-fn add<K: Ord>(sets: &mut BTreeMap<K, ArgumentSet>, key: K, set: ArgumentSet) {
-    sets.entry(key)
-        .and_modify(|known| *known = known.union(&set))
-        .or_insert(set);
+pub(super) fn add<K: Ord>(
+    sets: &mut BTreeMap<K, ArgumentSet>,
+    key: K,
+    set: ArgumentSet,
+    budget: &mut Budget,
+) -> Result<(), FlowError> {
+    let set = match sets.get(&key) {
+        Some(known) => budget.union(known, &set)?,
+        None => set,
+    };
+    sets.insert(key, set);
+    Ok(())
 }
 
 #[cfg(test)]
@@ -220,7 +242,7 @@ mod tests {
         ) {
             let code = Code::decode(&bytes(&program)).unwrap();
             let data = Data { architecture: 0x4000_0003, number, arguments: [first, second, 0, 0, 0, 0] };
-            let answers = answers(&code, data.architecture, number).unwrap();
+            let answers = answers(&code, data.architecture, number, &mut Budget::unbounded()).unwrap();
             let mut all = ArgumentSet::none();
             for (action, set) in &answers {
                 prop_assert!(all.intersection(set).is_none());
@@ -234,6 +256,7 @@ mod tests {
     #[test]
     fn the_instruction_pointer_is_refused() {
         let code = Code::decode(&bytes(&[(0x20, 0, 0, 8), (0x06, 0, 0, 0)])).unwrap();
-        assert_eq!(answers(&code, 0, 0), Err(FlowError::InstructionPointer));
+        let answers = answers(&code, 0, 0, &mut Budget::unbounded());
+        assert_eq!(answers, Err(FlowError::InstructionPointer));
     }
 }

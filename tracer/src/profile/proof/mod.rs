@@ -5,15 +5,18 @@
 //! compared with the profile's [`Meaning`], and with a base that must not be exceeded. Nothing is sampled:
 //! the result holds for every call that there can be.
 
+mod budget;
 mod cells;
 mod code;
 mod cost;
 mod flow;
+mod installed;
 
 pub use cells::NumberError;
 pub use code::{Code, CodeError, Data, INSTRUCTIONS_MAX};
 pub use cost::{Cost, Steps};
 pub use flow::FlowError;
+pub use installed::{Deviation, Installed, InstalledError};
 
 use super::compare::{Excess, as_seen_by_kernel};
 use super::compiled::{CompileError, Layout, Program};
@@ -21,6 +24,7 @@ use super::meaning::Meaning;
 use super::model::{Action, Profile};
 use super::set::ArgumentSet;
 use crate::syscall::{self, Abi, Call, X32_BIT};
+use budget::Budget;
 use flow::Answers;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -144,7 +148,7 @@ impl Question<'_> {
         numbers.extend(self.base.iter().flat_map(|base| base.numbers(architecture)));
         for number in numbers {
             let call = call(architecture, number);
-            let answers = flow::answers(self.code, architecture, number)?;
+            let answers = flow::answers(self.code, architecture, number, &mut Budget::unbounded())?;
             if !proof.unknown.contains(&call) {
                 let meant = self.meaning.verdicts_at(architecture, number);
                 if let Some(found) = difference(call, &meant, &answers, self.layout) {

@@ -2,6 +2,7 @@
 
 use super::filter::FilterObject;
 use super::findings::{ExploitsObject, FindingObject, exploits, findings};
+use super::live::LiveObject;
 use super::sureness::SurenessObject;
 use super::words::{
     ActionObject, CallObject, ConditionObject, VerdictName, by_abi, conditions, names, values,
@@ -32,6 +33,7 @@ pub fn audit(assessment: &Assessment) -> String {
         uncompiled: audit.uncompiled.as_deref(),
         filter: audit.filter.as_ref().map(Into::into),
         evidence: audit.evidence.as_ref().map(Into::into),
+        live: audit.live.as_ref().map(Into::into),
         exploits: exploits(&assessment.exposure),
         documented: audit.documented.iter().map(Into::into).collect(),
     })
@@ -74,6 +76,9 @@ struct AuditDocument<'a> {
     /// Absent when no recording was given.
     #[serde(skip_serializing_if = "Option::is_none")]
     evidence: Option<EvidenceObject<'a>>,
+    /// Absent when no container was looked at.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    live: Option<LiveObject<'a>>,
     exploits: ExploitsObject,
     /// The calls that Docker's documentation lists as blocked, by name.
     documented: Vec<DocumentedObject<'a>>,

@@ -11,6 +11,7 @@ mod explain;
 mod filter;
 mod findings;
 mod history;
+mod live;
 mod sureness;
 mod words;
 

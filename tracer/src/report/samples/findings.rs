@@ -1,6 +1,6 @@
 //! Findings for the reports: every matter once, with names that attack a terminal.
 
-use super::{audit, beyond, call, clean_audit, evidence};
+use super::{audit, beyond, call, clean_audit, evidence, refused};
 use crate::audit::explain::{Explanation, explain};
 use crate::audit::exploits::{self, Example, Exposed, Reach};
 use crate::audit::findings::{Engine, Finding, Matter, Misreading};
@@ -131,6 +131,7 @@ fn findings() -> Vec<Finding> {
     let numbered = matters.into_iter().zip(2..);
     numbered
         .map(|(matter, at)| Finding::new(matter, place(at / 2)))
+        .chain(findings_of_a_container())
         .collect()
 }
 
@@ -173,6 +174,18 @@ fn matters_of_meaning() -> Vec<Matter> {
             less: Some((1, call("clone3"), [0; 6])),
         }),
     ]
+}
+
+/// These have no place in a file.
+fn findings_of_a_container() -> Vec<Finding> {
+    let live = refused::live();
+    let refusals = live.refusals.unwrap_or_default();
+    let mut matters = vec![Matter::Unfiltered];
+    matters.extend(live.deviations.into_iter().map(Matter::Installed));
+    matters.extend(refusals.refused.into_iter().map(Matter::Refused));
+    matters.push(Matter::LostRefusals(refusals.lost));
+    let each = matters.into_iter().map(|matter| Finding::new(matter, None));
+    each.collect()
 }
 
 fn matters_of_writing() -> Vec<Matter> {

@@ -1,8 +1,10 @@
 //! Hand-made values that every report is tested with.
 
 mod findings;
+mod refused;
 
 pub(super) use findings::{assessment, clean_assessment, explanations};
+pub(super) use refused::{denials, refusal};
 
 use crate::audit::diff::{
     AbiDifference, CallDifference, DifferenceKind, ProfileDiff, RecordingDiff, Side,
@@ -18,9 +20,6 @@ use crate::estimate::{Behaviour, Caution, Incidence, Own, Sureness};
 use crate::profile::compiled::Layout;
 use crate::profile::proof::{Miscompiled, Steps};
 use crate::profile::{Action, Condition, Operator, Runtime};
-use crate::recording::{
-    Answer, DenialFacts, DenialKey, DenialLosses, Denials, Refusal, Sighting, TupleFacts, Tuples,
-};
 use crate::syscall::capability;
 use crate::syscall::{Abi, Call};
 use std::collections::BTreeSet;
@@ -78,6 +77,7 @@ pub(super) fn audit() -> Audit {
         uncompiled: None,
         filter: Some(filter()),
         evidence: Some(evidence()),
+        live: Some(refused::live()),
     }
 }
 
@@ -89,6 +89,7 @@ pub(super) fn clean_audit() -> Audit {
     audit.beyond.clear();
     audit.miscompiled.clear();
     audit.evidence = None;
+    audit.live = Some(refused::quiet());
     audit.documented.retain(|one| one.name == "acct");
     audit.surfaces.truncate(1);
     let surface = &mut audit.surfaces[0];
@@ -498,83 +499,5 @@ pub(super) fn recording_diff() -> RecordingDiff {
             },
         ],
         missing: (3, 0),
-    }
-}
-
-/// What a container was refused, by programs whose names attack a terminal.
-pub(super) fn denials() -> Denials {
-    let first = |at_ms, program: &str| {
-        Some(Sighting {
-            at_ms,
-            pid: 4711,
-            program: program.to_owned(),
-        })
-    };
-    let tuple = |count, at_ms| TupleFacts {
-        count,
-        first: first(at_ms, "curl"),
-    };
-    let sockets = Tuples {
-        indexes: vec![0, 1, 2],
-        seen: [
-            (vec![38, 5, 0], tuple(1, 12)),
-            (vec![40, 1, 0], tuple(3, 15)),
-        ]
-        .into(),
-    };
-    let key = |abi, name: &str, answer| DenialKey {
-        call: Call::named(abi, name).unwrap(),
-        answer,
-    };
-    let facts = |count, first, tuples| DenialFacts {
-        count,
-        first,
-        tuples,
-    };
-    let seen = [
-        (
-            key(Abi::X86_64, "socket", Answer::Errno(97)),
-            facts(4, first(12, "curl"), Some(sockets)),
-        ),
-        (
-            key(Abi::X86_64, "mount", Answer::Errno(1)),
-            facts(1, first(20, "we\u{1b}[2Jb"), None),
-        ),
-        (
-            key(Abi::X86_64, "getpgrp", Answer::Signal),
-            facts(2, None, None),
-        ),
-        (
-            key(Abi::X86_64, "reboot", Answer::Killed),
-            facts(1, first(90, "sh"), None),
-        ),
-        (
-            key(Abi::I386, "getuid32", Answer::Value),
-            facts(7, first(91, "sh"), None),
-        ),
-    ];
-    Denials {
-        seen: seen.into(),
-        losses: DenialLosses {
-            calls: 1,
-            arguments: 2,
-            unjudged: 3,
-        },
-    }
-}
-
-/// One of them, when it was first seen.
-pub(super) fn refusal() -> Refusal {
-    Refusal {
-        key: DenialKey {
-            call: call("socket"),
-            answer: Answer::Errno(97),
-        },
-        arguments: vec![(0, 38), (1, 5), (2, 0)],
-        first: Sighting {
-            at_ms: 12,
-            pid: 4711,
-            program: "we\u{1b}[2Jb".to_owned(),
-        },
     }
 }

@@ -1,6 +1,6 @@
 //! The audit as text.
 
-use super::{evidence, exploits, filter, findings, quoted, sureness, verdict};
+use super::{evidence, exploits, filter, findings, live, quoted, sureness, verdict};
 use crate::audit::{Assessment, Audit, Documented, Presence, Subject, Surface};
 use crate::report::escape;
 use crate::report::layout::{self, Align, count, hanging, names, percent};
@@ -85,6 +85,7 @@ fn head(assessment: &Assessment) -> String {
     out.push_str(&hanging("  resolved for", COLUMN, &host));
     let default = words::action(subject.default_action);
     out.push_str(&hanging("  other calls", COLUMN, &default));
+    out.push_str(&audit.live.as_ref().map(live::head).unwrap_or_default());
     let findings = findings::summary(&assessment.judgement);
     out.push_str(&hanging("  findings", COLUMN, &findings));
     out

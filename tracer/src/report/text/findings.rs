@@ -3,6 +3,7 @@
 use crate::audit::findings::Matter;
 use crate::audit::gate::{Judged, Judgement};
 use crate::audit::rules::Severity;
+use crate::profile::proof::Deviation;
 use crate::report::escape;
 use crate::report::findings::{is_common_exploit, place, sentence};
 use crate::report::layout::{self, Align};
@@ -42,7 +43,7 @@ pub(super) fn section(judgement: &Judgement) -> Option<String> {
         return None;
     }
     listed.sort_by_key(|one| (one.ignored.is_some(), Reverse(one.finding.severity)));
-    let same = listed.chunk_by(|one, other| differ_in_abi(one, other));
+    let same = listed.chunk_by(|one, other| are_alike(one, other));
     let rows: Vec<Vec<String>> = same.map(row).collect();
     let table = layout::table(2, &[Align::Left; 4], &rows);
     Some(format!("Findings\n\n{table}"))
@@ -53,23 +54,43 @@ fn is_listed(judged: &Judged) -> bool {
     judged.ignored.is_some() || !is_common_exploit(&judged.finding)
 }
 
-/// Whether two findings say the same of a call on two ABIs.
-fn differ_in_abi(one: &Judged, other: &Judged) -> bool {
-    let (matter, same) = (&one.finding.matter, &other.finding.matter);
-    let both = matches!((matter, same), (Matter::Beyond(_), Matter::Beyond(_)));
+/// Whether two findings say the same of a call on two ABIs, or of two calls that a container's filter treats alike.
+fn are_alike(one: &Judged, other: &Judged) -> bool {
+    let alike = match (&one.finding.matter, &other.finding.matter) {
+        (matter @ Matter::Beyond(_), same @ Matter::Beyond(_)) => matter.names() == same.names(),
+        (Matter::Installed(one), Matter::Installed(other)) => {
+            let answers = |one: &Deviation| (one.meant, one.installed);
+            one.whole && other.whole && answers(one) == answers(other)
+        }
+        _ => false,
+    };
     let finding = |judged: &Judged| (judged.finding.place, judged.ignored.clone());
-    both && matter.names() == same.names() && finding(one) == finding(other)
+    alike && finding(one) == finding(other)
 }
 
-/// Findings that differ in their ABI, as one.
+/// The most calls that are named where many fare alike.
+const CALLS_MAX: usize = 12;
+
+/// Findings that say the same of others, as one.
 fn row(same: &[&Judged]) -> Vec<String> {
     let (first, others) = (same[0], &same[1..]);
     let finding = &first.finding;
     let mut text = sentence(finding);
-    let abis = others.iter().filter_map(|one| one.finding.matter.call());
-    let abis: Vec<&str> = abis.map(|call| Abi::name(call.abi)).collect();
-    if !abis.is_empty() {
-        text.push_str(&format!("; the same on {}", abis.join(", ")));
+    let calls = others.iter().filter_map(|one| one.finding.matter.call());
+    let is_filter = matches!(finding.matter, Matter::Installed(_));
+    let others: Vec<String> = calls
+        .map(|call| match is_filter {
+            true => call.to_string(),
+            false => Abi::name(call.abi).to_owned(),
+        })
+        .collect();
+    let (shown, more) = others.split_at(others.len().min(CALLS_MAX));
+    if !shown.is_empty() {
+        let word = if is_filter { "for" } else { "on" };
+        text.push_str(&format!("; the same {word} {}", shown.join(", ")));
+    }
+    if !more.is_empty() {
+        text.push_str(&format!(" and {} more", more.len()));
     }
     let state = match &first.ignored {
         Some(reason) => {

@@ -12,6 +12,7 @@ mod exploits;
 mod filter;
 mod findings;
 mod history;
+mod live;
 mod minimized;
 mod sureness;
 
