@@ -73,10 +73,22 @@ pub(super) fn presence(profile: &Meaning, call: Call) -> Presence {
 /// The most alternatives that are written down.
 const ALTERNATIVES_MAX: u32 = 4096;
 
-/// The shorter of the set and its complement; the set itself if they are equally short.
+/// How few alternatives are few enough not to try the other way, which takes long where there are many.
+const ALTERNATIVES_FEW: u32 = 2;
+
+/// The shorter of the set and its complement; the set itself if they are equally short and not both few.
 fn when(permitted: &ArgumentSet) -> When {
+    let complement = permitted.complement();
+    for few in 1..=ALTERNATIVES_FEW {
+        if let Some(any) = permitted.cubes_within(few) {
+            return When::AnyOf(any);
+        }
+        if let Some(none) = complement.cubes_within(few) {
+            return When::NoneOf(none);
+        }
+    }
     let any = permitted.cubes_within(ALTERNATIVES_MAX);
-    let none = permitted.complement().cubes_within(ALTERNATIVES_MAX);
+    let none = complement.cubes_within(ALTERNATIVES_MAX);
     match (any, none) {
         (Some(any), Some(none)) if none.len() < any.len() => When::NoneOf(none),
         (Some(any), _) => When::AnyOf(any),

@@ -34,24 +34,27 @@ pub fn podman() -> &'static Source {
 /// The capabilities each of which alone makes the base permit more of a call.
 #[must_use]
 pub fn unlocked_by(base: &Source, call: Call, circumstances: &Circumstances) -> Vec<String> {
-    let permitted = |circumstances: &Circumstances| {
-        let profile = base.resolve(circumstances);
+    let resolved = |circumstances: &Circumstances| {
+        let mut profile = base.resolve(circumstances);
         // Only the rules of this call matter, and building the sets of all the others takes time.
-        let mut only = profile.clone();
-        only.rules.retain(|rule| {
+        profile.rules.retain(|rule| {
             rule.names
                 .iter()
                 .any(|name| Some(name.as_str()) == call.name())
         });
-        Meaning::of(&only, circumstances.host).permitted(call)
+        profile
     };
-    let now = permitted(circumstances);
+    let permitted = |profile: &Profile| Meaning::of(profile, circumstances.host).permitted(call);
+    let profile = resolved(circumstances);
+    let now = permitted(&profile);
     let missing = capability::all().into_iter();
     let missing = missing.filter(|name| !circumstances.capabilities.contains(name));
     let unlocks = |name: &String| {
         let mut more = circumstances.clone();
         more.capabilities.insert(name.clone());
-        !permitted(&more).is_subset(&now)
+        let more = resolved(&more);
+        // Most capabilities change nothing about most calls.
+        more != profile && !permitted(&more).is_subset(&now)
     };
     missing.filter(unlocks).collect()
 }

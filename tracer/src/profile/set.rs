@@ -221,6 +221,10 @@ impl ArgumentSet {
     /// inner list stands for every tuple.
     #[must_use]
     pub fn cubes(&self) -> Vec<Vec<Condition>> {
+        // One alternative is one path, and most rules are one; looking for better ones takes long.
+        if self.0.exact_clause_cardinality() == 1_u32.into() {
+            return self.0.sat_clauses().map(|path| cube(&path)).collect();
+        }
         let mut cubes: Vec<_> = self.0.to_optimized_dnf().iter().map(cube).collect();
         cubes.sort();
         cubes
