@@ -1,0 +1,1 @@
+exec node "$HERE/node.js" "$RUN"
