@@ -32,9 +32,18 @@ const ADDRESS: u64 = 0x40_0000;
 const HEADER: u16 = 64;
 const SEGMENT: u16 = 56;
 
-/// Makes the image: `tar -C ROOT -c . | docker import - NAME`.
-pub(super) fn import(folder: &Path, mut docker: Command) -> Result<()> {
-    let rootfs = folder.join("rootfs");
+/// Where the image's files are made.
+pub(super) const ROOTFS: &str = "rootfs";
+
+/// Makes the image's files.
+pub(super) fn make(folder: &Path) -> Result<()> {
+    let rootfs = folder.join(ROOTFS);
+    // Runtimes mount something there.
+    for name in ["dev", "proc"] {
+        let folder = rootfs.join(name);
+        fs::create_dir_all(&folder)
+            .with_context(|| format!("cannot create `{}`", folder.display()))?;
+    }
     for (path, code) in [(END, END_CODE), (PAUSE, PAUSE_CODE)] {
         let file = rootfs.join(path.trim_start_matches('/'));
         fs::create_dir_all(&rootfs)
@@ -42,6 +51,12 @@ pub(super) fn import(folder: &Path, mut docker: Command) -> Result<()> {
             .and_then(|()| fs::set_permissions(&file, fs::Permissions::from_mode(0o755)))
             .with_context(|| format!("cannot write `{}`", file.display()))?;
     }
+    Ok(())
+}
+
+/// Takes the image in: `tar -C ROOT -c . | docker import - NAME`.
+pub(super) fn import(folder: &Path, mut docker: Command) -> Result<()> {
+    let rootfs = folder.join(ROOTFS);
     let mut tar = Command::new("tar");
     tar.arg("-C")
         .arg(&rootfs)

@@ -5,6 +5,7 @@
 //! data are judged by the product itself: a profile made from an unconfined recording has only them to go
 //! by, so it must permit what was measured, and the container must start under it.
 
+mod by_hand;
 mod image;
 
 use crate::command::{self, Root, cargo, root};
@@ -24,6 +25,10 @@ pub(crate) struct Arguments {
     /// The runtime, as the engine knows it.
     #[arg(long, value_name = "NAME", default_value = "runc")]
     runtime: String,
+    /// Call the runtime itself, in a mount namespace with version 2 of cgroups only; for runtimes that no engine
+    /// on this machine can use, like crun where both versions are mounted.
+    #[arg(long)]
+    by_hand: bool,
     /// How often each kind of start is tried; what chance decides is seen more often in more of them.
     #[arg(long, value_name = "N", default_value_t = 5)]
     starts: u32,
@@ -47,6 +52,18 @@ struct Mode {
     name: &'static str,
     phase: &'static str,
     options: &'static [&'static str],
+}
+
+impl Mode {
+    /// Whether the filter goes in last.
+    fn is_late(&self) -> bool {
+        self.phase == "late"
+    }
+
+    /// Whether the program runs as a user other than root.
+    fn is_user(&self) -> bool {
+        self.options.contains(&"--user")
+    }
 }
 
 /// As root and as a user, because a user needs more changes; without and with no_new_privs, because the
@@ -86,12 +103,16 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         "--package",
         "seccomp-tracer",
     ]))?;
-    let engine = Engine::ready()?;
+    let engine = if arguments.by_hand {
+        None
+    } else {
+        Some(Engine::ready()?)
+    };
     let folder = root().join(FOLDER);
     fs::create_dir_all(&folder).with_context(|| format!("cannot create `{FOLDER}`"))?;
     let bench = Bench {
         arguments,
-        variables: engine.variables(),
+        variables: engine.as_ref().map(Engine::variables).unwrap_or_default(),
         folder,
     };
     bench.image()?;
@@ -134,7 +155,20 @@ impl Bench<'_> {
         let text = r#"{"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["vserver"],"action":"SCMP_ACT_ERRNO"}]}"#;
         fs::write(&permissive, text)
             .with_context(|| format!("cannot write `{}`", permissive.display()))?;
+        image::make(&self.folder)?;
+        if self.arguments.by_hand {
+            return Ok(());
+        }
         image::import(&self.folder, self.rights("docker"))
+    }
+
+    /// What starts a container with the program that ends.
+    fn start(&self, mode: &Mode, profile: &str) -> Result<Vec<String>> {
+        if self.arguments.by_hand {
+            by_hand::start(&self.arguments.runtime, &self.folder, mode, profile)
+        } else {
+            Ok(self.docker_run(mode, profile, image::END))
+        }
     }
 
     /// `docker run` of one of our programs under a profile.
@@ -171,14 +205,15 @@ impl Bench<'_> {
 
     fn measure(&self) -> Result<Measured> {
         let mut measured = Measured::default();
+        if self.arguments.by_hand {
+            measured.version = by_hand::version(&self.arguments.runtime)?;
+        }
         let permissive = format!("{FOLDER}/permissive.json");
         for mode in MODES {
             talk::step(&format!("{}: {} starts", mode.name, self.arguments.starts));
             for number in 0..self.arguments.starts {
                 let file = self.folder.join(format!("{}.{number}.json", mode.name));
-                command::run(
-                    &mut self.record(&file, &self.docker_run(mode, &permissive, image::END)),
-                )?;
+                command::run(&mut self.record(&file, &self.start(mode, &permissive)?))?;
                 measured.add(file, mode.phase)?;
             }
             talk::step(&format!(
@@ -201,6 +236,11 @@ impl Bench<'_> {
 
     /// Records a container that waits, from its start on, while commands are executed in it.
     fn execute(&self, mode: &Mode, profile: &str, file: &Path, times: u32) -> Result<()> {
+        if self.arguments.by_hand {
+            let runtime = &self.arguments.runtime;
+            let words = by_hand::execute(runtime, &self.folder, mode, profile, times)?;
+            return command::run(&mut self.record(file, &words));
+        }
         let mut record = self.record(file, &self.docker_run(mode, profile, image::PAUSE));
         let recording = record
             .spawn()
@@ -322,7 +362,7 @@ impl Bench<'_> {
                 wrong.push(format!("{}: the data lack what was measured", mode.name));
             }
             for _ in 0..self.arguments.starts {
-                let words = self.docker_run(mode, &profile, image::END);
+                let words = self.start(mode, &profile)?;
                 if !command::wait(self.rights(&words[0]).args(&words[1..]))?.success() {
                     wrong.push(format!(
                         "{}: a container does not start under `{profile}`",
@@ -345,16 +385,40 @@ impl Bench<'_> {
     /// Makes a profile that knows of the runtime only what the data say: from our programs' own calls, made
     /// without a filter.
     fn profile(&self, mode: &Mode) -> Result<String> {
-        let unconfined = format!("{FOLDER}/{}.unconfined.json", mode.name);
+        let unconfined = self.folder.join(format!("{}.unconfined.json", mode.name));
         let profile = format!("{FOLDER}/{}.profile.json", mode.name);
-        self.execute(mode, "unconfined", &root().join(&unconfined), 0)?;
+        let mut recordings = vec![unconfined];
+        if self.arguments.by_hand {
+            recordings.push(self.folder.join(format!("{}.waiting.json", mode.name)));
+            self.programs(mode, &recordings)?;
+        } else {
+            self.execute(mode, "unconfined", &recordings[0], 0)?;
+        }
         let mut generate = self.rights(PRODUCT);
-        generate.args(["generate", &unconfined, "--args", "all", "-o", &profile]);
+        generate.arg("generate").args(&recordings);
+        generate.args(["--args", "all", "-o", &profile]);
         generate
             .args(["--runtime", &self.arguments.runtime])
             .stderr(Stdio::null());
         command::run(&mut generate)?;
         Ok(profile)
+    }
+
+    /// Records our programs without a container.
+    fn programs(&self, mode: &Mode, recordings: &[PathBuf]) -> Result<()> {
+        for (program, recording) in [image::END, image::PAUSE].iter().zip(recordings) {
+            let program = self
+                .folder
+                .join(image::ROOTFS)
+                .join(program.trim_start_matches('/'));
+            let mut record = self.rights(PRODUCT);
+            record.args(["record", "--quiet", "--for", "1s", "-o"]);
+            record.arg(recording).arg("--").arg(program);
+            // The one that waits is ended, which is its exit code.
+            command::wait(&mut record)?;
+            by_hand::as_in_container(recording, mode)?;
+        }
+        Ok(())
     }
 }
 
@@ -365,14 +429,19 @@ impl Measured {
             .with_context(|| format!("cannot read `{}`", file.display()))?;
         let recording: Value = serde_json::from_str(&text).context("the recording is no JSON")?;
         let facts = recording["facts"].as_array().into_iter().flatten();
-        let names = facts
-            .filter(|fact| fact["filtered"] == true)
-            .filter_map(|fact| fact["name"].as_str());
+        let under_filter = facts.filter(|fact| fact["filtered"] == true);
+        ensure!(
+            under_filter.clone().next().is_some(),
+            "nothing was made under the filter in `{}`",
+            file.display()
+        );
+        let names = under_filter.filter_map(|fact| fact["name"].as_str());
         let names = names
             .filter(|name| !image::MADE.contains(name))
             .map(str::to_owned);
         self.calls.entry(phase).or_default().extend(names);
-        if let Some(version) = recording["target"]["container"]["runtimeVersion"].as_str() {
+        let target = &recording["runs"][0]["target"];
+        if let Some(version) = target["container"]["runtimeVersion"].as_str() {
             version.clone_into(&mut self.version);
         }
         self.recordings.push(file);
