@@ -7,6 +7,7 @@ mod explain;
 mod files;
 mod gate;
 mod help;
+mod hint;
 mod hook;
 mod runs;
 mod surroundings;
@@ -27,6 +28,7 @@ fn main() -> ExitCode {
         .tests(Needs::Nothing, explain::TESTS)
         .tests(Needs::Nothing, runs::TESTS)
         .tests(Needs::Nothing, hook::TESTS)
+        .tests(Needs::Nothing, hint::TESTS)
         .tests(Needs::Root, files::TESTS_AS_ROOT)
         .tests(Needs::Root, surroundings::TESTS)
         .tests(Needs::Recording, surroundings::TESTS_WHERE_RECORDING_WORKS)

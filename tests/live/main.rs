@@ -6,6 +6,7 @@ mod denials;
 mod harden;
 mod losses;
 mod pace;
+mod reach;
 mod running;
 mod size;
 mod storm;
@@ -31,6 +32,7 @@ fn main() -> ExitCode {
         .tests(Needs::Recording, running::TESTS)
         .tests(Needs::Recording, losses::TESTS)
         .tests(Needs::Recording, pace::TESTS)
+        .tests(Needs::Recording, reach::TESTS)
         .tests(Needs::Recording, surroundings::TESTS)
         .tests(Needs::Recording, storm::TESTS)
         .tests(Needs::Recording, size::TESTS)

@@ -6,6 +6,7 @@
 
 use crate::probe::offsets;
 use crate::profile::{Circumstances, KernelVersion, Source, read, write};
+use crate::reach::{self, Module, Role};
 use crate::recording;
 use crate::syscall::{Abi, capability};
 use crate::target::engine::{answers, id_in_cgroup_name, podman};
@@ -26,6 +27,7 @@ pub static READERS: &[Reader] = &[
     ("hook", hook),
     ("surroundings", surroundings),
     ("btf", btf),
+    ("elf", elf),
 ];
 
 /// A profile, in any dialect. What is read can be resolved, written, and read again as the same; forms that
@@ -121,6 +123,14 @@ pub fn btf(bytes: &[u8]) {
     done(offsets::find(bytes));
 }
 
+/// A file with code, in every part that it can play.
+pub fn elf(bytes: &[u8]) {
+    for role in [Role::Program, Role::Loader, Role::Library, Role::Plugin] {
+        let module = Module::read(String::new(), bytes.to_vec(), role);
+        done(module.map(|module| reach::reach(&[module])));
+    }
+}
+
 /// What was read is of no use here, but must not be optimised away.
 fn done<T>(value: T) {
     drop(black_box(value));
@@ -129,6 +139,7 @@ fn done<T>(value: T) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::syscall::Call;
     use std::fs;
     use std::path::PathBuf;
 
@@ -212,6 +223,10 @@ mod tests {
         assert!(matches!(annotation, Ok(Some(_))));
         let text = String::from_utf8(read("hook/annotation.txt")).unwrap();
         assert!(Annotation::parse(&text).is_ok());
+        let library = Module::read(String::new(), read("elf/small.so"), Role::Plugin).unwrap();
+        let calls = reach::reach(&[library]).calls.into_keys();
+        let calls: Vec<_> = calls.filter_map(Call::name).collect();
+        assert_eq!(calls, ["sched_yield", "getpid", "umask", "getppid"]);
         let mounts = mounts::cgroups(&read("surroundings/mountinfo.txt"));
         assert!(cgroup::choose(mounts, |_| true).is_ok());
         assert!(cgroup::unified(&read("surroundings/cgroup.txt")).is_some());

@@ -1,7 +1,7 @@
 //! `seccomp-tracer`: a container is watched, what it did is written down, and the writing becomes the
 //! smallest permission that lets it do that again.
 //!
-//! Layers that only look down: [`syscall`] → [`recording`] and [`profile`] (these two do not know each
+//! Layers that only look down: [`syscall`] → [`recording`], [`profile`] and [`reach`] (these do not know each
 //! other) → [`estimate`] (over recordings), [`minimize`] and [`audit`] → [`report`]. Edges: [`probe`] (the only place that names aya),
 //! [`target`] (cgroups, processes, engines), [`session`] (the only place with async), and `cli` (the only
 //! place that names clap, prints, or picks an exit code). Everything from `recording` to `report` is pure:
@@ -10,6 +10,7 @@
 pub mod syscall;
 
 pub mod profile;
+pub mod reach;
 pub mod recording;
 
 pub mod estimate;

@@ -23,6 +23,7 @@ pub mod explain;
 pub mod exploits;
 pub mod findings;
 pub mod gate;
+pub mod hint;
 pub mod history;
 pub mod ignore;
 pub mod rules;

@@ -5,6 +5,7 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::format::gate;
 use super::gate::GateArguments;
+use super::hint::{self, Form, WorkloadArguments};
 use super::live::{Container, LiveArguments};
 use super::output::{self, Sink};
 use super::recordings::{self, Incomplete};
@@ -30,10 +31,15 @@ calls are missing from them or because the profile tests argument values that th
 Unless --fail-on says otherwise, the gate fails if something is allowed beyond the base (beyond-base,
 truncation-bypass), if no filter or another one is made of the profile (refused-profile, miscompiled), if
 something recorded would be denied (would-deny), and if a running container has another filter or was refused
-something (installed-filter, refused-call). `explain RULE` says what a rule is about.")]
+something (installed-filter, refused-call). `explain RULE` says what a rule is about.
+
+With --image-root or --pid no profile is judged: the calls are listed that code for x86-64 can make and no
+recording shows, and the exit code is 0. Programs are taken whole, libraries as far as something leads into them;
+what is loaded by name at run time is known with --pid only, and numbers that cannot be told are counted.")]
 pub(super) struct Arguments {
     /// The profile; `-` is standard input.
-    profile: PathBuf,
+    #[arg(required_unless_present_any = ["image_root", "pid"])]
+    profile: Option<PathBuf>,
     #[arg(long = "recording", value_name = "REC", help = recordings::HELP)]
     recordings: Vec<PathBuf>,
     /// The engine that will read the profile, to find what it takes otherwise than it is written; with
@@ -42,6 +48,8 @@ pub(super) struct Arguments {
     engine: Option<EngineName>,
     #[command(flatten)]
     live: LiveArguments,
+    #[command(flatten)]
+    workload: WorkloadArguments,
     #[command(flatten)]
     gate: GateArguments,
     #[command(flatten)]
@@ -97,6 +105,9 @@ impl From<EngineName> for Engine {
 
 pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let sink = Sink::open(Some(&arguments.output))?;
+    let Some(path) = &arguments.profile else {
+        return hint(arguments, sink);
+    };
     // What is wrong with the gate is told before the long work.
     let judge = arguments.gate.read()?;
     let recorded = recordings::read(&arguments.recordings, Incomplete::Accept)?;
@@ -110,14 +121,14 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     for note in &resolved.notes {
         output::say(&format!("note: {note}"));
     }
-    let source = base::read_profile(&arguments.profile)?;
+    let source = base::read_profile(path)?;
     let own = container.as_ref().and_then(Container::runtime);
     let runtime = arguments.runtime.runtime_or(own, &[&source])?;
     let circumstances = &resolved.circumstances;
     let profile = source.resolve(circumstances);
     let kernel = circumstances.kernel;
     let subject = Subject {
-        profile: name(&arguments.profile),
+        profile: name(path),
         base: resolved
             .profile
             .is_some()
@@ -194,6 +205,24 @@ fn of_container(base: &BaseArguments, container: &Container) -> BaseArguments {
         circumstances,
     }
 }
+/// What code can do that no recording shows.
+fn hint(arguments: &Arguments, sink: Sink) -> Result<Exit, Failure> {
+    let form = match arguments.format {
+        Format::Text => Form::Text,
+        Format::Json => Form::Json,
+        Format::Sarif | Format::Github | Format::Junit => {
+            return Err(Failure::invalid(NoFindings).hint("choose --format text or json"));
+        }
+    };
+    let recorded = recordings::read(&arguments.recordings, Incomplete::Accept)?;
+    let Arguments { workload, base, .. } = arguments;
+    hint::run(workload, &recorded, base, form, sink)
+}
+
+/// A form that is for findings.
+#[derive(Debug, thiserror::Error)]
+#[error("this form is for findings about a profile, and there is none")]
+struct NoFindings;
 
 /// Docker's default in the same circumstances.
 fn docker(circumstances: &Circumstances) -> Meaning {

@@ -20,6 +20,7 @@ mod format;
 mod gate;
 mod generate;
 mod harden;
+mod hint;
 mod hook;
 mod live;
 mod man;

@@ -19,8 +19,10 @@ pub mod executable;
 pub mod filters;
 pub mod namespace;
 pub mod oci_hook;
+pub mod root;
 pub mod runtime;
 pub mod unit;
+pub mod workload;
 
 pub mod requirements;
 

@@ -7,9 +7,9 @@ use super::cgroup::{Cgroup, CgroupError, Hierarchy};
 use crate::recording::SeccompState;
 use crate::syscall::capability::{self, Capabilities};
 use procfs::ProcError;
-use procfs::process::Process;
+use procfs::process::{MMPermissions, MMapPath, Process};
 use rustix::process::Pid;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 /// Why nothing is known about a process.
@@ -102,16 +102,7 @@ impl From<SeccompMode> for SeccompState {
 /// [`ProcessError`] if it is gone or not readable.
 pub fn facts(pid: Pid) -> Result<Facts, ProcessError> {
     let number = pid.as_raw_nonzero().get();
-    let problem = |source| match source {
-        ProcError::NotFound(_) => ProcessError::Gone(number),
-        ProcError::Io(error, _) if error.raw_os_error() == Some(libc::ESRCH) => {
-            ProcessError::Gone(number)
-        }
-        source => ProcessError::Read {
-            pid: number,
-            source,
-        },
-    };
+    let problem = |source| problem(number, source);
     let process = Process::new(number).map_err(problem)?;
     let status = process.status().map_err(problem)?;
     Ok(Facts {
@@ -121,6 +112,46 @@ pub fn facts(pid: Pid) -> Result<Facts, ProcessError> {
         capabilities: status.capbnd.map(capability::from_mask),
         no_new_privs: status.nonewprivs.map(|value| value != 0),
         seccomp: status.seccomp.and_then(SeccompMode::from_number),
+    })
+}
+
+/// What it means that `/proc` does not tell.
+fn problem(pid: i32, source: ProcError) -> ProcessError {
+    match source {
+        ProcError::NotFound(_) => ProcessError::Gone(pid),
+        ProcError::Io(error, _) if error.raw_os_error() == Some(libc::ESRCH) => {
+            ProcessError::Gone(pid)
+        }
+        source => ProcessError::Read { pid, source },
+    }
+}
+
+/// The files whose code is mapped into a process, as it sees them. Hostile.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CodeFiles {
+    /// Its program, if we may know.
+    pub program: Option<PathBuf>,
+    /// All of them, in order of path.
+    pub mapped: BTreeSet<PathBuf>,
+}
+
+/// Finds the files whose code is mapped into a process.
+///
+/// # Errors
+///
+/// [`ProcessError`] if it is gone or not readable.
+pub fn code(pid: Pid) -> Result<CodeFiles, ProcessError> {
+    let number = pid.as_raw_nonzero().get();
+    let problem = |source| problem(number, source);
+    let process = Process::new(number).map_err(problem)?;
+    let maps = process.maps().map_err(problem)?;
+    let mapped = maps.into_iter().filter_map(|map| match map.pathname {
+        MMapPath::Path(path) if map.perms.contains(MMPermissions::EXECUTE) => Some(path),
+        _ => None,
+    });
+    Ok(CodeFiles {
+        mapped: mapped.collect(),
+        program: process.exe().ok(),
     })
 }
 

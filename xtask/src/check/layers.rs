@@ -9,11 +9,19 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("syscall", &["syscall"]),
     ("recording", &["syscall", "recording"]),
     ("profile", &["syscall", "profile"]),
+    ("reach", &["syscall", "reach"]),
     ("estimate", &["syscall", "recording", "estimate"]),
     ("minimize", &["syscall", "recording", "profile", "minimize"]),
     (
         "audit",
-        &["syscall", "recording", "estimate", "profile", "audit"],
+        &[
+            "syscall",
+            "recording",
+            "estimate",
+            "profile",
+            "reach",
+            "audit",
+        ],
     ),
     (
         "report",
@@ -22,6 +30,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "recording",
             "estimate",
             "profile",
+            "reach",
             "minimize",
             "audit",
             "report",

@@ -10,6 +10,7 @@ mod diff;
 mod explain;
 mod filter;
 mod findings;
+mod hint;
 mod history;
 mod live;
 mod sureness;
@@ -18,6 +19,7 @@ mod words;
 pub use audit::{audit, check};
 pub use diff::{profiles, recordings};
 pub use explain::explanation;
+pub use hint::hint;
 
 use serde::Serialize;
 
@@ -61,6 +63,7 @@ mod tests {
                     + &denials::denials(&samples::denials()),
                 include_str!("../golden/denials.jsonl"),
             ),
+            (hint(&samples::hint()), include_str!("../golden/hint.json")),
             (
                 recordings("a.rec", "b.rec", &samples::recording_diff()),
                 include_str!("../golden/diff-recordings.json"),

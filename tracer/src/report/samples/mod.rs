@@ -1,9 +1,11 @@
 //! Hand-made values that every report is tested with.
 
 mod findings;
+mod hint;
 mod refused;
 
 pub(super) use findings::{assessment, clean_assessment, explanations};
+pub(super) use hint::hint;
 pub(super) use refused::{denials, refusal};
 
 use crate::audit::diff::{

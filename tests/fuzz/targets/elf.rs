@@ -1,0 +1,4 @@
+//! Files with code.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| seccomp_tracer::hostile::elf(bytes));
