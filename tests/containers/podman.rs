@@ -9,9 +9,10 @@ use house_tests::{arguments, tests};
 use seccomp_tracer::recording::{Recording, SeccompState, TargetKind, WindowEnd, WindowStart};
 use std::path::PathBuf;
 
-pub(crate) const TESTS: [(&str, fn()); 2] = tests![
+pub(crate) const TESTS: [(&str, fn()); 3] = tests![
     a_podman_run_is_recorded_from_its_first_call_and_lives_with_its_profile,
     a_container_of_podmans_is_found_by_its_name,
+    a_podman_run_is_hardened,
 ];
 
 const SCRIPT: &str = include_str!("busybox.sh");
@@ -161,4 +162,36 @@ fn await_running(name: &str) {
     while inspect().run().stdout_text().trim() != "true" {
         std::thread::sleep(std::time::Duration::from_millis(20));
     }
+}
+
+/// In every run it does one thing more, until there is no more.
+fn a_podman_run_is_hardened() {
+    const SCRIPT: &str = "n=$(cat /state/runs 2> /dev/null || echo 0); echo $((n + 1)) > /state/runs; \
+                          test $n -ge 1 && mkdir /tmp/made && ls /tmp/made; \
+                          test $n -ge 2 && ln -s made /tmp/link; sleep 0.01; exit 0";
+    let rootfs = rootfs();
+    let state = tempfile::tempdir().expect("a temporary directory");
+    let volume = format!("--volume={}:/state", state.path().display());
+    let line = |options: &[&str]| {
+        PLAIN.line(
+            &[&[&*volume], options].concat(),
+            &rootfs,
+            &["/bin/sh", "-c", SCRIPT],
+        )
+    };
+    let profile = state.path().join("profile.json");
+    let harden = product().args(arguments![
+        "harden", "--apply", "podman", "-o", profile, "--"
+    ]);
+    let run = harden.args(line(&[])).run();
+    run.exits(0)
+        .stderr_has("round 1: added mkdir: refused, but Docker's default permits it\n")
+        .stderr_has(": nothing is missing\n")
+        .stdout(&format!(
+            "podman run --security-opt seccomp={} …\n",
+            profile.display()
+        ));
+    let under = format!("--security-opt=seccomp={}", profile.display());
+    let watch = product().args(["watch", "-q", "--"]).args(line(&[&under]));
+    watch.run().exits(0).stdout("pass: nothing was refused\n");
 }

@@ -105,3 +105,26 @@ pub(crate) fn redis() -> Workload {
         output: "no server yet\nPONG\nOK\nvalue\nbenchmark done\nstopped\n",
     }
 }
+
+/// PostgreSQL: a database is made, loaded by several clients, asked by parallel workers, dumped, and stopped.
+pub(crate) fn postgres() -> Workload {
+    const FOLDER: &str = "/usr/lib/postgresql/15";
+    let applets = ["sh", "id", "su", "sleep", "grep", "cat"];
+    let mut rootfs = Rootfs::default().busybox(&applets);
+    for name in [
+        "postgres", "initdb", "pg_ctl", "psql", "createdb", "pgbench", "pg_dump",
+    ] {
+        rootfs = rootfs.program(&format!("{FOLDER}/bin/{name}"));
+    }
+    let rootfs = rootfs
+        .folder(&format!("{FOLDER}/lib"), &["bitcode", "pgxs"])
+        .folder("/usr/share/postgresql/15", &["man"])
+        .folder("/usr/share/zoneinfo/Etc", &[])
+        .file("load.sh", include_str!("postgres.sh"));
+    Workload {
+        name: "postgres",
+        image: rootfs.import("postgres"),
+        command: vec!["/bin/sh", "/load.sh"],
+        output: "number of transactions actually processed: 400/400\n200000\n12409\n4\nstopped\n",
+    }
+}

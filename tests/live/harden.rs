@@ -35,8 +35,17 @@ exit 3
 
 fn what_is_missing_is_added_until_a_clean_pass() {
     let folder = folder();
-    let run = harden(folder.path(), &[], &["sh", "-c", GROWING]);
+    let run = harden(folder.path(), &["--explain"], &["sh", "-c", GROWING]);
     run.exits(0);
+    let said = run.stderr_text();
+    let why = |call: &str| {
+        let mut lines = said.lines().filter_map(|line| line.split_once("  "));
+        let found = lines.find(|(name, _)| *name == call);
+        found.map(|(_, reasons)| reasons.trim().to_owned())
+    };
+    assert_eq!(why("mkdir").as_deref(), Some("refused in round 1"), "{run}");
+    let read = why("read").unwrap_or_default();
+    assert!(read.starts_with("observed"), "{run}");
     for line in [
         "round 1: added mkdir: refused, but Docker's default permits it\n",
         ": nothing is missing\n",
@@ -68,8 +77,8 @@ fn what_the_base_denies_is_added_only_when_asked_for() {
         .stderr_has("round 1: left out keyctl: refused, as Docker's default does\n")
         .stdout("0\n1\n");
     assert!(!profile().contains("\"keyctl\""), "{run}");
-    let run = harden(folder.path(), &["--allow", "keyctl"], &python);
-    run.exits(0).stdout("0\n0\n");
+    let run = harden(folder.path(), &["--allow", "keyctl", "--explain"], &python);
+    run.exits(0).stdout("0\n0\n").stderr_has("asked for");
     assert!(profile().contains("\"keyctl\""), "{run}");
 }
 

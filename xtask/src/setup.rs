@@ -244,6 +244,7 @@ const SERVICES: &[(&str, &[&str])] = &[
             "podman-restart.service",
         ],
     ),
+    ("postgresql-15", &["postgresql.service"]),
     ("redis-server", &["redis-server.service"]),
 ];
 

@@ -14,7 +14,7 @@ use crate::profile::{Meaning, base as bases, blocked, write};
 use crate::recording::{Run, Runs, TargetKind, WindowStart};
 use crate::report::{apply, text};
 use crate::syscall::{Abi, Call};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// Turn recordings into the least-privilege profile for what they show.
@@ -132,6 +132,7 @@ pub(super) fn options(
         late: runs.iter().all(|run| run.target.no_new_privs == Some(true)),
         precision: closeness.precision(),
         portability: closeness.portability(),
+        stand_ins: BTreeMap::new(),
     }
 }
 

@@ -22,10 +22,16 @@ impl Evidence {
     /// it counts: the rest is the runtime's set-up, which no profile has to permit.
     #[must_use]
     pub fn of(runs: &Runs) -> Self {
+        Self::of_those(runs, |_| true)
+    }
+
+    /// The same of some of the runs, by their place among all. Whether a target was ever seen under a filter is
+    /// each run's own matter.
+    pub(super) fn of_those(runs: &Runs, those: impl Fn(u32) -> bool) -> Self {
         let counting = runs.counting();
         let mut evidence = Self::default();
         for (key, facts) in runs.facts() {
-            let counts = |run| counting.counts(key, run);
+            let counts = |run| those(run) && counting.counts(key, run);
             if facts.appearances.iter().any(|one| counts(one.run)) {
                 evidence.0.entry(key.call).or_default().add(facts, counts);
             }

@@ -39,7 +39,7 @@ use crate::profile::Profile;
 use crate::recording::Runs;
 use crate::syscall::Abi;
 use making::{Making, Steps};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What a profile is made for.
 #[derive(Clone, Debug)]
@@ -56,9 +56,11 @@ pub struct Options {
     pub precision: Precision,
     /// Where the profile must hold.
     pub portability: Portability,
+    /// Runs, by id, in which nothing was seen: they stand for what is wanted for these reasons.
+    pub stand_ins: BTreeMap<String, Reason>,
 }
 
-/// Makes the profile. What libseccomp makes of it is not known here; see [`proven`].
+/// Makes the profile. What libseccomp makes of it is not known here; see [`proven()`].
 #[must_use]
 pub fn minimize(runs: &Runs, options: &Options) -> Outcome {
     Making::of(runs, options).outcome(&Steps::default())

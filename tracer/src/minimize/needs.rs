@@ -55,12 +55,17 @@ impl Wanted {
     /// What was seen, what it turns into elsewhere, what that turns into, and so on.
     fn observed(&mut self, question: &Question<'_>) {
         let mut waiting = Vec::new();
-        for (call, seen) in question.evidence.calls() {
-            if call.name().is_some() && question.abis.contains(&call.abi) {
-                self.add(call, Reason::Observed, &Demand::seen(seen));
-                self.twins(call, question.options.portability);
-                waiting.push(call);
+        for (reason, evidence) in by_reason(question) {
+            for (call, seen) in evidence.calls() {
+                if call.name().is_some() && question.abis.contains(&call.abi) {
+                    self.add(call, reason.clone(), &Demand::seen(seen));
+                }
             }
+        }
+        let calls: Vec<Call> = self.reasons.keys().copied().collect();
+        for call in calls {
+            self.twins(call, question.options.portability);
+            waiting.push(call);
         }
         let mut done: BTreeSet<Call> = waiting.iter().copied().collect();
         while let Some(call) = waiting.pop() {
@@ -208,6 +213,27 @@ impl Wanted {
         self.reasons.entry(call).or_default().insert(reason);
         self.demands.entry(call).or_default().add(demand);
     }
+}
+
+/// What runs show, by what they stand for.
+fn by_reason(question: &Question<'_>) -> BTreeMap<Reason, Evidence> {
+    let reason = |id: &String| {
+        let known = question.options.stand_ins.get(id);
+        known.cloned().unwrap_or(Reason::Observed)
+    };
+    let each: Vec<Reason> = question
+        .runs
+        .runs()
+        .iter()
+        .map(|run| reason(&run.id))
+        .collect();
+    let reasons: BTreeSet<&Reason> = each.iter().collect();
+    let of =
+        |wanted: &Reason| Evidence::of_those(question.runs, |run| each[run as usize] == *wanted);
+    reasons
+        .into_iter()
+        .map(|reason| (reason.clone(), of(reason)))
+        .collect()
 }
 
 /// The calls of these names that an ABI has.

@@ -8,6 +8,13 @@ use std::fmt;
 pub enum Reason {
     /// It was seen.
     Observed,
+    /// The user asked for it.
+    Asked,
+    /// A profile without it refused it.
+    Refused {
+        /// In which round of hardening, from 1.
+        round: u32,
+    },
     /// Every profile needs it.
     Floor(&'static str),
     /// This runtime makes it under the filter.
@@ -45,6 +52,8 @@ impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Observed => f.write_str("observed"),
+            Self::Asked => f.write_str("asked for"),
+            Self::Refused { round } => write!(f, "refused in round {round}"),
             Self::Floor(reason) => write!(f, "always needed: {reason}"),
             Self::Runtime {
                 name,

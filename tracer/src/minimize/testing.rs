@@ -124,5 +124,6 @@ pub(super) fn options(base: Option<Profile>) -> Options {
         late: false,
         precision: Precision::default(),
         portability: Portability::default(),
+        stand_ins: BTreeMap::new(),
     }
 }

@@ -301,3 +301,52 @@ fn a_multiplexer_that_the_base_shuts_stays_shut() {
     assert_eq!(crate::profile::compare::beyond(&bound, &meaning), vec![]);
     assert!(outcome.bypasses.is_empty());
 }
+
+/// What a run stands for is said, of calls and of values; and nothing else changes.
+#[test]
+fn what_was_not_seen_is_there_for_another_reason() {
+    let fact = |name, values| (NATIVE, name, true, values);
+    let seen = recording(vec![
+        fact("getpid", [0; 3]),
+        fact("socket", [1, 1, 0]),
+        fact("mkdir", [0; 3]),
+    ]);
+    let refused = recording(vec![
+        fact("mkdir", [0; 3]),
+        fact("rmdir", [0; 3]),
+        fact("socket", [16, 3, 0]),
+    ]);
+    let asked = recording(vec![fact("chroot", [0; 3])]);
+    let all = runs([&seen, &refused, &asked]);
+    let plain = options(Some(resolved(base::docker(), &[])));
+    let round = Reason::Refused { round: 2 };
+    let stand_ins = [
+        (refused.run_id.clone(), round.clone()),
+        (asked.run_id, Reason::Asked),
+    ];
+    let told = Options {
+        stand_ins: stand_ins.into(),
+        ..plain.clone()
+    };
+    let outcome = minimize(&all, &told);
+    let table = [
+        ("getpid", BTreeSet::from([Reason::Observed])),
+        ("mkdir", [Reason::Observed, round.clone()].into()),
+        ("rmdir", [round.clone()].into()),
+        ("chroot", [Reason::Asked].into()),
+        ("socket", [Reason::Observed, round.clone()].into()),
+    ];
+    for (name, expected) in table {
+        assert_eq!(outcome.reasons[&call(name)], expected, "{name}");
+    }
+    let origins = &outcome.narrowings[&call("socket")].origins;
+    let why = |family| {
+        let mut these = origins.iter().filter(|(tuple, _)| tuple[0] == (0, family));
+        these.next().map(|(_, reasons)| reasons.clone())
+    };
+    assert_eq!(why(1), Some([Reason::Observed].into()));
+    assert_eq!(why(16), Some([round].into()));
+    let same = minimize(&all, &plain);
+    assert_eq!(outcome.profile, same.profile);
+    assert_eq!(outcome.denied, same.denied);
+}

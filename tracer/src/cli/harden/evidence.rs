@@ -5,7 +5,7 @@ use crate::cli::base::{self, BaseArguments, Resolved};
 use crate::cli::closeness::ClosenessArguments;
 use crate::cli::failure::Failure;
 use crate::cli::generate;
-use crate::minimize::{Options, Outcome};
+use crate::minimize::{Options, Outcome, Reason};
 use crate::profile::{Meaning, base as bases};
 use crate::recording::{Recording, Runs};
 use crate::report::text;
@@ -17,6 +17,9 @@ pub(super) struct Evidence {
     first: Recording,
     /// The recording, and for each round a run in which everything was made that was missing.
     groups: Vec<Runs>,
+    /// Why those runs are there, by id.
+    reasons: BTreeMap<String, Reason>,
+    rounds: u32,
     native: Abi,
     base: Resolved,
     meaning: Meaning,
@@ -47,6 +50,8 @@ impl Evidence {
         let mut evidence = Self {
             first: first.clone(),
             groups: vec![runs],
+            reasons: BTreeMap::new(),
+            rounds: 0,
             native,
             base,
             meaning,
@@ -57,6 +62,7 @@ impl Evidence {
             &calls
                 .map(|call| (call, audit::Missing::default()))
                 .collect(),
+            Reason::Asked,
         );
         Ok(evidence)
     }
@@ -69,7 +75,8 @@ impl Evidence {
     /// The profile for what is known.
     pub(super) fn make(&self) -> Result<(Outcome, Options), Failure> {
         let runs = Runs::merged(&self.groups).map_err(Failure::invalid)?;
-        let options = generate::options(runs.runs(), &self.base, self.native, &self.closeness);
+        let mut options = generate::options(runs.runs(), &self.base, self.native, &self.closeness);
+        options.stand_ins.clone_from(&self.reasons);
         let outcome = generate::make(&runs, &options)?;
         Ok((outcome, options))
     }
@@ -78,17 +85,20 @@ impl Evidence {
     pub(super) fn learn(&mut self, round: &Recording) -> Lesson {
         let denials = round.denials.clone().unwrap_or_default();
         let judged = audit::judge(&denials, &self.meaning);
-        self.add(&judged.missing);
+        self.rounds += 1;
+        let round = self.rounds;
+        self.add(&judged.missing, Reason::Refused { round });
         Lesson {
             judged,
             lost: denials.losses.calls,
         }
     }
 
-    fn add(&mut self, missing: &BTreeMap<Call, audit::Missing>) {
+    fn add(&mut self, missing: &BTreeMap<Call, audit::Missing>, reason: Reason) {
         if !missing.is_empty() {
             let id = format!("{}-{}", self.first.run_id, self.groups.len());
-            let run = audit::as_if_made(&self.first, id, missing);
+            let run = audit::as_if_made(&self.first, id.clone(), missing);
+            self.reasons.insert(id, reason);
             self.groups.push(run.into());
         }
     }

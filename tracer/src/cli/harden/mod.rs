@@ -15,7 +15,7 @@ use super::watching::{self, LimitArguments, TargetArguments, Watched};
 use crate::probe::Looking;
 use crate::profile::{Profile, write};
 use crate::recording::Recording;
-use crate::report::escape;
+use crate::report::{escape, text};
 use crate::session::Listening;
 use crate::syscall;
 use command::Command;
@@ -44,6 +44,9 @@ pub(super) struct Arguments {
     /// Run at most so many times under a profile.
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=100))]
     rounds: u32,
+    /// Print the reason for every rule; of what was added, in which round it was refused.
+    #[arg(long)]
+    explain: bool,
     #[command(flatten)]
     apply: ApplyArguments,
     /// Where the profile goes.
@@ -110,6 +113,11 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     }
     let (outcome, options) = evidence.make()?;
     sink.write(&write::oci(&outcome.profile))?;
+    if arguments.explain {
+        for line in text::reasons(&outcome) {
+            output::say(&line);
+        }
+    }
     if !arguments.quiet {
         generate::summarise(&outcome, &options, evidence.base(), &arguments.output);
     }
