@@ -59,6 +59,43 @@ pub mod arming {
     pub const CONTAINER_EXEC: u32 = 2;
 }
 
+/// Whether a scope records yet, by its slot. Any other value is the address of the task whose exec starts the
+/// scope and has not returned yet; no task is at such a low address.
+pub mod armed {
+    /// It waits for what [`Config::arming`](super::Config::arming) says.
+    pub const NOT_YET: u64 = 0;
+    /// It records.
+    pub const ALL: u64 = 1;
+    /// It waits for its first exec, whatever the others wait for.
+    pub const AT_EXEC: u64 = 2;
+}
+
+/// Which cgroups are scopes.
+pub mod scopes {
+    /// The watched cgroup.
+    pub const ONE: u32 = 0;
+    /// Every child of the watched cgroup.
+    pub const CHILDREN: u32 = 1;
+    /// Those in the list, and children of those in the list; see [`listed`](super::listed).
+    pub const LISTED: u32 = 2;
+}
+
+/// What the list of cgroups says of one of them. Every other word is the slot of a scope.
+pub mod listed {
+    /// It is in no scope, with everything below it.
+    pub const IGNORED: u32 = u32::MAX;
+    /// Each child is a scope that records at once.
+    pub const PARENT_AT_ONCE: u32 = u32::MAX - 1;
+    /// Each child is a scope that records from its first exec on.
+    pub const PARENT_AT_EXEC: u32 = u32::MAX - 2;
+    /// Each child is a scope that records from where [`Config::arming`](super::Config::arming) says.
+    pub const PARENT: u32 = u32::MAX - 3;
+    /// The lowest of these words.
+    pub const FIRST: u32 = PARENT;
+    /// Levels below the root at which a listed cgroup is found.
+    pub const LEVELS: u32 = 32;
+}
+
 /// What the program is to do, set once by the loader and constant for the verifier.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default)]
@@ -67,8 +104,8 @@ pub struct Config {
     pub scope_id: u64,
     /// Its level below the root cgroup.
     pub scope_level: u32,
-    /// 1: every child of the watched cgroup is a scope of its own. 0: the watched cgroup is the scope.
-    pub children: u32,
+    /// One of [`scopes`].
+    pub scopes: u32,
     /// One of [`arming`].
     pub arming: u32,
     /// Distinct tuples kept for one call of one scope; one more makes the call unbounded.
@@ -182,15 +219,18 @@ pub const fn near_place(call: u64, values: &[u64; TUPLE_LEN]) -> usize {
 }
 
 /// The cgroup that a CPU saw last, and what was found out about it. Ids of cgroups are never used again, and
-/// no cgroup ever gets other ancestors, so this stays true.
+/// no cgroup ever gets other ancestors, so this stays true until the list of cgroups changes, if there is one.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Seen {
     /// Id of the cgroup; 0 for none yet.
     pub cgroup_id: u64,
-    /// Slot of its scope; negative if it is in none.
+    /// Slot of its scope; negative if it is in none, and [`LOOK_AGAIN`] if that may have changed.
     pub slot: i64,
 }
+
+/// No slot, because the list of cgroups has changed.
+pub const LOOK_AGAIN: i64 = -3;
 
 /// Names a call whose number has no place in the tables.
 #[repr(C)]

@@ -10,7 +10,7 @@ use seccomp_tracer_ebpf::{Config, Offsets};
 static CONFIG: Config = Config {
     scope_id: 0,
     scope_level: 0,
-    children: 0,
+    scopes: 0,
     arming: 0,
     tuples_per_call: 0,
     host_mount_namespaces: [0; 2],
@@ -49,7 +49,7 @@ macro_rules! constants {
 constants! {
     scope_id: u64 = CONFIG.scope_id;
     scope_level: u32 = CONFIG.scope_level;
-    children: u32 = CONFIG.children;
+    scopes: u32 = CONFIG.scopes;
     arming: u32 = CONFIG.arming;
     tuples_per_call: u32 = CONFIG.tuples_per_call;
     host_mount_namespace: u32 = CONFIG.host_mount_namespaces[0];

@@ -43,7 +43,8 @@ pub(crate) static ODD_CALLS: PerCpuHashMap<OddKey, u64> =
 #[map]
 pub(crate) static ARMED: Array<u64> = Array::with_max_entries(1, 0);
 
-/// Slot by cgroup id, when every child is a scope. As large as there are slots, so it cannot be full.
+/// Slot by cgroup id, when every child is a scope; what is listed, when there is a list. No smaller than there are
+/// slots; when it is full nevertheless `SCOPES_FULL` counts.
 #[map]
 pub(crate) static SLOTS: HashMap<u64, u32> = HashMap::with_max_entries(1, 0);
 

@@ -9,26 +9,29 @@ use aya_ebpf::helpers::generated::{
     bpf_get_current_ancestor_cgroup_id, bpf_get_current_cgroup_id, bpf_get_current_task,
 };
 use core::ffi::c_void;
-use seccomp_tracer_ebpf::{Seen, abi, arming, counter, event};
+use seccomp_tracer_ebpf::{LOOK_AGAIN, Seen, abi, armed, arming, counter, event, listed, scopes};
 
 /// The slot of the scope that the task's cgroup is in; `None` for bystanders.
 ///
 /// The ancestor at the scope's level counts, not the task's own cgroup, so nested cgroups are included.
 #[inline(always)]
 pub(crate) fn slot_of(cgroup: Cgroup) -> Option<u32> {
+    if config::scopes() == scopes::LISTED {
+        return seen(cgroup.id());
+    }
     // A cgroup that is no deeper than the scope is the scope or has nothing to do with it.
     let level = cgroup.level();
     if level > config::scope_level() {
         return seen(cgroup.id());
     }
-    let is_scope = level == config::scope_level() && config::children() == 0;
+    let is_scope = level == config::scope_level() && config::scopes() == scopes::ONE;
     (is_scope && cgroup.id() == config::scope_id()).then_some(0)
 }
 
 /// The same for the current task, through helpers.
 #[inline(always)]
 pub(crate) fn slot_of_current() -> Option<u32> {
-    if config::children() == 0 {
+    if config::scopes() == scopes::ONE {
         found(by_ancestor())
     } else {
         // SAFETY: the helper has no preconditions.
@@ -43,10 +46,11 @@ fn seen(id: u64) -> Option<u32> {
     let last = SEEN.get_ptr_mut(0)?;
     // SAFETY: a per-CPU value; nothing else runs on this CPU meanwhile.
     let Seen { cgroup_id, slot } = unsafe { last.read() };
-    if cgroup_id == id {
+    let may_change = config::scopes() == scopes::LISTED;
+    if cgroup_id == id && !(may_change && slot == LOOK_AGAIN) {
         return found(slot);
     }
-    let slot = by_ancestor();
+    let slot = if may_change { by_list() } else { by_ancestor() };
     if slot == NO_ROOM {
         return None;
     }
@@ -77,11 +81,33 @@ fn by_ancestor() -> i64 {
     if ancestor(level) != config::scope_id() {
         return NO_SCOPE;
     }
-    if config::children() == 0 {
+    if config::scopes() == scopes::ONE {
         0
     } else {
         child_slot(ancestor(level + 1))
     }
+}
+
+/// The same by the list of cgroups: the first ancestor that is a scope, or the first child of a listed parent.
+#[inline(never)]
+fn by_list() -> i64 {
+    let mut parent = 0;
+    let mut level = 0;
+    while level <= listed::LEVELS {
+        let id = ancestor(level);
+        if id == 0 {
+            break;
+        }
+        match known(id) {
+            Some(listed::IGNORED) => break,
+            Some(slot) if slot < listed::FIRST => return i64::from(slot),
+            Some(word) => parent = word,
+            None if parent != 0 => return new_slot(id, parent),
+            None => {}
+        }
+        level += 1;
+    }
+    NO_SCOPE
 }
 
 #[inline(always)]
@@ -98,23 +124,32 @@ fn child_slot(id: u64) -> i64 {
     }
     match known(id) {
         Some(slot) => i64::from(slot),
-        None => new_slot(id),
+        None => new_slot(id, listed::PARENT),
     }
 }
 
 #[inline(always)]
 fn known(id: u64) -> Option<u32> {
-    // SAFETY: entries are never removed while the program is attached.
+    // SAFETY: a word, copied at once; what is removed is only reused for another word.
     unsafe { SLOTS.get(id) }.copied()
 }
 
-/// Takes the next free slot.
+/// Takes the next free slot for a child of such a parent.
 #[inline(never)]
-fn new_slot(id: u64) -> i64 {
+fn new_slot(id: u64, parent: u32) -> i64 {
     let Ok(Some(slot)) = FREE_SLOTS.pop() else {
         report::count(counter::SCOPES_FULL);
         return NO_ROOM;
     };
+    let state = match parent {
+        listed::PARENT_AT_ONCE => armed::ALL,
+        listed::PARENT_AT_EXEC => armed::AT_EXEC,
+        _ => armed::NOT_YET,
+    };
+    if let Some(armed) = ARMED.get_ptr_mut(slot) {
+        // SAFETY: a pointer into a map; nobody knows of the slot yet.
+        unsafe { armed.write_volatile(state) };
+    }
     if SLOTS.insert(id, slot, NOT_THERE).is_err() {
         // Another CPU was faster.
         let returned = FREE_SLOTS.push(slot, 0);
@@ -136,10 +171,6 @@ fn new_slot(id: u64) -> i64 {
     i64::from(slot)
 }
 
-/// A scope that records. Any other value than this and zero is the address of the task whose exec starts the
-/// scope and has not returned yet; no task is at address 1.
-const ALL: u64 = 1;
-
 /// Whether the call is to be recorded; the exec that starts a scope is.
 ///
 /// Runtimes have several threads. Until the exec has ended those that do not make it, they go on with the
@@ -153,9 +184,9 @@ pub(crate) fn is_armed(call: &Call, task: *const c_void) -> bool {
     let Some(armed) = ARMED.get_ptr_mut(call.slot) else {
         return false;
     };
-    // SAFETY: an aligned word that goes from zero to a task to `ALL`.
+    // SAFETY: an aligned word that goes from a state of waiting to a task to `ALL`.
     let state = unsafe { armed.read_volatile() };
-    state == ALL || starts(call, task, armed, state)
+    state == armed::ALL || starts(call, task, armed, state)
 }
 
 /// The rare half of [`is_armed`]: the scope does not record yet.
@@ -164,9 +195,10 @@ fn starts(call: &Call, task: *const c_void, armed: *mut u64, state: u64) -> bool
     // SAFETY: the helper has no preconditions. The address is compared, never followed, and stays the same
     // when an exec gives another thread the leader's id.
     let current = unsafe { bpf_get_current_task() };
+    let waits = state == armed::NOT_YET || state == armed::AT_EXEC;
     let next = if state == current {
-        ALL
-    } else if state == 0 && is_exec(call) && is_start(task) {
+        armed::ALL
+    } else if waits && is_exec(call) && is_start(state, task) {
         report_start(call, task);
         current
     } else {
@@ -181,8 +213,8 @@ fn starts(call: &Call, task: *const c_void, armed: *mut u64, state: u64) -> bool
 
 /// Whether an exec starts the target.
 #[inline(always)]
-fn is_start(task: *const c_void) -> bool {
-    config::arming() == arming::FIRST_EXEC || is_in_container(task)
+fn is_start(state: u64, task: *const c_void) -> bool {
+    state == armed::AT_EXEC || config::arming() == arming::FIRST_EXEC || is_in_container(task)
 }
 
 /// `execve` or `execveat`.

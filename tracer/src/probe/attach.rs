@@ -6,7 +6,7 @@ use super::hook::{self, Loaded, Size};
 use super::offsets;
 use super::refused::{self, Refused};
 use super::sighting::Event;
-use crate::recording::{DenialLosses, Loss, Losses};
+use crate::recording::{DenialLosses, Losses};
 use crate::syscall::{self, Abi, catalog};
 use aya::maps::{
     Array, HashMap, Map, MapData, MapError, PerCpuArray, PerCpuHashMap, Queue, RingBuf,
@@ -19,13 +19,14 @@ use std::fmt;
 use std::os::fd::{AsFd, BorrowedFd};
 
 /// The compiled kernel side; `cargo xtask ebpf --check` proves that it is what its source gives.
-static OBJECT: &[u8] = aya::include_bytes_aligned!("../../../tracer-ebpf/seccomp-tracer.bpf.o");
+pub(super) static OBJECT: &[u8] =
+    aya::include_bytes_aligned!("../../../tracer-ebpf/seccomp-tracer.bpf.o");
 
 /// Where kernels show their BTF.
-const BTF_PATH: &str = "/sys/kernel/btf/vmlinux";
+pub(super) const BTF_PATH: &str = "/sys/kernel/btf/vmlinux";
 
 /// Distinct tuples kept for one call; ioctl-heavy programs use about a hundred.
-const TUPLES_PER_CALL: u32 = 256;
+pub(super) const TUPLES_PER_CALL: u32 = 256;
 
 /// Distinct tuples that there is room for: programs use a few dozen to a few hundred.
 const TUPLES_MIN: u32 = 1 << 14;
@@ -119,6 +120,9 @@ pub enum ProbeError {
         /// Why.
         source: ProgramError,
     },
+    /// What is to outlive us cannot be pinned, or what did cannot be picked up.
+    #[error(transparent)]
+    Pin(#[from] super::pins::PinError),
     /// A map cannot be read or written.
     #[error("cannot use eBPF map `{name}`")]
     Map {
@@ -136,8 +140,8 @@ pub(super) struct Maps {
     pub(super) tuples: PerCpuHashMap<MapData, Wire<wire::TupleKey>, u64>,
     pub(super) tuple_counts: Array<MapData, Wire<wire::TupleCount>>,
     pub(super) odd_calls: PerCpuHashMap<MapData, Wire<wire::OddKey>, u64>,
-    counters: PerCpuArray<MapData, u64>,
-    slots: HashMap<MapData, u64, u32>,
+    pub(super) counters: PerCpuArray<MapData, u64>,
+    pub(super) slots: HashMap<MapData, u64, u32>,
 }
 
 /// The loaded kernel side. Dropping it detaches and frees everything.
@@ -323,15 +327,7 @@ impl Probe {
     ///
     /// [`ProbeError::Map`] if the counters cannot be read.
     pub fn losses(&self) -> Result<Losses, ProbeError> {
-        let counter = |index| self.counter(index);
-        let mut losses = Losses::default();
-        losses.set(Loss::UnknownAbi, counter(wire::counter::UNKNOWN_ABI)?);
-        losses.set(Loss::OddNumberMapFull, counter(wire::counter::ODD_FULL)?);
-        losses.set(Loss::MapError, counter(wire::counter::MAP_ERROR)?);
-        losses.set(Loss::ScopesFull, counter(wire::counter::SCOPES_FULL)?);
-        losses.set(Loss::Sighting, counter(wire::counter::EVENT)?);
-        losses.set(Loss::Recursion, self.recursion_misses(&hook::COUNT));
-        Ok(losses)
+        counts::losses(&self.maps, self.recursion_misses(&hook::COUNT))
     }
 
     /// Everything refused that was kept for a scope.
@@ -410,7 +406,11 @@ fn config(watch: &Watch) -> wire::Config {
     wire::Config {
         scope_id: watch.scope.cgroup_id,
         scope_level: watch.scope.level,
-        children: u32::from(watch.scope.children_max > 0),
+        scopes: if watch.scope.children_max > 0 {
+            wire::scopes::CHILDREN
+        } else {
+            wire::scopes::ONE
+        },
         arming,
         tuples_per_call: TUPLES_PER_CALL,
         host_mount_namespaces,
@@ -418,7 +418,7 @@ fn config(watch: &Watch) -> wire::Config {
 }
 
 /// Room for the distinct tuples of all scopes together.
-fn tuples_max(slots: u32) -> u32 {
+pub(super) fn tuples_max(slots: u32) -> u32 {
     TUPLES_MIN.max(slots.saturating_mul(TUPLES_PER_SCOPE))
 }
 
@@ -430,7 +430,7 @@ fn free_slots(ebpf: &mut Ebpf, slots: u32) -> Result<(), ProbeError> {
 
 /// Kernels before 5.11 charge maps to the limit on locked memory. Where it cannot be raised, loading says
 /// what is wrong, if anything is.
-fn raise_memory_limit() {
+pub(super) fn raise_memory_limit() {
     use rustix::process::{Resource, Rlimit, setrlimit};
     let _ = setrlimit(
         Resource::Memlock,
@@ -442,7 +442,7 @@ fn raise_memory_limit() {
 }
 
 /// Tells the program which arguments to keep.
-fn track_arguments(ebpf: &mut Ebpf) -> Result<(), ProbeError> {
+pub(super) fn track_arguments(ebpf: &mut Ebpf) -> Result<(), ProbeError> {
     let mut map: Array<_, Wire<wire::Tracked>> = take(ebpf, "TRACKED")?;
     let abis = [
         (wire::abi::X86_64, Abi::X86_64),

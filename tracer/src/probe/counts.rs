@@ -2,11 +2,11 @@
 
 use super::attach::{Maps, ProbeError, map_error};
 use super::sighting::fact_key;
-use crate::recording::FactKey;
+use crate::recording::{FactKey, Loss, Losses};
 use crate::syscall::catalog;
 use aya::Pod;
 use seccomp_tracer_ebpf as wire;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Everything kept for one scope.
 pub type Snapshot = BTreeMap<FactKey, CallCount>;
@@ -46,21 +46,52 @@ unsafe impl Pod for Wire<wire::TupleCount> {}
 // SAFETY: as above.
 unsafe impl Pod for Wire<wire::Tracked> {}
 // SAFETY: as above.
+unsafe impl Pod for Wire<wire::Seen> {}
+// SAFETY: as above.
 unsafe impl Pod for Wire<wire::Config> {}
 // SAFETY: as above.
 unsafe impl Pod for Wire<wire::Offsets> {}
 
 /// Reads everything kept for a scope.
 pub(super) fn snapshot(maps: &Maps, slot: u32) -> Result<Snapshot, ProbeError> {
-    let mut snapshot = calls(maps, slot)?;
-    tuples(maps, slot, &mut snapshot)?;
-    near_tuples(maps, slot, &mut snapshot)?;
-    unbounded(maps, slot, &mut snapshot)?;
-    Ok(snapshot)
+    let (mut snapshots, _) = snapshots(maps, &[slot].into())?;
+    Ok(snapshots.remove(&slot).unwrap_or_default())
+}
+
+/// Reads everything kept for some scopes; what all scopes share is read once. Says how full that is.
+pub(super) fn snapshots(
+    maps: &Maps,
+    slots: &BTreeSet<u32>,
+) -> Result<(BTreeMap<u32, Snapshot>, Shared), ProbeError> {
+    let read = |&slot: &u32| table(maps, slot).map(|table| (slot, table));
+    let mut all = slots.iter().map(read).collect::<Result<_, _>>()?;
+    let shared = Shared {
+        odd_calls: odd_calls(maps, &mut all)?,
+        tuples: tuples(maps, &mut all)?,
+    };
+    for (&slot, snapshot) in &mut all {
+        near_tuples(maps, slot, snapshot)?;
+        unbounded(maps, slot, snapshot)?;
+    }
+    Ok((all, shared))
+}
+
+/// How many entries the maps have that all scopes share.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Shared {
+    pub(super) tuples: usize,
+    pub(super) odd_calls: usize,
 }
 
 /// Reads calls and how often they were made, without arguments.
 pub(super) fn calls(maps: &Maps, slot: u32) -> Result<Snapshot, ProbeError> {
+    let mut all = [(slot, table(maps, slot)?)].into();
+    odd_calls(maps, &mut all)?;
+    Ok(all.remove(&slot).unwrap_or_default())
+}
+
+/// The calls that have a place in the table.
+fn table(maps: &Maps, slot: u32) -> Result<Snapshot, ProbeError> {
     let mut snapshot = Snapshot::new();
     let tables = maps.calls.get(&slot, 0).map_err(map_error("CALLS"))?;
     for (index, at) in (0..wire::SLOT_LEN).zip(0..) {
@@ -68,14 +99,21 @@ pub(super) fn calls(maps: &Maps, slot: u32) -> Result<Snapshot, ProbeError> {
         let (abi, filtered, number) = wire::table_call(index);
         add(&mut snapshot, fact_key(abi, filtered, number), count);
     }
+    Ok(snapshot)
+}
+
+/// The calls that have none.
+fn odd_calls(maps: &Maps, all: &mut BTreeMap<u32, Snapshot>) -> Result<usize, ProbeError> {
+    let mut entries = 0;
     for entry in maps.odd_calls.iter() {
         let (Wire(key), counts) = entry.map_err(map_error("ODD_CALLS"))?;
-        if key.slot == slot {
+        entries += 1;
+        if let Some(snapshot) = all.get_mut(&key.slot) {
             let fact = fact_key(key.abi, key.filtered != 0, key.number);
-            add(&mut snapshot, fact, counts.iter().sum());
+            add(snapshot, fact, counts.iter().sum());
         }
     }
-    Ok(snapshot)
+    Ok(entries)
 }
 
 fn add(snapshot: &mut Snapshot, key: Option<FactKey>, count: u64) {
@@ -94,15 +132,16 @@ fn add(snapshot: &mut Snapshot, key: Option<FactKey>, count: u64) {
     );
 }
 
-fn tuples(maps: &Maps, slot: u32, snapshot: &mut Snapshot) -> Result<(), ProbeError> {
+fn tuples(maps: &Maps, all: &mut BTreeMap<u32, Snapshot>) -> Result<usize, ProbeError> {
+    let mut entries = 0;
     for entry in maps.tuples.iter() {
         let (Wire(key), counts) = entry.map_err(map_error("TUPLES"))?;
-        if key.slot != slot {
-            continue;
+        entries += 1;
+        if let Some(snapshot) = all.get_mut(&key.slot) {
+            add_tuple(snapshot, key.index, &key.values, counts.iter().sum());
         }
-        add_tuple(snapshot, key.index, &key.values, counts.iter().sum());
     }
-    Ok(())
+    Ok(entries)
 }
 
 /// Adds what was counted in place to what the hash has.
@@ -141,6 +180,23 @@ fn unbounded(maps: &Maps, slot: u32, snapshot: &mut Snapshot) -> Result<(), Prob
         call.unbounded = count.unbounded != 0;
     }
     Ok(())
+}
+
+/// Reads what could not be kept; how often the program was skipped is known elsewhere.
+pub(super) fn losses(maps: &Maps, skipped: u64) -> Result<Losses, ProbeError> {
+    let counter = |index: u32| {
+        let values = maps.counters.get(&index, 0);
+        let sum = values.map(|values| values.iter().sum::<u64>());
+        sum.map_err(map_error("COUNTERS"))
+    };
+    let mut losses = Losses::default();
+    losses.set(Loss::UnknownAbi, counter(wire::counter::UNKNOWN_ABI)?);
+    losses.set(Loss::OddNumberMapFull, counter(wire::counter::ODD_FULL)?);
+    losses.set(Loss::MapError, counter(wire::counter::MAP_ERROR)?);
+    losses.set(Loss::ScopesFull, counter(wire::counter::SCOPES_FULL)?);
+    losses.set(Loss::Sighting, counter(wire::counter::EVENT)?);
+    losses.set(Loss::Recursion, skipped);
+    Ok(losses)
 }
 
 fn wire_abi(key: FactKey) -> u32 {

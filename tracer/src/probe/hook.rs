@@ -3,11 +3,14 @@
 //! Each comes twice: for the typed hook and, where the kernel refuses that, for the raw one.
 
 use super::attach::{Attachment, ProbeError};
+use aya::pin::PinError;
+use aya::programs::links::FdLink;
 use aya::programs::raw_trace_point::RawTracePointLinkId;
 use aya::programs::tp_btf::BtfTracePointLinkId;
 use aya::programs::{BtfTracePoint, Program, ProgramError, ProgramInfo, RawTracePoint};
 use aya::{Btf, Ebpf};
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::path::Path;
 
 /// Bytes of an eBPF instruction.
 const INSTRUCTION_LEN: u32 = 8;
@@ -146,22 +149,54 @@ impl Loaded {
         detached.map_err(hook.problem())
     }
 
-    /// How often the kernel skipped the program because it was already running on that CPU. aya does not
-    /// offer it; `/proc/self/fdinfo` has it since Linux 5.12.
+    /// The same, giving what holds it there, which is then no longer its own.
+    pub(super) fn hold(&mut self, ebpf: &mut Ebpf) -> Result<FdLink, ProbeError> {
+        let hook = self.hook;
+        let link = match self.attachment {
+            Attachment::BtfTracepoint => typed_program(ebpf, hook).and_then(|program| {
+                let link = program.attach()?;
+                program.take_link(link).map(FdLink::from)
+            }),
+            Attachment::RawTracepoint => raw_program(ebpf, hook).and_then(|program| {
+                let link = program.attach(hook.function())?;
+                program.take_link(link).map(FdLink::from)
+            }),
+        };
+        link.map_err(hook.problem())
+    }
+
+    /// Pins it.
+    pub(super) fn pin(&self, ebpf: &mut Ebpf, path: &Path) -> Result<(), PinError> {
+        program(ebpf, self.hook.name(self.attachment)).pin(path)
+    }
+
+    /// A descriptor of it.
+    pub(super) fn fd(&self, ebpf: &Ebpf) -> Result<OwnedFd, ProbeError> {
+        let hook = self.hook;
+        let program = ebpf.program(hook.name(self.attachment));
+        let fd = program.expect("in the object").fd();
+        let fd = fd.and_then(|fd| Ok(fd.as_fd().try_clone_to_owned()?));
+        fd.map_err(hook.problem())
+    }
+
+    /// How often the kernel skipped the program.
     pub(super) fn recursion_misses(&self, ebpf: &Ebpf) -> u64 {
         let fd = self.info(ebpf).and_then(|info| info.fd().ok());
-        let text = fd.and_then(|fd| {
-            let path = format!("/proc/self/fdinfo/{}", fd.as_fd().as_raw_fd());
-            std::fs::read_to_string(path).ok()
-        });
-        let text = text.unwrap_or_default();
-        let value = text
-            .lines()
-            .find_map(|line| line.strip_prefix("recursion_misses:"));
-        value
-            .and_then(|value| value.trim().parse().ok())
-            .unwrap_or(0)
+        fd.map_or(0, |fd| skipped(fd.as_fd()))
     }
+}
+
+/// How often the kernel skipped the program because it was already running on that CPU. aya does not
+/// offer it; `/proc/self/fdinfo` has it since Linux 5.12.
+pub(super) fn skipped(program: BorrowedFd<'_>) -> u64 {
+    let path = format!("/proc/self/fdinfo/{}", program.as_raw_fd());
+    let text = std::fs::read_to_string(path).unwrap_or_default();
+    let value = text
+        .lines()
+        .find_map(|line| line.strip_prefix("recursion_misses:"));
+    value
+        .and_then(|value| value.trim().parse().ok())
+        .unwrap_or(0)
 }
 
 impl Loaded {

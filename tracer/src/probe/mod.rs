@@ -5,14 +5,18 @@
 mod attach;
 mod btf;
 mod counts;
+mod fleet;
 mod hook;
 pub(crate) mod offsets;
+mod pins;
 mod refused;
 mod sighting;
 
 pub use attach::{Attachment, Looking, Probe, ProbeError, Scope, Start, Watch};
 pub use btf::BtfError;
 pub use counts::{CallCount, Snapshot};
+pub use fleet::{ChildStart, Fill, Fleet, LEVELS_MAX, Listed, Room, SCOPES_MAX};
 pub use hook::Size;
+pub use pins::{PinError, Pins};
 pub use refused::{Refused, RefusedCount};
 pub use sighting::{Event, Origin, What};
