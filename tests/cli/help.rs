@@ -12,7 +12,7 @@ pub(crate) const TESTS: [(&str, fn()); 4] = tests![
 ];
 
 /// The verbs, all of them.
-const VERBS: [&str; 15] = [
+const VERBS: [&str; 17] = [
     "record",
     "watch",
     "merge",
@@ -25,6 +25,8 @@ const VERBS: [&str; 15] = [
     "run",
     "harden",
     "hook",
+    "daemon",
+    "ps",
     "doctor",
     "completions",
     "man",

@@ -22,7 +22,7 @@ fn witness_rootfs() -> Rootfs {
 }
 
 /// An image with the witnesses alone in it.
-fn witness_image() -> Image {
+pub(crate) fn witness_image() -> Image {
     witness_rootfs().import("witness")
 }
 

@@ -3,6 +3,7 @@
 mod attach;
 mod concurrent;
 mod cycle;
+mod daemon;
 mod harden;
 mod hook;
 mod live;
@@ -24,6 +25,7 @@ fn main() -> ExitCode {
         .tests(Needs::Docker, concurrent::TESTS)
         .tests(Needs::Docker, start::TESTS)
         .tests(Needs::Docker, attach::TESTS)
+        .tests(Needs::Docker, daemon::TESTS)
         .tests(Needs::Podman, podman::TESTS)
         .tests(Needs::Docker, harden::TESTS)
         .tests(Needs::Docker, runtimes::TESTS)

@@ -2,6 +2,9 @@
 
 mod arguments;
 mod command;
+mod daemon;
+mod daemon_death;
+mod daemon_socket;
 mod denials;
 mod harden;
 mod losses;
@@ -36,6 +39,9 @@ fn main() -> ExitCode {
         .tests(Needs::Recording, surroundings::TESTS)
         .tests(Needs::Recording, storm::TESTS)
         .tests(Needs::Recording, size::TESTS)
+        .tests(Needs::Recording, daemon::TESTS)
+        .tests(Needs::Recording, daemon_socket::TESTS)
+        .tests(Needs::Recording, daemon_death::TESTS)
         .run()
 }
 

@@ -4,6 +4,7 @@
 //! library only to read recordings, because a second reader would test itself.
 
 pub mod cgroup;
+pub mod daemon;
 pub mod docker;
 pub mod facts;
 pub mod figures;

@@ -69,6 +69,13 @@ pub fn threads() -> Witness {
     witness
 }
 
+/// So many steps, with a hundredth of a second between them.
+#[must_use]
+pub fn ticks(count: u64) -> Witness {
+    let each = calls([("getppid", count), ("nanosleep", count)]);
+    mode(&format!("ticks {count}"), each)
+}
+
 /// So many numbers that no table has, each once.
 #[must_use]
 pub fn odds(count: i32) -> Witness {

@@ -3,7 +3,7 @@
 //!
 //! Layers that only look down: [`syscall`] → [`recording`], [`profile`] and [`reach`] (these do not know each
 //! other) → [`estimate`] (over recordings), [`minimize`] and [`audit`] → [`report`]. Edges: [`probe`] (the only place that names aya),
-//! [`target`] (cgroups, processes, engines), [`session`] (the only place with async), and `cli` (the only
+//! [`target`] (cgroups, processes, engines), [`session`] and [`daemon`] (the only places with async), and `cli` (the only
 //! place that names clap, prints, or picks an exit code). Everything from `recording` to `report` is pure:
 //! values in, values out, no kernel, no clock, no I/O.
 
@@ -25,6 +25,8 @@ pub mod probe;
 pub mod target;
 
 pub mod session;
+
+pub mod daemon;
 
 #[doc(hidden)]
 pub mod hostile;

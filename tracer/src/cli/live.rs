@@ -120,7 +120,8 @@ impl Container {
     /// What is refused in this time, or until the user has seen enough.
     fn watch(&self, time: Duration) -> Result<Denials, Failure> {
         let listening = Listening::start().map_err(watching::no_session)?;
-        let target = TargetArguments::of_container(self.inspected.id.clone(), self.engine.kind());
+        let target =
+            TargetArguments::of_container(self.inspected.id.clone(), Some(self.engine.kind()));
         let plan = watching::plan(&target)?;
         let mut display = Display::watching(&self.name, false);
         let limits = LimitArguments::lasting(time);

@@ -10,6 +10,7 @@ mod check;
 mod closeness;
 mod completions;
 mod convert;
+mod daemon;
 mod diff;
 mod doctor;
 mod doctor_report;
@@ -29,6 +30,7 @@ mod messages;
 mod output;
 mod plan;
 mod progress;
+mod ps;
 mod record;
 mod recordings;
 mod remarks;
@@ -66,6 +68,8 @@ enum Verb {
     Run(run::Arguments),
     Harden(harden::Arguments),
     Hook(hook::Arguments),
+    Daemon(daemon::Arguments),
+    Ps(ps::Arguments),
     Doctor(doctor::Arguments),
     Completions(completions::Arguments),
     Man(man::Arguments),
@@ -89,6 +93,8 @@ pub fn main() -> ExitCode {
         Verb::Run(arguments) => run::run(&arguments),
         Verb::Harden(arguments) => harden::run(&arguments),
         Verb::Hook(arguments) => hook::run(&arguments),
+        Verb::Daemon(arguments) => daemon::run(arguments),
+        Verb::Ps(arguments) => ps::run(&arguments),
         Verb::Doctor(arguments) => doctor::run(&arguments),
         Verb::Completions(arguments) => completions::run(&arguments),
         Verb::Man(arguments) => man::run(&arguments),

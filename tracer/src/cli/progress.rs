@@ -94,7 +94,7 @@ fn watching(lead: &str, progress: &Progress) -> String {
 }
 
 /// Seconds as people say them.
-fn span(seconds: u64) -> String {
+pub(super) fn span(seconds: u64) -> String {
     match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
         (0, 0, seconds) => format!("{seconds}s"),
         (0, minutes, seconds) => format!("{minutes}m {seconds:02}s"),

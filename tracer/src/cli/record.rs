@@ -1,5 +1,6 @@
 //! `record`: a target in, a recording out.
 
+use super::daemon::{self, DaemonArguments};
 use super::exit::Exit;
 use super::failure::Failure;
 use super::output::{self, Sink};
@@ -22,6 +23,8 @@ pub(super) struct Arguments {
     target: TargetArguments,
     #[command(flatten)]
     limits: LimitArguments,
+    #[command(flatten)]
+    recorder: DaemonArguments,
     /// Write down as well what a seccomp filter refuses.
     #[arg(long)]
     denials: bool,
@@ -49,6 +52,12 @@ fn record(arguments: &Arguments) -> Result<Exit, Failure> {
     // Before anything is made that a signal would leave behind.
     let listening = Listening::start().map_err(watching::no_session)?;
     let sink = Sink::open(Some(&arguments.output))?;
+    if let Some(socket) = &arguments.recorder.daemon {
+        let Arguments { target, limits, .. } = arguments;
+        let display = |label: &str| Display::recording(label, arguments.quiet);
+        let watched = daemon::record(socket, target, listening, limits, display)?;
+        return finish(sink, &watched, arguments);
+    }
     let looking = if arguments.denials {
         Looking::AtBoth
     } else {
@@ -57,12 +66,16 @@ fn record(arguments: &Arguments) -> Result<Exit, Failure> {
     let plan = watching::plan(&arguments.target)?;
     let mut display = Display::recording(&plan.label, arguments.quiet);
     let watched = watching::hold(plan, listening, looking, &arguments.limits, &mut display)?;
+    finish(sink, &watched, arguments)
+}
+
+fn finish(sink: Sink, watched: &Watched, arguments: &Arguments) -> Result<Exit, Failure> {
     let Watched { recording, status } = watched;
-    sink.write(&recording::to_json(&recording))?;
+    sink.write(&recording::to_json(recording))?;
     if !arguments.quiet {
-        summarise(&recording, arguments);
+        summarise(recording, arguments);
     }
-    Ok(exit(&recording, status))
+    Ok(exit(recording, *status))
 }
 
 fn summarise(recording: &Recording, arguments: &Arguments) {

@@ -50,10 +50,10 @@ impl TargetArguments {
     }
 
     /// A container as the target.
-    pub(super) fn of_container(id: String, engine: EngineKind) -> Self {
+    pub(super) fn of_container(id: String, engine: Option<EngineKind>) -> Self {
         Self {
             container: Some(id),
-            engine: Some(engine),
+            engine,
             ..Self::of_command(Vec::new())
         }
     }
@@ -92,6 +92,14 @@ impl LimitArguments {
             for_: Some(time),
             until_idle: None,
             raw_tracepoint: false,
+        }
+    }
+
+    /// What ends a recording beside the target's own end.
+    pub(super) fn limits(&self) -> Limits {
+        Limits {
+            duration: self.for_,
+            idle: self.until_idle,
         }
     }
 }
@@ -183,10 +191,7 @@ pub(super) fn hold(
     let (scopes, found) = mpsc::channel();
     let details = plan.details(found);
     let command = plan.command.take();
-    let limits = Limits {
-        duration: limits.for_,
-        idle: limits.until_idle,
-    };
+    let limits = limits.limits();
     let mut forward = Forward { observer, scopes };
     let ended = session::watch(
         listening,
@@ -278,7 +283,7 @@ fn context(plan: &Plan, clock: &Clock) -> Result<Context, Failure> {
     })
 }
 
-fn unmet(unmet: requirements::Unmet) -> Failure {
+pub(super) fn unmet(unmet: requirements::Unmet) -> Failure {
     let hint = unmet.hint();
     Failure::environment(unmet).hint_if(hint)
 }

@@ -46,6 +46,39 @@ impl Ledger {
         }
     }
 
+    /// A ledger for a window that another began, with what is left of it.
+    #[must_use]
+    pub fn resumed(start_ns: u64, last_new_ms: u64, facts: &BTreeMap<FactKey, CallFacts>) -> Self {
+        let at = |ms: u64| start_ns.saturating_add(ms.saturating_mul(1_000_000));
+        let origin = |sighting: &Sighting| Origin {
+            time_ns: at(sighting.at_ms),
+            pid: sighting.pid,
+            program: sighting.program.clone(),
+        };
+        let mut ledger = Self {
+            last_new_ns: at(last_new_ms),
+            ..Self::new(start_ns)
+        };
+        for (&key, call) in facts {
+            ledger.counts.insert(key, call.count);
+            ledger.changed_ns.insert(key, at(call.last_ms));
+            if let Some(first) = &call.first {
+                ledger.calls.insert(key, origin(first));
+            }
+            let (Arguments::Exact(tuples) | Arguments::Unbounded(tuples)) = &call.arguments else {
+                continue;
+            };
+            for (values, tuple) in &tuples.seen {
+                let mut wide = [0; 3];
+                if let (Some(place), Some(first)) = (wide.get_mut(..values.len()), &tuple.first) {
+                    place.copy_from_slice(values);
+                    ledger.tuples.insert((key, wide), origin(first));
+                }
+            }
+        }
+        ledger
+    }
+
     /// Enters a first sighting. The earliest counts: each CPU reports its own. What was refused is told, for
     /// those who want to hear at once.
     pub fn enter(&mut self, event: Event) -> Option<Refusal> {
@@ -404,5 +437,32 @@ mod tests {
             50,
             "changed since the last reading: at the end"
         );
+    }
+
+    #[test]
+    fn a_window_goes_on_where_another_left_it() {
+        let mut first = Ledger::new(5_000_000);
+        first.enter(event(20, What::Call(key(39))));
+        first.enter(event(25, What::Tuple(key(41), [2, 1, 0])));
+        let counted = |count| CallCount {
+            count,
+            indexes: vec![0, 1, 2],
+            tuples: [(vec![2, 1, 0], count)].into(),
+            unbounded: false,
+        };
+        let getpid = CallCount {
+            count: 5,
+            ..CallCount::default()
+        };
+        let snapshot = |count| [(key(39), getpid.clone()), (key(41), counted(count))].into();
+        first.note_counts(30_000_000, &snapshot(1));
+        let before = first.facts(40_000_000, &snapshot(1));
+        let mut second = Ledger::resumed(first.start_ns(), first.last_new_ms(), &before);
+        assert_eq!(second.facts(50_000_000, &snapshot(1)), before);
+        assert_eq!(second.last_new_ms(), first.last_new_ms());
+        second.note_counts(60_000_000, &snapshot(2));
+        let after = second.facts(70_000_000, &snapshot(2));
+        assert_eq!(after[&key(39)], before[&key(39)]);
+        assert_eq!((after[&key(41)].count, after[&key(41)].last_ms), (2, 55));
     }
 }

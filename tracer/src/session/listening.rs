@@ -11,8 +11,8 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// Signals that ask for an end are kept for the session from here on.
 pub struct Listening {
-    pub(super) runtime: Runtime,
-    pub(super) signals: Signals,
+    pub(crate) runtime: Runtime,
+    pub(crate) signals: Signals,
 }
 
 impl Listening {
@@ -40,7 +40,7 @@ impl Listening {
 }
 
 /// The signals that ask for an end.
-pub(super) struct Signals {
+pub(crate) struct Signals {
     interrupt: Signal,
     terminate: Signal,
     hangup: Option<Signal>,
@@ -48,7 +48,7 @@ pub(super) struct Signals {
 
 impl Signals {
     /// Waits for the next.
-    pub(super) async fn next(&mut self) -> Number {
+    pub(crate) async fn next(&mut self) -> Number {
         let hangup = async {
             match &mut self.hangup {
                 Some(hangup) => hangup.recv().await,

@@ -12,5 +12,6 @@ mod watch;
 pub use child::{Spawn, SpawnError};
 pub use ledger::{Ledger, Rights};
 pub use listening::Listening;
-pub use value::{Context, denials, recording};
-pub use watch::{Ended, Limits, Observer, Progress, SessionError, Stop, Target, watch};
+pub(crate) use listening::Signals;
+pub use value::{Context, Seen, denials, recording, recording_of, rfc3339};
+pub use watch::{Ended, Limits, Observer, Progress, SessionError, Stop, Target, now_ns, watch};

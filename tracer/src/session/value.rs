@@ -1,8 +1,10 @@
 //! From the end of a session to the recording. Pure: what it needs to know comes in.
 
+use super::ledger::Ledger;
 use super::watch::Ended;
+use crate::probe::Snapshot;
 use crate::recording::{
-    Denials, Host, Losses, Recording, SeccompState, Target, Window, WindowStart,
+    Denials, Host, Losses, Recording, SeccompState, Target, Window, WindowEnd, WindowStart,
 };
 use crate::syscall::capability;
 
@@ -31,7 +33,20 @@ pub fn denials(ended: &Ended) -> Denials {
     }
 }
 
-/// Puts the recording together.
+/// What was seen up to some moment, and why no further.
+#[derive(Clone, Copy)]
+pub struct Seen<'a> {
+    /// What is known.
+    pub ledger: &'a Ledger,
+    /// The last counts.
+    pub snapshot: &'a Snapshot,
+    /// `CLOCK_MONOTONIC`.
+    pub end_ns: u64,
+    /// What ended it.
+    pub end: WindowEnd,
+}
+
+/// Puts the recording of a session together.
 #[must_use]
 pub fn recording(
     ended: &Ended,
@@ -39,7 +54,22 @@ pub fn recording(
     denials: Option<Denials>,
     context: Context,
 ) -> Recording {
-    let ledger = &ended.ledger;
+    let seen = Seen {
+        ledger: &ended.ledger,
+        snapshot: &ended.snapshot,
+        end_ns: ended.end_ns,
+        end: ended.end,
+    };
+    Recording {
+        denials,
+        ..recording_of(seen, losses, context)
+    }
+}
+
+/// Puts a recording together, without what was refused.
+#[must_use]
+pub fn recording_of(seen: Seen<'_>, losses: Losses, context: Context) -> Recording {
+    let ledger = seen.ledger;
     let mut target = context.target;
     if let Some(rights) = ledger.rights() {
         target.capabilities = Some(capability::from_mask(rights.capabilities));
@@ -61,19 +91,20 @@ pub fn recording(
         target,
         window: Window {
             start: rfc3339(context.wall_ns + until_start),
-            duration_ms: ledger.since_start_ms(ended.end_ns),
+            duration_ms: ledger.since_start_ms(seen.end_ns),
             last_new_fact_ms: ledger.last_new_ms(),
             from: context.from,
-            until: ended.end,
+            until: seen.end,
         },
-        facts: ledger.facts(ended.end_ns, &ended.snapshot),
+        facts: ledger.facts(seen.end_ns, seen.snapshot),
         losses,
-        denials,
+        denials: None,
     }
 }
 
 /// RFC 3339 with milliseconds.
-fn rfc3339(wall_ns: i128) -> String {
+#[must_use]
+pub fn rfc3339(wall_ns: i128) -> String {
     let milliseconds = i64::try_from(wall_ns / 1_000_000).unwrap_or(i64::MAX);
     jiff::Timestamp::from_millisecond(milliseconds)
         .map_or_else(|_| String::new(), |time| format!("{time:.3}"))

@@ -391,7 +391,8 @@ async fn wait(child: Option<&mut Child>) -> io::Result<ExitStatus> {
 }
 
 /// `CLOCK_MONOTONIC`, the clock of the kernel side.
-fn now_ns() -> u64 {
+#[must_use]
+pub fn now_ns() -> u64 {
     let now = clock_gettime(ClockId::Monotonic);
     let seconds = now.tv_sec.unsigned_abs();
     seconds

@@ -11,6 +11,13 @@ pub fn own() -> Option<u32> {
     inode("/proc/self/ns/mnt")
 }
 
+/// That of the host's first process, which the host's engines and runtimes are in as well; `None` if we may not
+/// know it.
+#[must_use]
+pub fn host() -> Option<u32> {
+    inode("/proc/1/ns/mnt")
+}
+
 /// The mount namespace in which an engine's daemon lives; `None` if it cannot be found out, as when it is
 /// reached over the network, or when there is no daemon.
 #[must_use]

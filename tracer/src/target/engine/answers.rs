@@ -41,6 +41,8 @@ pub struct Inspected {
     pub dropped_capabilities: Vec<String>,
     /// `--pid`.
     pub pid_mode: Option<String>,
+    /// `--label`, and the image's own.
+    pub labels: BTreeMap<String, String>,
 }
 
 /// An engine as it describes itself. Strings are hostile.
@@ -85,10 +87,11 @@ struct StateObject {
     pid: i32,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct ConfigObject {
     image: Option<String>,
+    labels: Option<BTreeMap<String, String>>,
 }
 
 #[derive(Default, Deserialize)]
@@ -145,11 +148,12 @@ pub(crate) fn inspected(json: &[u8]) -> Result<Inspected, serde_json::Error> {
         return Err(serde_json::Error::custom("`Id` is no container id"));
     }
     let host = object.host_config.unwrap_or_default();
+    let config = object.config.unwrap_or_default();
     let first = Some(object.state.pid).filter(|&pid| object.state.running && pid > 0);
     Ok(Inspected {
         id: object.id,
         name: object.name.trim_start_matches('/').to_owned(),
-        image: said(object.config.and_then(|config| config.image)),
+        image: said(config.image),
         image_id: said(object.image),
         status: object.state.status,
         first: first.and_then(Pid::from_raw),
@@ -159,6 +163,7 @@ pub(crate) fn inspected(json: &[u8]) -> Result<Inspected, serde_json::Error> {
         added_capabilities: host.cap_add.unwrap_or_default(),
         dropped_capabilities: host.cap_drop.unwrap_or_default(),
         pid_mode: said(host.pid_mode),
+        labels: config.labels.unwrap_or_default(),
     })
 }
 

@@ -1,0 +1,46 @@
+//! How the daemon makes a profile: as `generate` does, of one recording.
+
+use crate::cli::base::{self, BaseArguments};
+use crate::cli::closeness::ClosenessArguments;
+use crate::cli::failure::Failure;
+use crate::cli::generate;
+use crate::daemon::Generate;
+use crate::profile::write;
+use crate::recording::{Recording, Runs};
+
+/// A profile that does not exceed this base.
+pub(super) fn with(base: BaseArguments, closeness: ClosenessArguments) -> Generate {
+    Box::new(move |recording| {
+        profile(recording, &base, &closeness).map_err(|failure| message(&failure))
+    })
+}
+
+fn profile(
+    recording: &Recording,
+    base: &BaseArguments,
+    closeness: &ClosenessArguments,
+) -> Result<String, Failure> {
+    if !recording.losses.is_complete() {
+        return Err(Failure::invalid(format!(
+            "the recording is incomplete: {} calls could not be kept",
+            recording.losses.missing()
+        )));
+    }
+    let runs = Runs::from(recording.clone());
+    let native = base::native(runs.runs())?;
+    let resolved = base.resolve(runs.runs(), native)?;
+    let options = generate::options(runs.runs(), &resolved, native, closeness);
+    let outcome = generate::make(&runs, &options)?;
+    Ok(write::oci(&outcome.profile))
+}
+
+/// The failure with its causes, in one line.
+fn message(failure: &Failure) -> String {
+    let mut message = failure.error.to_string();
+    let mut cause = failure.error.source();
+    while let Some(error) = cause {
+        message = format!("{message}: {error}");
+        cause = error.source();
+    }
+    message
+}

@@ -1,0 +1,192 @@
+//! How scopes come to be recorded: found by the kernel side, there already when their parent is, or asked for.
+
+use super::answers::{failed, failed_probe};
+use super::core::Daemon;
+use super::error::DaemonError;
+use super::names;
+use super::passport::Passport;
+use super::protocol::{Refusal, RefusalKind};
+use super::scope::Scope;
+use super::store;
+use crate::probe::{LEVELS_MAX, Listed};
+use crate::recording::{TargetKind, WindowStart};
+use crate::session::now_ns;
+use crate::target::cgroup::Cgroup;
+use crate::target::engine::id_in_cgroup_name;
+use std::os::unix::fs::MetadataExt;
+
+impl Daemon {
+    /// Takes in scopes that the kernel side found and that are not known yet.
+    pub(super) fn discover(&mut self) -> Result<(), DaemonError> {
+        let listed = self.fleet.listed()?;
+        let new = listed.into_iter().filter_map(|(id, listed)| match listed {
+            Listed::Scope(slot) if !self.scopes.contains_key(&slot) => Some((id, slot)),
+            _ => None,
+        });
+        let new: Vec<(u64, u32)> = new.collect();
+        if new.is_empty() {
+            return Ok(());
+        }
+        let children = self.parents.children();
+        for (id, slot) in new {
+            let cgroup = children.get(&id);
+            self.adopt(id, slot, cgroup, WindowStart::Exec)?;
+        }
+        Ok(())
+    }
+
+    /// Gives a scope its papers.
+    pub(super) fn adopt(
+        &mut self,
+        id: u64,
+        slot: u32,
+        cgroup: Option<&Cgroup>,
+        from: WindowStart,
+    ) -> Result<(), DaemonError> {
+        let name = cgroup.map_or_else(|| format!("cgroup {id}"), Cgroup::name);
+        let run_id = store::new_run_id()?;
+        let is_container = id_in_cgroup_name(&name).is_some();
+        let passport = Passport {
+            cgroup_id: id,
+            slot,
+            stem: names::stem(&name, &run_id),
+            run_id,
+            name,
+            kind: match is_container {
+                true => TargetKind::Container,
+                false => TargetKind::Cgroup,
+            },
+            cgroup: cgroup.map(|cgroup| cgroup.relative.clone()),
+            owner: cgroup.map_or(0, owner),
+            from,
+            start_ns: now_ns(),
+            lost_before: self.fleet.losses()?,
+        };
+        self.store.keep(&passport)?;
+        log::debug!(
+            "recording `{}`",
+            crate::report::escape::text(&passport.name)
+        );
+        let mut scope = Scope::new(passport, cgroup);
+        if from == WindowStart::Exec {
+            // Somebody's call is how it was found.
+            scope.note_activity();
+        }
+        self.scopes.insert(slot, scope);
+        self.inquire(slot);
+        Ok(())
+    }
+
+    /// Follows parents that came or went.
+    pub(super) fn look_at_parents(&mut self) -> Result<(), DaemonError> {
+        let (new, gone) = self.parents.look(&self.hierarchy);
+        for id in gone {
+            self.fleet.remove(id)?;
+        }
+        for parent in new {
+            self.add_parent(&parent)?;
+        }
+        Ok(())
+    }
+
+    /// Children that are there already are recorded from now on; each that comes, from its start.
+    fn add_parent(&mut self, parent: &Cgroup) -> Result<(), DaemonError> {
+        let start = self.settings.child_start;
+        if self.fleet.listed()?.get(&parent.id) == Some(&Listed::Parent) {
+            // Another daemon's, which may have been told another start.
+            return Ok(self.fleet.add_parent(parent.id, start)?);
+        }
+        for child in parent.children() {
+            self.attach_child(&child)?;
+        }
+        self.fleet.add_parent(parent.id, start)?;
+        self.fleet.settle()?;
+        // One that came in between may have started before it was looked at.
+        for child in parent.children() {
+            self.attach_child(&child)?;
+        }
+        Ok(())
+    }
+
+    fn attach_child(&mut self, child: &Cgroup) -> Result<(), DaemonError> {
+        let is_known = self
+            .scopes
+            .values()
+            .any(|scope| scope.passport.cgroup_id == child.id);
+        if is_known || !child.is_populated().unwrap_or(false) {
+            return Ok(());
+        }
+        match self.fleet.add(child.id)? {
+            Some(slot) => self.adopt(child.id, slot, Some(child), WindowStart::Attach),
+            None => {
+                self.tally.refused += 1;
+                log::warn!(
+                    "no room to record `{}`",
+                    crate::report::escape::text(&child.relative)
+                );
+                Ok(())
+            }
+        }
+    }
+
+    /// Records a cgroup from now on; gives its slot.
+    pub(super) fn add(&mut self, cgroup: &Cgroup) -> Result<u32, Refusal> {
+        self.drain().map_err(failed)?;
+        let same = |scope: &Scope| scope.passport.cgroup_id == cgroup.id;
+        if let Some((&slot, _)) = self.scopes.iter().find(|(_, scope)| same(scope)) {
+            return Ok(slot);
+        }
+        self.check_place(cgroup)?;
+        let slot = self.fleet.add(cgroup.id).map_err(failed_probe)?;
+        let Some(slot) = slot else {
+            self.tally.refused += 1;
+            let most = self.fleet.fill().scopes_max;
+            let message = format!("{most} targets are recorded already, and no more at once");
+            return Err(Refusal::new(RefusalKind::Full, message));
+        };
+        self.fleet.settle().map_err(failed_probe)?;
+        let adopted = self.adopt(cgroup.id, slot, Some(cgroup), WindowStart::Attach);
+        adopted.map_err(failed)?;
+        Ok(slot)
+    }
+
+    /// A task is in one scope, so no scope can be in another.
+    fn check_place(&self, cgroup: &Cgroup) -> Result<(), Refusal> {
+        let invalid = |message: String| Err(Refusal::new(RefusalKind::Invalid, message));
+        if cgroup.level > LEVELS_MAX {
+            return invalid(format!(
+                "it is more than {LEVELS_MAX} levels below the root"
+            ));
+        }
+        let listed = self.fleet.listed().map_err(failed_probe)?;
+        if listed.get(&cgroup.id) == Some(&Listed::Parent) {
+            return invalid("its children are recorded, each by itself".to_owned());
+        }
+        for above in cgroup.path.ancestors().skip(1) {
+            let id = above.metadata().map(|metadata| metadata.ino());
+            let inside = id.ok().and_then(|id| listed.get(&id));
+            if matches!(inside, Some(Listed::Scope(_) | Listed::Ignored)) {
+                return invalid("a cgroup above it is recorded, or is not to be".to_owned());
+            }
+            if above == self.hierarchy.point() {
+                break;
+            }
+        }
+        let below = |path: &str| {
+            let rest = path.strip_prefix(&cgroup.relative);
+            rest.is_some_and(|rest| rest.starts_with('/'))
+        };
+        let mut scopes = self.scopes.values();
+        let is_above = scopes.any(|scope| scope.passport.cgroup.as_deref().is_some_and(below))
+            || self.parents.present().any(|parent| below(&parent.relative));
+        if is_above {
+            return invalid("something below it is recorded by itself".to_owned());
+        }
+        Ok(())
+    }
+}
+
+/// The user id of a cgroup's owner; root's, if it is gone.
+pub(super) fn owner(cgroup: &Cgroup) -> u32 {
+    cgroup.path.metadata().map_or(0, |metadata| metadata.uid())
+}

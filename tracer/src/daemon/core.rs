@@ -1,0 +1,248 @@
+//! What the daemon is, and what it does from time to time.
+//!
+//! It knows the kernel side, cgroups and its own files; it refuses to know of sockets, and waits for nothing
+//! but the kernel.
+
+use super::endings::Ended;
+use super::error::DaemonError;
+use super::filter::Filter;
+use super::inspector::Inspector;
+use super::metrics::{Metrics, Tally};
+use super::parents::Parents;
+use super::policy::Policy;
+use super::scope::{Now, Scope};
+use super::store::Store;
+use crate::probe::{ChildStart, Event, Fleet, Pins, Room, What};
+use crate::recording::{Host, Recording, WindowEnd};
+use crate::session::now_ns;
+use crate::target::cgroup::{Cgroup, Hierarchy};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+/// Makes a profile of a recording, or says why not.
+pub type Generate = Box<dyn Fn(&Recording) -> Result<String, String> + Send + Sync>;
+
+/// What the daemon is to do.
+pub struct Settings {
+    /// Where its files are.
+    pub state: PathBuf,
+    /// Where the kernel side is pinned; `None` lets it die with the daemon.
+    pub pins: Option<PathBuf>,
+    /// How many scopes, and what is a container.
+    pub room: Room,
+    /// Cgroups whose children are recorded, each by itself.
+    pub parents: Vec<PathBuf>,
+    /// From when on they are.
+    pub child_start: ChildStart,
+    /// Which of those are wanted.
+    pub filter: Filter,
+    /// Cgroups to record.
+    pub cgroups: Vec<PathBuf>,
+    /// How often recordings are written.
+    pub interval: Duration,
+    /// Who may do what.
+    pub policy: Policy,
+}
+
+/// The daemon.
+pub struct Daemon {
+    pub(super) store: Store,
+    pub(super) fleet: Fleet,
+    pub(super) hierarchy: Hierarchy,
+    pub(super) parents: Parents,
+    pub(super) scopes: BTreeMap<u32, Scope>,
+    pub(super) ended: VecDeque<Ended>,
+    pub(super) settings: Settings,
+    pub(super) inspector: Inspector,
+    /// Scopes that the filter does not want.
+    pub(super) unwanted: BTreeSet<u32>,
+    pub(super) last_written: Instant,
+    /// Sightings of scopes that were not known, so they are lost.
+    pub(super) strays: u64,
+    pub(super) tally: Tally,
+    /// The lock on what is pinned.
+    _pins: Option<Pins>,
+}
+
+impl Daemon {
+    /// Takes its files and what is pinned for itself, and begins to record. What another daemon was recording
+    /// goes on.
+    ///
+    /// # Errors
+    ///
+    /// [`DaemonError`] if another daemon has them, or the kernel refuses.
+    pub fn start(settings: Settings) -> Result<Self, DaemonError> {
+        let hierarchy = Hierarchy::detect()?;
+        let named = |path: &PathBuf| hierarchy.named(path);
+        let cgroups: Vec<Cgroup> = settings
+            .cgroups
+            .iter()
+            .map(named)
+            .collect::<Result<_, _>>()?;
+        let store = Store::open(&settings.state)?;
+        let pins = settings.pins.as_deref().map(Pins::open).transpose()?;
+        let left = match &pins {
+            Some(pins) => pins.are_there()?.then_some(pins),
+            None => None,
+        };
+        let fleet = match left {
+            Some(pins) => Fleet::pick_up(pins)?,
+            None => Fleet::start(settings.room, pins.as_ref())?,
+        };
+        let is_resumed = left.is_some();
+        let mut daemon = Self {
+            store,
+            fleet,
+            hierarchy,
+            parents: Parents::new(settings.parents.clone()),
+            scopes: BTreeMap::new(),
+            ended: VecDeque::new(),
+            settings,
+            inspector: Inspector::start(),
+            unwanted: BTreeSet::new(),
+            last_written: Instant::now(),
+            strays: 0,
+            tally: Tally::default(),
+            _pins: pins,
+        };
+        if is_resumed {
+            daemon.resume(&cgroups)?;
+        } else {
+            daemon.store.forget()?;
+        }
+        daemon.look_at_parents()?;
+        for path in daemon.parents.missing() {
+            log::warn!(
+                "no cgroup v2 at `{}` yet; what starts there before it is noticed is recorded from then on",
+                crate::report::escape::path(path)
+            );
+        }
+        for cgroup in cgroups {
+            if let Err(refusal) = daemon.add(&cgroup) {
+                return Err(DaemonError::Refused {
+                    cgroup: cgroup.relative,
+                    why: refusal.message,
+                });
+            }
+        }
+        Ok(daemon)
+    }
+
+    /// How many scopes are recorded.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.scopes.len()
+    }
+
+    /// Whether none is.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.scopes.is_empty()
+    }
+
+    /// Who may do what.
+    pub(super) fn policy(&self) -> &Policy {
+        &self.settings.policy
+    }
+
+    /// Becomes readable when there is a first sighting.
+    pub(super) fn events_fd(&self) -> io::Result<OwnedFd> {
+        self.fleet.events_fd().try_clone_to_owned()
+    }
+
+    /// Takes in all first sightings that wait.
+    pub(super) fn drain(&mut self) -> Result<(), DaemonError> {
+        let mut armed = BTreeSet::new();
+        while let Some(event) = self.fleet.next_event() {
+            self.enter(event, &mut armed)?;
+        }
+        self.fleet.flush_messages();
+        for slot in armed {
+            if let Some(scope) = self.scopes.get_mut(&slot) {
+                scope.passport.start_ns = scope.ledger.start_ns();
+                self.store.keep(&scope.passport)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn enter(&mut self, event: Event, armed: &mut BTreeSet<u32>) -> Result<(), DaemonError> {
+        let slot = event.slot;
+        if !self.scopes.contains_key(&slot) {
+            // The list is right, whatever was first in the buffer.
+            self.discover()?;
+        }
+        let Some(scope) = self.scopes.get_mut(&slot) else {
+            self.strays += 1;
+            return Ok(());
+        };
+        scope.note_activity();
+        match event.what {
+            What::Scope { .. } => return Ok(()),
+            What::Armed { .. } => drop(armed.insert(slot)),
+            What::Call(_) | What::Tuple(..) | What::Denied(..) => {}
+        }
+        scope.ledger.enter(event);
+        Ok(())
+    }
+
+    /// What has to be done from time to time.
+    pub(super) fn tick(&mut self) -> Result<(), DaemonError> {
+        self.look_at_parents()?;
+        self.drain()?;
+        self.take_in_details()?;
+        let ended = self.scopes.iter_mut();
+        let ended = ended.filter_map(|(&slot, scope)| scope.has_ended().then_some(slot));
+        let ended: BTreeSet<u32> = ended.collect();
+        if !ended.is_empty() {
+            self.retire(&ended, WindowEnd::Empty)?;
+        }
+        if self.last_written.elapsed() >= self.settings.interval {
+            self.discover()?;
+            self.forget_ignored()?;
+            self.write_all()?;
+        }
+        Ok(())
+    }
+
+    /// How it is.
+    pub(super) fn metrics(&self) -> Result<Metrics, DaemonError> {
+        let now = self.now()?;
+        let summaries = self.scopes.values().map(|scope| scope.summary(&now));
+        let facts = summaries.fold((0, 0), |(calls, tuples), summary| {
+            (calls + summary.calls, tuples + summary.tuples)
+        });
+        let newest = self.scopes.values().map(|scope| scope.ledger.last_new_ns());
+        let newest = newest.max().map(|newest| {
+            let ago = Duration::from_nanos(now.monotonic_ns.saturating_sub(newest));
+            let wall = jiff::Timestamp::now().duration_since(jiff::Timestamp::UNIX_EPOCH);
+            wall.as_secs_f64() - ago.as_secs_f64()
+        });
+        Ok(Metrics {
+            targets: self.scopes.len(),
+            facts,
+            losses: now.losses,
+            strays: self.strays,
+            fill: self.fleet.fill(),
+            last_new_fact_s: newest,
+            tally: self.tally,
+        })
+    }
+
+    pub(super) fn now(&self) -> Result<Now, DaemonError> {
+        let uname = rustix::system::uname();
+        let text = |text: &std::ffi::CStr| text.to_string_lossy().into_owned();
+        Ok(Now {
+            monotonic_ns: now_ns(),
+            wall_ns: jiff::Timestamp::now().as_nanosecond(),
+            host: Host {
+                kernel: text(uname.release()),
+                architecture: text(uname.machine()),
+            },
+            losses: self.fleet.losses()?,
+        })
+    }
+}

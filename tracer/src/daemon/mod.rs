@@ -1,0 +1,46 @@
+//! The daemon: many containers at once, for as long as the host runs.
+//!
+//! One recording per container, written at an interval and at the container's end. What the kernel side keeps
+//! may be pinned, so that it outlives the daemon; the next one picks it up. Clients reach it through a Unix
+//! socket. It refuses to know about profiles: who can make one of a recording is handed in.
+
+mod answers;
+mod arrivals;
+mod client;
+mod core;
+mod details;
+mod endings;
+mod error;
+mod filter;
+mod follow;
+mod http;
+mod inspector;
+mod listener;
+mod metrics;
+mod names;
+mod notify;
+mod parents;
+mod passport;
+mod policy;
+pub mod protocol;
+mod resume;
+mod scope;
+mod serve;
+mod store;
+
+pub use client::{Client, ClientError};
+pub use core::{Daemon, Generate, Settings};
+pub use error::DaemonError;
+pub use filter::{Filter, Label};
+pub use follow::{Followed, follow};
+pub use policy::{Grant, Policy, UserGrant};
+pub use serve::{Places, serve};
+
+/// Where the daemon listens, unless told otherwise.
+pub const SOCKET: &str = "/run/seccomp-tracer/daemon.sock";
+
+/// Where it keeps its recordings, unless told otherwise.
+pub const STATE: &str = "/var/lib/seccomp-tracer";
+
+/// Where it pins the kernel side, unless told otherwise.
+pub const PINS: &str = "/sys/fs/bpf/seccomp-tracer";

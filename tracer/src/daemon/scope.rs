@@ -1,0 +1,209 @@
+//! One scope of the daemon: what it is called, what is known of it, and whether it has ended.
+
+use super::passport::Passport;
+use super::protocol;
+use crate::probe::Snapshot;
+use crate::recording::{
+    Arguments, CallFacts, FactKey, Host, Loss, Losses, Recording, Target, WindowEnd,
+};
+use crate::session::{Context, Ledger, Seen, recording_of, rfc3339};
+use crate::target::cgroup::Cgroup;
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+
+/// A scope that is being recorded.
+pub(super) struct Scope {
+    pub(super) passport: Passport,
+    pub(super) ledger: Ledger,
+    /// What is known of the target beside its cgroup.
+    pub(super) target: Target,
+    /// `cgroup.events`, open since there was a cgroup; `None` if it was gone before.
+    events: Option<File>,
+    /// Whether there has been anybody in it.
+    was_populated: bool,
+    /// How many calls had been made when it was last written, if it was.
+    written: Option<u64>,
+    /// Calls and tuples when they were last read.
+    size: (usize, usize),
+}
+
+/// The clocks at one moment, and the machine.
+pub(super) struct Now {
+    pub(super) monotonic_ns: u64,
+    pub(super) wall_ns: i128,
+    pub(super) host: Host,
+    pub(super) losses: Losses,
+}
+
+impl Scope {
+    /// A scope whose window starts now.
+    pub(super) fn new(passport: Passport, cgroup: Option<&Cgroup>) -> Self {
+        let ledger = Ledger::new(passport.start_ns);
+        Self::with(passport, ledger, Target::default(), cgroup)
+    }
+
+    /// A scope that another daemon began, with the last recording that it wrote.
+    pub(super) fn resumed(
+        passport: Passport,
+        last: Option<Recording>,
+        cgroup: Option<&Cgroup>,
+    ) -> Self {
+        let Some(last) = last else {
+            return Self::new(passport, cgroup);
+        };
+        let ledger = Ledger::resumed(passport.start_ns, last.window.last_new_fact_ms, &last.facts);
+        Self::with(passport, ledger, last.target, cgroup)
+    }
+
+    fn with(passport: Passport, ledger: Ledger, target: Target, cgroup: Option<&Cgroup>) -> Self {
+        let target = Target {
+            kind: passport.kind,
+            cgroup: passport.cgroup.clone(),
+            ..target
+        };
+        let events = cgroup.and_then(|cgroup| File::open(cgroup.path.join("cgroup.events")).ok());
+        Self {
+            passport,
+            ledger,
+            target,
+            events,
+            was_populated: false,
+            written: None,
+            size: (0, 0),
+        }
+    }
+
+    /// Whether nobody is left in it. One that nobody has entered yet has not ended.
+    pub(super) fn has_ended(&mut self) -> bool {
+        let Some(events) = &self.events else {
+            return true;
+        };
+        let mut text = [0; 64];
+        match events.read_at(&mut text, 0) {
+            // The cgroup was removed, which needs nobody in it.
+            Err(_) => true,
+            Ok(len) => {
+                let is_populated = text[..len]
+                    .split(|&byte| byte == b'\n')
+                    .any(|line| line == b"populated 1");
+                self.was_populated |= is_populated;
+                self.was_populated && !is_populated
+            }
+        }
+    }
+
+    /// Somebody was seen in it.
+    pub(super) fn note_activity(&mut self) {
+        self.was_populated = true;
+    }
+
+    /// Notes counts. Says whether anything changed since the recording was last written.
+    pub(super) fn note_counts(&mut self, now_ns: u64, snapshot: &Snapshot) -> bool {
+        self.ledger.note_counts(now_ns, snapshot);
+        let tuples = snapshot.values().map(|call| call.tuples.len()).sum();
+        self.size = (snapshot.len(), tuples);
+        self.was_populated |= !snapshot.is_empty();
+        let total = Some(total(snapshot));
+        !snapshot.is_empty() && self.written != total
+    }
+
+    /// The recording was written as it was with these counts.
+    pub(super) fn note_written(&mut self, snapshot: &Snapshot) {
+        self.written = Some(total(snapshot));
+    }
+
+    /// Whether there is a recording.
+    pub(super) fn is_written(&self) -> bool {
+        self.written.is_some()
+    }
+
+    /// The recording as it stands.
+    pub(super) fn recording(&self, snapshot: &Snapshot, now: &Now, end: WindowEnd) -> Recording {
+        let passport = &self.passport;
+        let seen = Seen {
+            ledger: &self.ledger,
+            snapshot,
+            end_ns: now.monotonic_ns,
+            end,
+        };
+        let context = Context {
+            run_id: passport.run_id.clone(),
+            host: now.host.clone(),
+            target: self.target.clone(),
+            monotonic_ns: now.monotonic_ns,
+            wall_ns: now.wall_ns,
+            from: passport.from,
+        };
+        let mut recording = recording_of(seen, Losses::default(), context);
+        recording.window.start = self.since(now);
+        recording.losses = self.losses(now, unseen(&recording.facts));
+        recording
+    }
+
+    /// When the window started.
+    fn since(&self, now: &Now) -> String {
+        let ago = now.monotonic_ns.saturating_sub(self.ledger.start_ns());
+        rfc3339(now.wall_ns - i128::from(ago))
+    }
+
+    /// What this scope may have lost. Counters are for all scopes together, so what any of them lost counts for
+    /// each that was recorded then; but those for which there was no room took nothing from those that had it.
+    fn losses(&self, now: &Now, unseen: u64) -> Losses {
+        let mut losses = Losses::default();
+        for (loss, count) in now.losses.iter() {
+            let before = self.passport.lost_before.get(loss);
+            losses.set(loss, count.saturating_sub(before));
+        }
+        losses.set(Loss::ScopesFull, 0);
+        losses.set(Loss::Sighting, unseen);
+        losses
+    }
+
+    /// How it stands, for a list.
+    pub(super) fn summary(&self, now: &Now) -> protocol::Target {
+        let count = |many: usize| u64::try_from(many).unwrap_or(u64::MAX);
+        let (calls, tuples) = self.ledger.size();
+        let idle_ns = now.monotonic_ns.saturating_sub(self.ledger.last_new_ns());
+        let container = self.target.container.as_ref();
+        protocol::Target {
+            run: self.passport.run_id.clone(),
+            name: self.name().to_owned(),
+            cgroup: self.passport.cgroup.clone(),
+            image: container.and_then(|container| container.image.clone()),
+            since: self.since(now),
+            calls: count(calls.max(self.size.0)),
+            tuples: count(tuples.max(self.size.1)),
+            idle_ms: idle_ns / 1_000_000,
+            missing: self.losses(now, 0).missing(),
+        }
+    }
+
+    /// What the target is called: by its engine, else by its cgroup.
+    fn name(&self) -> &str {
+        let container = self.target.container.as_ref();
+        container
+            .and_then(|container| container.name.as_deref())
+            .unwrap_or(&self.passport.name)
+    }
+}
+
+/// How many sightings are missing: of calls and of tuples.
+fn unseen(facts: &BTreeMap<FactKey, CallFacts>) -> u64 {
+    let unseen = |facts: &CallFacts| {
+        let tuples = match &facts.arguments {
+            Arguments::Untracked => 0,
+            Arguments::Exact(tuples) | Arguments::Unbounded(tuples) => {
+                let unseen = tuples.seen.values().filter(|tuple| tuple.first.is_none());
+                unseen.count() as u64
+            }
+        };
+        tuples + u64::from(facts.first.is_none())
+    };
+    facts.values().map(unseen).sum()
+}
+
+fn total(snapshot: &Snapshot) -> u64 {
+    let counts = snapshot.values().map(|call| call.count);
+    counts.fold(0, u64::saturating_add)
+}
