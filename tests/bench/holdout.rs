@@ -28,6 +28,9 @@ const WORKLOADS: &[(&str, &str)] = &[
     ("redis", "redis-server"),
 ];
 
+/// As in a container; what is recorded here has root's.
+const CAPABILITIES: [&str; 2] = ["--caps", "docker"];
+
 /// The options that are compared.
 const OPTIONS: &[(&str, &str)] = &[
     ("none", "kernel"),
@@ -49,7 +52,7 @@ fn main() -> Result<()> {
         }
     }
     ensure!(runs > SEEN, "at least {} runs", SEEN + 1);
-    let mut rows = String::new();
+    let (mut rows, mut exploits) = (String::new(), Exploits::default());
     for (workload, program) in WORKLOADS {
         if !is_there(program) {
             say(&format!("{workload}: `{program}` is not installed"));
@@ -59,13 +62,14 @@ fn main() -> Result<()> {
         let recordings = record(workload, runs, folder.path())?;
         for &(args, portability) in OPTIONS {
             let row = hold_out(folder.path(), &recordings, args, portability)?;
+            exploits = row.exploits;
             let row = row.to_line(workload, args, portability);
             say(row.trim_end());
             rows.push_str(&row);
         }
     }
     if let Some(page) = page {
-        fs::write(&page, to_page(runs, &rows))?;
+        fs::write(&page, to_page(runs, &rows, exploits))?;
     }
     Ok(())
 }
@@ -115,6 +119,7 @@ struct Row {
     /// Of profiles from all runs.
     calls: usize,
     rules: usize,
+    exploits: Exploits,
     /// Denials: of calls, and of values only.
     calls_denied: usize,
     values_denied: usize,
@@ -135,7 +140,7 @@ fn hold_out(folder: &Path, recordings: &[PathBuf], args: &str, portability: &str
             portability,
             "-o",
         ]);
-        generate.arg(&profile).args(from);
+        generate.arg(&profile).args(CAPABILITIES).args(from);
         let output = generate.output()?;
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         ensure!(output.status.success(), "{said}");
@@ -146,6 +151,7 @@ fn hold_out(folder: &Path, recordings: &[PathBuf], args: &str, portability: &str
     let mut row = Row {
         calls,
         rules,
+        exploits: exploits(&profile)?,
         ..Row::default()
     };
     for first in 0..recordings.len() {
@@ -158,7 +164,8 @@ fn hold_out(folder: &Path, recordings: &[PathBuf], args: &str, portability: &str
         for other in others {
             let mut check = product();
             check.args(["check", "--format", "json"]).arg(&profile);
-            let output = check.arg("--recording").arg(other).output()?;
+            check.args(CAPABILITIES).arg("--recording").arg(other);
+            let output = check.output()?;
             row.add(&serde_json::from_slice(&output.stdout).context("check says no JSON")?);
         }
     }
@@ -180,6 +187,31 @@ fn size(profile: &str) -> Result<(usize, usize)> {
         conditional += if has_conditions { names.len() } else { 0 };
     }
     Ok((calls.len(), conditional))
+}
+
+/// Known kernel exploits: how many the profile stops, how many Docker's default does, how many there are.
+#[derive(Clone, Copy, Default)]
+struct Exploits {
+    stopped: u64,
+    docker: u64,
+    known: u64,
+}
+
+fn exploits(profile: &Path) -> Result<Exploits> {
+    let mut audit = product();
+    audit.args(["audit", "--format", "json"]).arg(profile);
+    let output = audit.args(CAPABILITIES).output()?;
+    let audit: Value = serde_json::from_slice(&output.stdout).context("audit says no JSON")?;
+    let number = |of: &str, what: &str| audit["exploits"][of][what].as_u64().context("exploits");
+    let mut known = 0;
+    for what in ["stopped", "bypassed", "open"] {
+        known += number("profile", what)?;
+    }
+    Ok(Exploits {
+        stopped: number("profile", "stopped")?,
+        docker: number("docker", "stopped")?,
+        known,
+    })
 }
 
 /// The number in `how sure: 0.59 new calls or argument values are to be expected in the next run`; where no run
@@ -214,9 +246,10 @@ impl Row {
     fn to_line(&self, workload: &str, args: &str, portability: &str) -> String {
         let of_all = |count: usize| hundredths(count, self.checked);
         format!(
-            "| {workload} | {args} | {portability} | {} | {} | {:.2} | {} | {} | {} of {} |\n",
+            "| {workload} | {args} | {portability} | {} | {} | {} | {:.2} | {} | {} | {} of {} |\n",
             self.calls,
             self.rules,
+            self.exploits.stopped,
             self.expected / f64::from(u32::try_from(self.profiles).unwrap_or(u32::MAX)),
             of_all(self.calls_denied),
             of_all(self.values_denied),
@@ -232,22 +265,26 @@ fn hundredths(count: usize, of: usize) -> String {
     format!("{}.{:02}", hundredths / 100, hundredths % 100)
 }
 
-fn to_page(runs: usize, rows: &str) -> String {
+fn to_page(runs: usize, rows: &str, exploits: Exploits) -> String {
     let mut page = format!(
         "# What profiles deny of runs that they were not made of\n\n\
          A profile is made of {SEEN} of {runs} runs of a workload, with Docker's default as its base, and what it would deny\n\
          of each of the others is counted, for every choice of runs that follow each other. The runs are made to differ:\n\
-         each does only some of what the workload can do (`tests/bench/holdout/`). What the base refuses is not counted.\n\n\
+         each does only some of what the workload can do (`tests/bench/holdout/`), clients and tools of the shell included.\n\
+         What the base refuses is not counted.\n\n\
          `cargo bench -p house-tests --bench holdout -- --page FILE` measures it again, as root.\n\n"
     );
     let _ = writeln!(
         page,
-        "| workload | `--args` | `--portability` | calls | argument rules | expected new | calls denied | values denied | \
-         runs with a denial |\n|---|---|---|--:|--:|--:|--:|--:|--:|"
+        "| workload | `--args` | `--portability` | calls | argument rules | exploits stopped | expected new | calls denied | values denied | \
+         runs with a denial |\n|---|---|---|--:|--:|--:|--:|--:|--:|--:|"
     );
     page.push_str(rows);
-    page.push_str(
+    let Exploits { docker, known, .. } = exploits;
+    let _ = write!(
+        page,
         "\n- calls, argument rules: of the profile from all runs. Docker's default permits 351 calls here.\n\
+         - exploits stopped: of {known} known kernel exploits (`profiles/exploits.json`); Docker's default stops {docker}.\n\
          - expected new: how many new calls and values `generate` said the next run would bring, on average.\n\
          - calls denied, values denied: in a run that the profile was not made of, on average; values of calls that it\n  \
          permits with others.\n",

@@ -234,6 +234,19 @@ fn the_same_evidence_gives_the_same_bytes() {
     });
 }
 
+/// What libseccomp makes of it, too, is within the base, and permits no less than what was asked for.
+#[test]
+fn what_is_proven_is_within_the_base_and_takes_nothing_away() {
+    for_every_combination(&facts(), |options, bound, facts| {
+        let runs = runs([&recording(facts)]);
+        let proven =
+            proven(&runs, options).map_err(|error| TestCaseError::fail(error.to_string()))?;
+        let meaning = Meaning::of(&proven.profile, NATIVE);
+        prop_assert_eq!(compare::beyond(bound, &meaning), vec![]);
+        takes_nothing_away(&minimize(&runs, options), &proven)
+    });
+}
+
 /// Nothing of the first profile is missing in the second.
 fn takes_nothing_away(less: &Outcome, more: &Outcome) -> Result<(), TestCaseError> {
     let (less, more) = (
