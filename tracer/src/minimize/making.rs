@@ -132,7 +132,9 @@ fn narrow(
             permitted.insert(call, set);
             if narrowing != Narrowing::default() {
                 let mut narrowing = narrowing;
-                if let Some(Kept::Tuples(tuples) | Kept::Fewer { tuples, .. }) = &narrowing.kept {
+                if let Some(Kept::Tuples(tuples) | Kept::Fewer { tuples, .. }) = &mut narrowing.kept
+                {
+                    narrowed.within(tuples, &bound);
                     let sources = making.wanted.sources.get(&call);
                     narrowing.origins = sources
                         .map(|sources| narrowed.origins(tuples, sources))

@@ -84,6 +84,11 @@ impl Narrowed {
             .collect()
     }
 
+    /// Leaves those of these values that a bound permits, with some others beside them at least.
+    pub(super) fn within(&self, kept: &mut BTreeSet<Tuple>, bound: &ArgumentSet) {
+        kept.retain(|tuple| !one(self, tuple).intersection(bound).is_none());
+    }
+
     /// Why each of these values, of some of the first enumerations, is there.
     pub(super) fn origins(&self, kept: &BTreeSet<Tuple>, sources: &Sources) -> Sources {
         let mut origins = Sources::new();

@@ -192,7 +192,38 @@ pub fn bypasses(outcome: &Outcome) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::syscall::Abi;
+    use crate::minimize::{Options, Portability, Precision, RuntimeRelease, minimize};
+    use crate::profile::{Circumstances, KernelVersion, base};
+    use crate::recording;
+    use crate::syscall::{Abi, capability};
+
+    /// Everything that `generate --explain` says of a recording of a container.
+    #[test]
+    fn a_whole_explanation() {
+        let text = include_str!("../../../../tests/data/small.rec.json");
+        let runs = recording::read(text).unwrap();
+        let circumstances = Circumstances {
+            host: Abi::X86_64,
+            kernel: KernelVersion { major: 6, minor: 1 },
+            capabilities: capability::docker_default(),
+        };
+        let runtime = RuntimeRelease {
+            name: "runc".to_owned(),
+            version: None,
+        };
+        let options = Options {
+            base: Some(base::docker().resolve(&circumstances)),
+            native: Abi::X86_64,
+            runtimes: [runtime].into(),
+            late: false,
+            precision: Precision::default(),
+            portability: Portability::default(),
+            stand_ins: BTreeMap::new(),
+        };
+        let mut text = reasons(&minimize(&runs, &options)).join("\n");
+        text.push('\n');
+        assert_eq!(text, include_str!("../golden/generate.txt"));
+    }
 
     #[test]
     fn values_are_shown_by_name_and_with_their_reasons() {
