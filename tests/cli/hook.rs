@@ -4,15 +4,17 @@ use crate::product;
 use house_tests::run::Run;
 use house_tests::{arguments, tests};
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::Path;
 use tempfile::TempDir;
 
-pub(crate) const TESTS: [(&str, fn()); 6] = tests![
+pub(crate) const TESTS: [(&str, fn()); 7] = tests![
     states_that_are_none,
     annotations_that_ask_for_nothing,
     inputs_that_cannot_be_added_to,
     the_bundle_is_asked_where_the_state_says_nothing,
     a_hook_that_fails_open_complains_and_lets_go,
+    paths_may_be_kept_within_a_directory,
     an_installed_hook_is_found_from_everywhere,
 ];
 
@@ -148,6 +150,51 @@ fn a_hook_that_fails_open_complains_and_lets_go() {
     assert_eq!(left, 0);
 }
 
+/// Annotations may come from people who must not say where root reads and writes.
+fn paths_may_be_kept_within_a_directory() {
+    let (inside, outside) = (directory(), directory());
+    let (inside, outside) = (inside.path(), outside.path());
+    fs::create_dir(inside.join("below")).expect("a directory");
+    symlink(outside, inside.join("out")).expect("a link");
+    fs::write(outside.join("y"), "").expect("a file");
+    symlink(outside.join("y"), inside.join("file")).expect("a link");
+    for folder in [inside, outside] {
+        let profile = r#"{"defaultAction": "SCMP_ACT_ERRNO"}"#;
+        fs::write(folder.join("input"), profile).expect("a file");
+    }
+    let within = format!("--within={}", inside.display());
+    let refused = |annotation: &str, path: &Path| {
+        let run = hook(&[&within], asking(annotation));
+        let said = format!(
+            "error: `{}` is not below `{}`\n",
+            path.display(),
+            inside.display()
+        );
+        run.exits(2).stderr(&said);
+    };
+    let up = inside.join("..").join("x");
+    for path in [
+        &outside.join("x"),
+        &inside.join("out/x"),
+        &inside.join("file"),
+        &inside.join("missing/x"),
+        &up,
+    ] {
+        refused(&format!("of:{}", path.display()), path);
+    }
+    let of = format!("of:{}", inside.join("x").display());
+    let input = outside.join("input");
+    refused(&format!("{of};if:{}", input.display()), &input);
+    let link = inside.join("out/input");
+    refused(&format!("{of};if:{}", link.display()), &link);
+    // What is admitted comes as far as the recorder, which finds no such process.
+    let input = inside.join("below/../input");
+    for annotation in [&*of, &format!("{of};if:{}", input.display())] {
+        let run = hook(&[&within], asking(annotation));
+        run.exits(3).stderr_has("error: the recorder gave up: ");
+    }
+}
+
 /// The words of the hook in the installed file.
 fn installed(directory: &Path) -> Vec<String> {
     let text = fs::read_to_string(directory.join("seccomp-tracer.json")).expect("a hook");
@@ -184,14 +231,15 @@ fn an_installed_hook_is_found_from_everywhere() {
     fs::write(root.join("base.json"), base).expect("a file");
     fs::create_dir(root.join("kept")).expect("a directory");
     fs::write(root.join("new/hooks/oci-seccomp-bpf-hook.json"), "{}").expect("a file");
-    let flags = "--base base.json --recordings kept --allow-incomplete --fail-open";
+    let flags = "--base base.json --recordings kept --within . --allow-incomplete --fail-open";
     let flags: Vec<&str> = flags.split(' ').collect();
     install(&flags)
         .exits(0)
         .stderr_has("warning: oci-seccomp-bpf-hook.json is there as well");
     let base = format!("--base={}", root.join("base.json").display());
     let kept = format!("--recordings={}", root.join("kept").display());
-    let options = ["--fail-open", &base, &kept, "--allow-incomplete"];
+    let within = format!("--within={}", root.display());
+    let options = ["--fail-open", &base, &kept, &within, "--allow-incomplete"];
     let full = [&words[..], &options].concat();
     assert_eq!(installed(&root.join("new/hooks")), full);
 

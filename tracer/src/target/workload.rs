@@ -75,6 +75,7 @@ enum Wanted {
 enum Missing {
     Read(io::Error),
     Elf(ElfError),
+    Nowhere,
     Full,
 }
 
@@ -117,6 +118,7 @@ impl<'a> Finder<'a> {
         let why = match missing {
             Missing::Read(error) => error.to_string(),
             Missing::Elf(error) => error.to_string(),
+            Missing::Nowhere => "it is not where loaders look".to_owned(),
             Missing::Full => "there are too many others".to_owned(),
         };
         self.workload.skipped.entry(name).or_insert(why);
@@ -155,7 +157,7 @@ impl<'a> Finder<'a> {
     }
 
     fn library(&mut self, name: String, own: &[PathBuf]) {
-        let mut missing = Missing::Read(io::Error::from(io::ErrorKind::NotFound));
+        let mut missing = Missing::Nowhere;
         let all = own.iter().chain(&self.directories);
         let paths: Vec<PathBuf> = if name.contains('/') {
             vec![PathBuf::from(&name)]

@@ -74,6 +74,7 @@ fn config(arguments: &Arguments) -> Result<Config, Failure> {
     let profile = ProfileArguments {
         base: base(&profile.base)?,
         recordings: profile.recordings.as_deref().map(absolute).transpose()?,
+        within: profile.within.as_deref().map(absolute).transpose()?,
         allow_incomplete: profile.allow_incomplete,
     };
     let mut words = vec!["seccomp-tracer".into(), "hook".into(), "run".into()];

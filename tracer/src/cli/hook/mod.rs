@@ -59,6 +59,10 @@ struct ProfileArguments {
     /// Keep each recording as well, as ID.json in this directory.
     #[arg(long, value_name = "DIR")]
     recordings: Option<PathBuf>,
+    /// Refuse containers whose profile or input lies elsewhere than below this directory: annotations may come
+    /// from people who must not say where root writes.
+    #[arg(long, value_name = "DIR")]
+    within: Option<PathBuf>,
     /// Write profiles from recordings in which calls are missing, too.
     #[arg(long)]
     allow_incomplete: bool,
@@ -71,10 +75,45 @@ impl ProfileArguments {
         if let Some(directory) = &self.recordings {
             words.push(option("--recordings", directory));
         }
+        if let Some(directory) = &self.within {
+            words.push(option("--within", directory));
+        }
         if self.allow_incomplete {
             words.push("--allow-incomplete".into());
         }
         words
+    }
+}
+
+/// A path that leads out of where all have to be.
+#[derive(Debug, thiserror::Error)]
+#[error("`{}` is not below `{}`", escape::path(.path), escape::path(.directory))]
+struct Outside {
+    path: PathBuf,
+    directory: PathBuf,
+}
+
+impl ProfileArguments {
+    /// Whether a path is where all have to be, whatever links and dots are on the way to it.
+    fn admit(&self, path: &Path) -> Result<(), Failure> {
+        let Some(directory) = &self.within else {
+            return Ok(());
+        };
+        // A file that is not there yet lies where its directory does.
+        let real = path.canonicalize().ok().or_else(|| {
+            let parent = path.parent()?.canonicalize().ok()?;
+            Some(parent.join(path.file_name()?))
+        });
+        let is_below = directory
+            .canonicalize()
+            .is_ok_and(|directory| real.is_some_and(|real| real.starts_with(directory)));
+        if is_below {
+            return Ok(());
+        }
+        Err(Failure::invalid(Outside {
+            path: path.to_owned(),
+            directory: directory.clone(),
+        }))
     }
 }
 

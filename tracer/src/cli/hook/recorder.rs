@@ -146,6 +146,8 @@ fn finish(
         ));
     }
     let text = profile_of(&recording.into(), &profile.base, again(arguments, input))?;
+    // Once more: links may have changed since the container started.
+    profile.admit(&arguments.output)?;
     Sink::open(Some(&arguments.output))?.write(&text)?;
     let output = arguments.output.display();
     Ok(format!("container {} ended; wrote {output}", arguments.id))
@@ -164,7 +166,8 @@ fn keep(directory: &Path, id: &str, recording: &Recording) -> Result<(), Failure
 /// The input as it is now, for the container may have taken its time; as it was if it cannot be read any more.
 fn again(arguments: &Arguments, input: Option<Source>) -> Option<Source> {
     let path = arguments.input.as_deref()?;
-    match super::input(path) {
+    let now = arguments.profile.admit(path);
+    match now.and_then(|()| super::input(path)) {
         Ok(now) => Some(now),
         Err(failure) => {
             let causes = journal::causes(&failure);

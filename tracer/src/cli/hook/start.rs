@@ -92,6 +92,9 @@ fn start(profile: &ProfileArguments) -> Result<String, Failure> {
     let state = State::read(io::stdin().lock());
     let state = state.map_err(|error| Failure::invalid(NotStarted::State(error)))?;
     let annotation = annotation(&state)?;
+    for path in annotation.input.iter().chain([&annotation.output]) {
+        profile.admit(path)?;
+    }
     if let Some(input) = &annotation.input {
         // Now, while the container can still be kept from starting, and again at the end.
         super::input(input)?;
