@@ -45,51 +45,63 @@ impl Attachment for Probe {
     }
 }
 
-/// A reference program on the BTF tracepoint.
+/// A reference program, and the BTF tracepoint that it is for.
+type Reference = (&'static str, &'static str);
+
+/// Reference programs on BTF tracepoints.
 pub(crate) struct Typed {
     ebpf: Ebpf,
-    name: &'static str,
-    link: Option<BtfTracePointLinkId>,
+    programs: &'static [Reference],
+    links: Vec<BtfTracePointLinkId>,
 }
 
 impl Typed {
     /// Loads the empty program.
     pub(crate) fn empty() -> Result<Self> {
-        Self::load("empty_btf")
+        Self::load(&[("empty_btf", "sys_enter")])
+    }
+
+    /// Loads an empty program for each of the two hooks.
+    pub(crate) fn empty_pair() -> Result<Self> {
+        Self::load(&[("empty_btf", "sys_enter"), ("empty_return_btf", "sys_exit")])
     }
 
     /// Loads the program that sends an event per call, and reads them for as long as we live.
     pub(crate) fn event_per_call() -> Result<Self> {
-        let mut typed = Self::load("event_per_call")?;
+        let mut typed = Self::load(&[("event_per_call", "sys_enter")])?;
         let events = typed.ebpf.take_map("REFERENCE_EVENTS");
         let events = RingBuf::try_from(events.context("no events")?)?;
         thread::spawn(move || swallow(events));
         Ok(typed)
     }
 
-    fn load(name: &'static str) -> Result<Self> {
+    fn load(programs: &'static [Reference]) -> Result<Self> {
         let mut ebpf = Ebpf::load(OBJECT).context("cannot load the reference programs")?;
         let btf = Btf::from_sys_fs().context("the kernel has no BTF")?;
-        typed(&mut ebpf, name)?.load("sys_enter", &btf)?;
+        for (name, tracepoint) in programs {
+            typed(&mut ebpf, name)?.load(tracepoint, &btf)?;
+        }
         Ok(Self {
             ebpf,
-            name,
-            link: None,
+            programs,
+            links: Vec::new(),
         })
     }
 }
 
 impl Attachment for Typed {
     fn start(&mut self) -> Result<()> {
-        self.link = Some(typed(&mut self.ebpf, self.name)?.attach()?);
+        for (name, _) in self.programs {
+            self.links.push(typed(&mut self.ebpf, name)?.attach()?);
+        }
         Ok(())
     }
 
     fn stop(&mut self) -> Result<()> {
-        match self.link.take() {
-            Some(link) => Ok(typed(&mut self.ebpf, self.name)?.detach(link)?),
-            None => Ok(()),
+        for ((name, _), link) in self.programs.iter().zip(self.links.drain(..)) {
+            typed(&mut self.ebpf, name)?.detach(link)?;
         }
+        Ok(())
     }
 }
 

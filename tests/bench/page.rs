@@ -43,7 +43,7 @@ What is attached adds so many nanoseconds to a call, and so many times what an e
 entry, which is most of what the empty program costs. The last ratio is that of whole calls.\n\n";
 
 const SCALE: &str = "\
-How much more a call costs, in units of what the empty program adds in the same situation.\n\n";
+How many times as much the first adds to a call as the second does, each in units of what the empty program adds.\n\n";
 
 /// How far apart the quartiles of the empty program's own throughput may be where a hundredth is asked about.
 const SERVERS_WIDTH_MAX: f64 = 0.06;

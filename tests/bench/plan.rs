@@ -48,6 +48,10 @@ pub(crate) const OURS_RAW: &str = "ours, raw tracepoint";
 pub(crate) const OURS_64: &str = "ours, 64 scopes";
 /// 1,000 of them.
 pub(crate) const OURS_1000: &str = "ours, 1,000 scopes";
+/// Refused calls are watched, and nothing is recorded.
+pub(crate) const WATCHING: &str = "ours, watching refusals";
+/// Empty programs on both hooks that this takes.
+pub(crate) const EMPTY_PAIR: &str = "empty programs at entry and return";
 /// The program that sends an event per call.
 pub(crate) const EVENTS: &str = "an event per call";
 /// The empty program as a raw tracepoint.
@@ -80,6 +84,8 @@ impl Plan {
             row(EMPTY_RAW, Raw::empty()?, all_outside()),
             row(OURS_64, small, of(Seat::Of64)),
             row(OURS_1000, large, of(Seat::Of1000)),
+            row(EMPTY_PAIR, Typed::empty_pair()?, both()),
+            row(WATCHING, watcher(scope.scope())?, both()),
             row(EVENTS, Typed::event_per_call()?, events()),
         ];
         Ok(Self {
@@ -135,6 +141,15 @@ fn of(seat: Seat) -> Vec<(Seat, Task)> {
     ]
 }
 
+/// Nothing is looked at but whether the task has entered, so it does not matter what is called.
+fn both() -> Vec<(Seat, Task)> {
+    vec![
+        (Seat::Outside, one(Work::Untracked)),
+        (Seat::Scope, one(Work::Untracked)),
+        (Seat::Outside, one(Work::Mix)),
+    ]
+}
+
 fn events() -> Vec<(Seat, Task)> {
     vec![
         (Seat::Outside, one(Work::Untracked)),
@@ -144,10 +159,19 @@ fn events() -> Vec<(Seat, Task)> {
 
 /// The recorder, loaded and not attached.
 pub(crate) fn recorder(scope: Scope, raw_tracepoint: bool) -> Result<Probe> {
+    probe(scope, Looking::AtCalls, raw_tracepoint)
+}
+
+/// What `watch` loads.
+fn watcher(scope: Scope) -> Result<Probe> {
+    probe(scope, Looking::AtDenials, false)
+}
+
+fn probe(scope: Scope, what: Looking, raw_tracepoint: bool) -> Result<Probe> {
     let watch = Watch {
         scope,
         start: Start::Now,
-        what: Looking::AtCalls,
+        what,
         raw_tracepoint,
     };
     Probe::load(&watch).context("cannot load the recorder")

@@ -1,6 +1,6 @@
 //! What was found, as values: cells with their figures and aims, and how cells relate.
 
-use super::plan::{OURS, OURS_64, OURS_1000};
+use super::plan::{EMPTY_PAIR, OURS, OURS_64, OURS_1000, WATCHING};
 use super::rounds::{Cell, Round, Row, Seat, relation, samples};
 use super::work::Work;
 use super::worker::Task;
@@ -53,6 +53,13 @@ fn aim((name, seat, task): Cell) -> Option<f64> {
     }
 }
 
+/// How much more many may cost than one.
+const SCALE_AIM: f64 = 1.1;
+
+/// How much more it may cost to watch refusals than to attach empty programs to the same hooks. Every task of the host
+/// pays it.
+const WATCHING_AIM: f64 = 1.25;
+
 /// How cells relate.
 pub(crate) fn relations(rounds: &[Round]) -> Vec<Relation> {
     let task = |work, pair| Task { work, pair };
@@ -60,8 +67,9 @@ pub(crate) fn relations(rounds: &[Round]) -> Vec<Relation> {
     let pair = |work| (OURS, Seat::Scope, task(work, true));
     let of_64 = |work| (OURS_64, Seat::Of64, task(work, false));
     let of_1000 = |work| (OURS_1000, Seat::Of1000, task(work, false));
+    let on_both = |name, seat| (name, seat, task(Work::Untracked, false));
     let (plain, tracked) = (Work::Untracked, Work::Tracked);
-    [
+    let scale = [
         (
             "64 scopes to one, nothing tracked",
             of_64(plain),
@@ -92,13 +100,27 @@ pub(crate) fn relations(rounds: &[Round]) -> Vec<Relation> {
             pair(tracked),
             alone(tracked),
         ),
-    ]
-    .into_iter()
-    .filter_map(|(words, cell, to)| {
+    ];
+    let watching = [
+        (
+            "watching refusals to empty programs at entry and return, bystander",
+            on_both(WATCHING, Seat::Outside),
+            on_both(EMPTY_PAIR, Seat::Outside),
+        ),
+        (
+            "watching refusals to empty programs at entry and return, in the scope",
+            on_both(WATCHING, Seat::Scope),
+            on_both(EMPTY_PAIR, Seat::Scope),
+        ),
+    ];
+    let aimed = |aim: f64| move |(words, cell, to)| (words, cell, to, aim);
+    let scale = scale.into_iter().map(aimed(SCALE_AIM));
+    let all = scale.chain(watching.into_iter().map(aimed(WATCHING_AIM)));
+    all.filter_map(|(words, cell, to, aim)| {
         Some(Relation {
             words,
             ratio: Spread::of(relation(rounds, cell, to))?,
-            aim: 1.1,
+            aim,
         })
     })
     .collect()

@@ -20,6 +20,12 @@ pub fn empty_btf(_ctx: BtfTracePointContext) -> i32 {
     0
 }
 
+/// Does nothing when a call returns: beside the first, what any pair of programs on both hooks costs.
+#[btf_tracepoint(function = "sys_exit")]
+pub fn empty_return_btf(_ctx: BtfTracePointContext) -> i32 {
+    0
+}
+
 /// The same as a raw tracepoint.
 #[raw_tracepoint(tracepoint = "sys_enter")]
 pub fn empty_raw(_ctx: RawTracePointContext) -> i32 {
