@@ -14,6 +14,7 @@ mod running;
 mod size;
 mod storm;
 mod surroundings;
+mod ways;
 mod witnesses;
 
 use house_tests::facts;
