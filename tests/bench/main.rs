@@ -1,10 +1,11 @@
 //! What recording costs: per call, as ratios within one interleaved run; at its start; beside other tools; and to
 //! servers. `cargo xtask bench` runs it as root.
 //!
-//! `[--rounds N] [--json FILE] [--page FILE] [--peers] [--servers]`
+//! `[--rounds N] [--json FILE] [--page FILE] [--peers] [--servers] [--storm MINUTES] [--fleet RUNS]`
 
 mod attachment;
 mod filters;
+mod fleet;
 mod loads;
 mod machine;
 mod page;
@@ -14,6 +15,7 @@ mod plan;
 mod report;
 mod result;
 mod rounds;
+mod storm;
 mod user_side;
 mod work;
 mod worker;
@@ -38,6 +40,8 @@ struct Arguments {
     page: Option<PathBuf>,
     peers: bool,
     servers: bool,
+    storm_minutes: Option<u64>,
+    fleet_runs: Option<u64>,
 }
 
 /// Batches of a reading.
@@ -80,6 +84,8 @@ impl Arguments {
             page: None,
             peers: false,
             servers: false,
+            storm_minutes: None,
+            fleet_runs: None,
         };
         let mut words = std::env::args().skip(1);
         while let Some(word) = words.next() {
@@ -94,6 +100,8 @@ impl Arguments {
                 "--page" => parsed.page = Some(value()?.into()),
                 "--peers" => parsed.peers = true,
                 "--servers" => parsed.servers = true,
+                "--storm" => parsed.storm_minutes = Some(value()?.parse().context("not a number")?),
+                "--fleet" => parsed.fleet_runs = Some(value()?.parse().context("not a number")?),
                 // Cargo adds it.
                 "--bench" => {}
                 _ => bail!("unknown word `{word}`"),
@@ -104,6 +112,17 @@ impl Arguments {
 }
 
 fn measure(arguments: &Arguments, own_cpu: usize) -> Result<Report> {
+    let storm = arguments.storm_minutes.map(|minutes| {
+        storm::measure(minutes, user_side::PRODUCT, |number| {
+            say(&format!("{number} storms"));
+        })
+    });
+    let storm = storm.transpose()?;
+    let fleet = arguments.fleet_runs.map(|runs| {
+        say("a fleet's day");
+        fleet::measure(runs, user_side::PRODUCT)
+    });
+    let fleet = fleet.transpose()?;
     say("start, memory, size");
     let user_side = UserSide::measure()?;
     say("places, workers, programs");
@@ -140,7 +159,9 @@ fn measure(arguments: &Arguments, own_cpu: usize) -> Result<Report> {
     };
     drop(plan);
     let loads = if arguments.servers {
-        loads::measure(|number| say(&format!("{number} rounds with servers")))?
+        loads::measure(arguments.peers, |number| {
+            say(&format!("{number} rounds with loads"));
+        })?
     } else {
         Vec::new()
     };
@@ -158,6 +179,8 @@ fn measure(arguments: &Arguments, own_cpu: usize) -> Result<Report> {
         peers,
         loads,
         filters,
+        storm,
+        fleet,
         user_side,
     })
 }

@@ -1,11 +1,13 @@
 //! The result as a page of Markdown, which is also what the command prints.
 
 use super::filters;
+use super::fleet;
 use super::loads::Throughput;
 use super::machine::Machine;
 use super::report::Report;
 use super::result::{Line, Relation};
 use super::rounds::{EMPTY, NOTHING};
+use super::storm;
 use super::user_side::UserSide;
 use house_tests::figures::Spread;
 use std::fmt::Write;
@@ -26,12 +28,20 @@ pub(crate) fn page(report: &Report) -> String {
         page.push_str(&lines(&report.peers));
     }
     if !report.loads.is_empty() {
-        page.push_str("\n## Servers\n\n");
+        page.push_str("\n## Loads\n\n");
         page.push_str(LOADS);
         page.push_str(&throughputs(&report.loads));
     }
     page.push_str("\n## Filters\n\n");
     page.push_str(&filters::page(&report.filters));
+    if let Some(storm) = &report.storm {
+        page.push_str("\n## Storm\n\n");
+        page.push_str(&storm::page(storm));
+    }
+    if let Some(fleet) = &report.fleet {
+        page.push_str("\n## Fleet\n\n");
+        page.push_str(&fleet::page(fleet));
+    }
     page.push_str("\n## Beside the calls\n\n");
     page.push_str(&user_side(&report.user_side));
     page
@@ -52,8 +62,8 @@ const PEERS: &str = "\
 Public tools, started from outside in rounds of their own, all of which count, with ours beside them.\n\n";
 
 const LOADS: &str = "\
-Throughput of servers on one CPU, with their client on another, in units of their throughput with the empty \
-program attached.\n\n";
+Throughput of servers on one CPU, with their client on another, of a compiler, and of a shell that makes \
+processes, in units of their throughput with the empty program attached.\n\n";
 
 fn preface(report: &Report) -> String {
     let Machine {
@@ -160,6 +170,10 @@ fn user_side(side: &UserSide) -> String {
     line(
         "start to attached, room for 1,000 scopes",
         milliseconds(&side.attached_1000_ms),
+    );
+    line(
+        "`--version`, from start to end",
+        milliseconds(&side.cold_ms),
     );
     line("`/bin/true`", milliseconds(&side.true_ms));
     line(

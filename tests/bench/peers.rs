@@ -18,7 +18,7 @@ const SETTLING: Duration = Duration::from_millis(2500);
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A tool, as an attachment.
-struct Tool {
+pub(crate) struct Tool {
     words: Vec<String>,
     child: Option<Child>,
 }
@@ -90,6 +90,18 @@ pub(crate) fn rows(scope: Scope, cgroup: &Path, target: &Worker) -> Result<Vec<R
     }
     Ok(rows)
 }
+
+/// Those that are installed and watch the whole host, whatever runs.
+pub(crate) fn of_the_host(cgroup: &Path) -> impl Iterator<Item = (&'static str, Tool)> {
+    // The target does not matter to them.
+    let tools = tools(cgroup, 0).into_iter();
+    tools
+        .filter(|(name, words)| name.ends_with(HOST) && is_installed(&words[0]))
+        .map(|(name, words)| (name, Tool { words, child: None }))
+}
+
+/// How tools are named that watch everything.
+const HOST: &str = "whole host";
 
 /// The tools, with what makes each count the calls of the target.
 fn tools(cgroup: &Path, target: u32) -> [(&'static str, Vec<String>); 6] {

@@ -1,9 +1,11 @@
 //! Everything that was found, and its form as JSON.
 
 use super::filters::{self, Found};
+use super::fleet::{self, Fleet};
 use super::loads::Throughput;
 use super::machine::Machine;
 use super::result::{Line, Relation};
+use super::storm::{self, Storm};
 use super::user_side::UserSide;
 use house_tests::figures::{Figures, Spread};
 use seccomp_tracer::probe::Size;
@@ -36,6 +38,10 @@ pub(crate) struct Report {
     pub(crate) loads: Vec<Throughput>,
     /// Filters.
     pub(crate) filters: Vec<Found>,
+    /// The worst load, if it was asked for.
+    pub(crate) storm: Option<Storm>,
+    /// Many recordings, if they were asked for.
+    pub(crate) fleet: Option<Fleet>,
     /// Beside the calls.
     pub(crate) user_side: UserSide,
 }
@@ -59,11 +65,14 @@ impl Report {
             "calls": self.lines.iter().map(line).collect::<Vec<_>>(),
             "scale": self.relations.iter().map(relation).collect::<Vec<_>>(),
             "peers": self.peers.iter().map(line).collect::<Vec<_>>(),
-            "servers": self.loads.iter().map(throughput).collect::<Vec<_>>(),
+            "loads": self.loads.iter().map(throughput).collect::<Vec<_>>(),
             "filters": filters::json(&self.filters),
+            "storm": self.storm.as_ref().map(storm::json),
+            "fleet": self.fleet.as_ref().map(fleet::json),
             "userSide": {
                 "attachedMs": spread(&side.attached_ms),
                 "attached1000Ms": spread(&side.attached_1000_ms),
+                "coldMs": spread(&side.cold_ms),
                 "trueMs": spread(&side.true_ms),
                 "recordTrueMs": spread(&side.record_true_ms),
                 "recordTruePeakKib": spread(&side.record_true_peak_kib),

@@ -24,6 +24,8 @@ pub(crate) struct UserSide {
     pub(crate) attached_ms: Spread,
     /// The same with 1,000 scopes.
     pub(crate) attached_1000_ms: Spread,
+    /// The product, asked for nothing but its version.
+    pub(crate) cold_ms: Spread,
     /// A program that does nothing.
     pub(crate) true_ms: Spread,
     /// The same, recorded.
@@ -51,6 +53,7 @@ impl UserSide {
         Ok(Self {
             attached_ms: spread(repeat(|| attach_ms(scope))?)?,
             attached_1000_ms: spread(repeat(|| attach_ms(place.scope_of_children(1000)))?)?,
+            cold_ms: spread(repeat(|| Ok(run(PRODUCT, &["--version"])?.0))?)?,
             true_ms: spread(repeat(|| Ok(run("/bin/true", &[])?.0))?)?,
             record_true_ms: spread(recorded.iter().map(|&(ms, _)| ms))?,
             record_true_peak_kib: spread(recorded.iter().map(|&(_, kib)| kib))?,
@@ -91,6 +94,7 @@ fn run(program: &str, arguments: &[&str]) -> Result<(f64, f64)> {
     command
         .args(arguments)
         .stdin(Stdio::null())
+        .stdout(Stdio::null())
         .stderr(Stdio::null());
     let child = command
         .spawn()

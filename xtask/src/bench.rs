@@ -19,9 +19,17 @@ pub(crate) struct Arguments {
     #[arg(long)]
     peers: bool,
 
-    /// Measure servers under load, too; installs nginx, wrk and redis if they are missing.
+    /// Measure servers, a compiler and a shell under load, too; installs nginx, wrk and redis if they are missing.
     #[arg(long)]
     servers: bool,
+
+    /// Record the worst load that the machine can make for so many minutes, too, and count what is lost.
+    #[arg(long, value_name = "MINUTES")]
+    storm: Option<u32>,
+
+    /// Measure what so many recordings cost, too: 10,000 are a fleet's day.
+    #[arg(long, value_name = "RECORDINGS")]
+    fleet: Option<u32>,
 
     /// Where the page goes.
     #[arg(long, default_value = "BENCHMARKS.md", value_name = "FILE")]
@@ -70,6 +78,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     bench.args(["--rounds", &arguments.rounds.to_string()]);
     bench.args(arguments.peers.then_some("--peers"));
     bench.args(arguments.servers.then_some("--servers"));
+    for (flag, value) in [("--storm", arguments.storm), ("--fleet", arguments.fleet)] {
+        if let Some(value) = value {
+            bench.arg(flag).arg(value.to_string());
+        }
+    }
     // Cargo runs the program in the folder of its package.
     let (page, json) = (root().join(&arguments.page), root().join(&arguments.json));
     bench.arg("--page").arg(&page).arg("--json").arg(&json);

@@ -1,43 +1,20 @@
-//! Servers under load: throughput with a recorder, in units of the throughput with the empty program.
+//! Servers in the watched scope, each with a client that loads it from another CPU.
 
-use super::attachment::{Attachment, Typed};
-use super::places::Place;
-use super::plan::{OURS, recorder};
-use super::rounds::EMPTY;
-use super::worker;
+use super::{Load, command};
+use crate::places::Place;
+use crate::worker;
 use anyhow::{Context, Result, ensure};
-use house_tests::figures::Spread;
-use seccomp_tracer::target::cgroup::Hierarchy;
 use std::fs;
 use std::net::TcpStream;
-use std::os::unix::process::CommandExt;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::time::Duration;
-
-/// What a server gave.
-pub(crate) struct Throughput {
-    /// What was attached.
-    pub(crate) attached: &'static str,
-    /// What ran.
-    pub(crate) load: &'static str,
-    /// In units of the throughput with the empty program.
-    pub(crate) ratio: Spread,
-    /// How much it is to be at least.
-    pub(crate) aim: Option<f64>,
-}
-
-/// Rounds; a reading takes a second or two.
-const ROUNDS: usize = 15;
-
-/// What the recorder is to leave.
-const AIM: f64 = 0.98;
 
 /// The addresses of the servers, which nothing else should use.
 const NGINX_PORT: u16 = 18_080;
 const REDIS_PORT: u16 = 18_379;
 
-/// A server in the watched scope, and the client that loads it from another CPU.
-struct Server {
+/// A server, and the client that loads it from another CPU.
+pub(super) struct Server {
     name: &'static str,
     child: Child,
     client: Vec<String>,
@@ -46,46 +23,8 @@ struct Server {
     _folder: tempfile::TempDir,
 }
 
-/// Measures those that are installed.
-pub(crate) fn measure(mut progress: impl FnMut(usize)) -> Result<Vec<Throughput>> {
-    let hierarchy = Hierarchy::detect().context("no cgroup v2 hierarchy")?;
-    let place = Place::new(&hierarchy)?;
-    let mut attachments: [(&'static str, Box<dyn Attachment>, Option<f64>); 3] = [
-        (EMPTY[0], Box::new(Typed::empty()?), None),
-        (OURS, Box::new(recorder(place.scope(), false)?), Some(AIM)),
-        (EMPTY[1], Box::new(Typed::empty()?), None),
-    ];
-    let servers = [nginx(&place)?, redis(&place)?];
-    let mut rates = vec![vec![[0.0; 3]; ROUNDS]; servers.len()];
-    for round in 0..ROUNDS {
-        for turn in 0..attachments.len() {
-            let at = (turn + round) % attachments.len();
-            attachments[at].1.start()?;
-            for (server, rates) in servers.iter().zip(&mut rates) {
-                rates[round][at] = server.load()?;
-            }
-            attachments[at].1.stop()?;
-        }
-        progress(round + 1);
-    }
-    let mut found = Vec::new();
-    for (server, rates) in servers.iter().zip(&rates) {
-        for (at, &(attached, _, aim)) in attachments.iter().enumerate() {
-            let ratio = rates
-                .iter()
-                .map(|rates| rates[at] / f64::midpoint(rates[0], rates[2]));
-            found.push(Throughput {
-                attached,
-                load: server.name,
-                ratio: Spread::of(ratio).context("nothing was measured")?,
-                aim,
-            });
-        }
-    }
-    Ok(found)
-}
-
-fn nginx(place: &Place) -> Result<Server> {
+/// A web server.
+pub(super) fn nginx(place: &Place) -> Result<Server> {
     let folder = tempfile::tempdir().context("no temporary folder")?;
     let path = folder.path().display();
     let configuration = format!(
@@ -116,7 +55,8 @@ fn wrk_rate(said: &str) -> Option<f64> {
     line?.trim().parse().ok()
 }
 
-fn redis(place: &Place) -> Result<Server> {
+/// A server of small values.
+pub(super) fn redis(place: &Place) -> Result<Server> {
     let folder = tempfile::tempdir().context("no temporary folder")?;
     let path = folder.path().display();
     let start = format!("redis-server --port {REDIS_PORT} --bind 127.0.0.1 --dir {path}");
@@ -148,7 +88,8 @@ impl Server {
         folder: tempfile::TempDir,
     ) -> Result<Self> {
         let words: Vec<String> = client.split(' ').map(ToOwned::to_owned).collect();
-        let child = command(start, *worker::cpus().last().context("no CPU")?)
+        let start: Vec<String> = start.split(' ').map(ToOwned::to_owned).collect();
+        let child = command(&start, *worker::cpus().last().context("no CPU")?)
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
@@ -170,11 +111,17 @@ impl Server {
         }
         anyhow::bail!("{name} does not answer")
     }
+}
+
+impl Load for Server {
+    fn name(&self) -> &'static str {
+        self.name
+    }
 
     /// Requests per second.
-    fn load(&self) -> Result<f64> {
+    fn rate(&self) -> Result<f64> {
         let cpu = *worker::cpus().first().context("no CPU")?;
-        let output = command(&self.client.join(" "), cpu)
+        let output = command(&self.client, cpu)
             .output()
             .with_context(|| format!("cannot run the client of {}", self.name))?;
         ensure!(
@@ -192,19 +139,4 @@ impl Drop for Server {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
-}
-
-/// A command line, pinned to a CPU.
-fn command(line: &str, cpu: usize) -> Command {
-    let mut words = line.split(' ');
-    let mut command = Command::new(words.next().unwrap_or_default());
-    command.args(words).stdin(Stdio::null());
-    // SAFETY: one call of the kernel, which is allowed between fork and exec.
-    unsafe {
-        command.pre_exec(move || {
-            worker::pin(cpu);
-            Ok(())
-        });
-    }
-    command
 }
