@@ -4,6 +4,7 @@ mod arguments;
 mod command;
 mod daemon;
 mod daemon_death;
+mod daemon_limits;
 mod daemon_socket;
 mod denials;
 mod harden;
@@ -43,6 +44,7 @@ fn main() -> ExitCode {
         .tests(Needs::Recording, daemon::TESTS)
         .tests(Needs::Recording, daemon_socket::TESTS)
         .tests(Needs::Recording, daemon_death::TESTS)
+        .tests(Needs::Recording, daemon_limits::TESTS)
         .run()
 }
 

@@ -75,7 +75,13 @@ impl Place {
     /// Starts the daemon and waits until it listens.
     #[must_use]
     pub fn start(&self, flags: &[&str]) -> Daemon {
-        let mut running = self.command(flags).start();
+        Self::await_start(self.command(flags))
+    }
+
+    /// Starts a daemon's command, in whatever way, and waits until it listens.
+    #[must_use]
+    pub fn await_start(command: Program) -> Daemon {
+        let mut running = command.start();
         running.await_stderr("listening at ");
         Daemon(Some(running))
     }

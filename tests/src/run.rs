@@ -121,6 +121,27 @@ impl Program {
         self.inside(outer.args(["bash", "-c", &script, "bash"]))
     }
 
+    /// Runs it under this product, which records it.
+    #[must_use]
+    pub fn recorded(self, product: &str, output: &Path) -> Self {
+        let record = Self::product(product).args(["record", "-q", "-o"]);
+        self.inside(record.args([output]).args(["--"]))
+    }
+
+    /// Runs it under a profile.
+    #[must_use]
+    pub fn confined(self, product: &str, profile: &str) -> Self {
+        self.inside(Self::product(product).args(["run", "--profile", profile, "--"]))
+    }
+
+    /// Runs it as root with these capabilities, as in `+bpf,+perfmon`, and no others.
+    #[must_use]
+    pub fn as_root_with(self, capabilities: &str) -> Self {
+        let bounding = format!("-all,{capabilities}");
+        let outer = Self::new("setpriv").args(["--inh-caps", "-all", "--ambient-caps", "-all"]);
+        self.inside(outer.args(["--bounding-set", &bounding]))
+    }
+
     /// Runs it by way of another program, whose last arguments it becomes. The name by which it is called is
     /// lost, so usage lines are not tested like this.
     fn inside(self, mut outer: Self) -> Self {

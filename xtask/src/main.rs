@@ -13,6 +13,7 @@ mod demo;
 mod ebpf;
 mod engine;
 mod interrupt;
+mod own_profile;
 mod readme;
 mod setup;
 mod talk;
@@ -45,6 +46,7 @@ enum Verb {
     Counts(counts::Arguments),
     Readme(readme::Arguments),
     Engine(engine::Arguments),
+    OwnProfile(own_profile::Arguments),
     Vm(vm::Arguments),
 }
 
@@ -53,6 +55,7 @@ fn main() -> ExitCode {
     interrupt::listen();
     let result = match command_line.verb {
         Verb::Setup(arguments) => setup::run(&arguments),
+        Verb::OwnProfile(own_profile::Arguments {}) => own_profile::run(),
         Verb::Engine(arguments) => engine::run(&arguments),
         Verb::Check(check::Arguments {}) => check::run(),
         Verb::Demo(arguments) => demo::run(&arguments),

@@ -90,7 +90,7 @@ impl Daemon {
     }
 
     /// Children that are there already are recorded from now on; each that comes, from its start.
-    fn add_parent(&mut self, parent: &Cgroup) -> Result<(), DaemonError> {
+    pub(super) fn add_parent(&mut self, parent: &Cgroup) -> Result<(), DaemonError> {
         let start = self.settings.child_start;
         if self.fleet.listed()?.get(&parent.id) == Some(&Listed::Parent) {
             // Another daemon's, which may have been told another start.

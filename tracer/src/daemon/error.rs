@@ -88,9 +88,7 @@ fn pin_hint(error: &PinError) -> Option<String> {
             "start the version that left it and stop what it records, or give it up with \
              `seccomp-tracer daemon --release`"
         }
-        PinError::Folder { .. } | PinError::Refused { .. } | PinError::Program { .. } => {
-            return None;
-        }
+        PinError::Folder { .. } | PinError::Refused { .. } => return None,
     };
     Some(hint.to_owned())
 }

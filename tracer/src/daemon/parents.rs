@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// The parents that were asked for. One that is not there may come, and one that goes may come again as another.
-#[derive(Clone)]
 pub(super) struct Parents {
     wanted: Vec<(PathBuf, Option<Cgroup>)>,
 }

@@ -10,7 +10,6 @@
 
 use super::core::Daemon;
 use super::error::DaemonError;
-use super::parents::Parents;
 use super::scope::Scope;
 use crate::probe::Listed;
 use crate::recording::{WindowEnd, WindowStart, from_json};
@@ -23,9 +22,9 @@ impl Daemon {
         // The other may have changed the list without having told the CPUs.
         self.fleet.settle()?;
         let listed = self.listed_scopes()?;
-        let mut parents = self.parents.clone();
-        parents.look(&self.hierarchy);
-        let mut known = parents.children();
+        // First of all, so that whoever is found meanwhile is found with a name.
+        let (parents, _) = self.parents.look(&self.hierarchy);
+        let mut known = self.parents.children();
         known.extend(cgroups.iter().map(|cgroup| (cgroup.id, cgroup.clone())));
         let mut abandoned = BTreeSet::new();
         for passport in self.store.passports()? {
@@ -51,7 +50,10 @@ impl Daemon {
             self.retire(&abandoned, WindowEnd::Empty)?;
         }
         self.clear_rest()?;
-        self.forget_other_parents(&parents)?;
+        self.forget_other_parents()?;
+        for parent in parents {
+            self.add_parent(&parent)?;
+        }
         log::debug!("picked up {} targets", self.scopes.len());
         Ok(())
     }
@@ -82,8 +84,8 @@ impl Daemon {
     }
 
     /// Parents that the other was asked for and we are not.
-    fn forget_other_parents(&mut self, parents: &Parents) -> Result<(), DaemonError> {
-        let ours: BTreeSet<u64> = parents.present().map(|parent| parent.id).collect();
+    fn forget_other_parents(&mut self) -> Result<(), DaemonError> {
+        let ours: BTreeSet<u64> = self.parents.present().map(|parent| parent.id).collect();
         for (id, listed) in self.fleet.listed()? {
             if listed == Listed::Parent && !ours.contains(&id) {
                 self.fleet.remove(id)?;

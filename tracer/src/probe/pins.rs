@@ -8,12 +8,14 @@ use super::attach::{OBJECT, ProbeError};
 use aya::Ebpf;
 use aya::maps::{Map, MapData, MapError};
 use aya::pin::PinError as Refusal;
+use aya::programs::ProgramInfo;
 use aya::programs::links::FdLink;
-use aya::programs::{BtfTracePoint, ProgramError, ProgramInfo, RawTracePoint};
 use rustix::fs::{FlockOperation, Mode, OFlags};
+use std::ffi::CString;
 use std::fs;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{FromRawFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
@@ -66,14 +68,6 @@ pub enum PinError {
         path: PathBuf,
         /// Why.
         source: Refusal,
-    },
-    /// A pinned program cannot be used.
-    #[error("cannot pick up `{}`", crate::report::escape::path(.path))]
-    Program {
-        /// Which.
-        path: PathBuf,
-        /// Why.
-        source: ProgramError,
     },
 }
 
@@ -186,17 +180,7 @@ impl Pins {
     /// The pinned program.
     pub(super) fn program(&self) -> Result<OwnedFd, PinError> {
         let path = self.folder.join(PROGRAM);
-        let typed = BtfTracePoint::from_pin(&path);
-        let fd = match &typed {
-            Ok(program) => program.fd().map(|fd| fd.as_fd().try_clone_to_owned()),
-            Err(_) => RawTracePoint::from_pin(&path)
-                .and_then(|program| program.fd().map(|fd| fd.as_fd().try_clone_to_owned())),
-        };
-        match fd {
-            Ok(Ok(fd)) => Ok(fd),
-            Ok(Err(source)) => Err(folder_error(&path, source)),
-            Err(source) => Err(PinError::Program { path, source }),
-        }
+        open(&path).map_err(|source| folder_error(&path, source))
     }
 
     /// The number that the kernel gave the pinned program.
@@ -227,6 +211,33 @@ fn stamp() -> String {
     const PRIME: u64 = 0x0100_0000_01B3;
     let add = |hash: u64, &byte: &u8| (hash ^ u64::from(byte)).wrapping_mul(PRIME);
     format!("{:016x}", OBJECT.iter().fold(OFFSET, add))
+}
+
+/// A descriptor of a pinned object (`BPF_OBJ_GET`). aya asks for its types as well, which takes more rights than
+/// recording does.
+/// <https://github.com/torvalds/linux/blob/v6.12/include/uapi/linux/bpf.h#L1620>
+fn open(path: &Path) -> io::Result<OwnedFd> {
+    const BPF_OBJ_GET: libc::c_int = 7;
+    #[repr(C)]
+    struct Attributes {
+        path: u64,
+        fd: u32,
+        flags: u32,
+    }
+    let path = CString::new(path.as_os_str().as_bytes())?;
+    let attributes = Attributes {
+        path: path.as_ptr() as u64,
+        fd: 0,
+        flags: 0,
+    };
+    let size = size_of::<Attributes>();
+    // SAFETY: attributes of that size, in which is a string that ends with a zero; both outlive the call.
+    let fd = unsafe { libc::syscall(libc::SYS_bpf, BPF_OBJ_GET, &raw const attributes, size) };
+    match i32::try_from(fd) {
+        // SAFETY: a new descriptor that nobody else has.
+        Ok(fd) if fd >= 0 => Ok(unsafe { OwnedFd::from_raw_fd(fd) }),
+        _ => Err(io::Error::last_os_error()),
+    }
 }
 
 /// Takes the folder for ourselves. It may be removed by whoever had it before us while we wait.

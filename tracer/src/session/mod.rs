@@ -1,7 +1,7 @@
 //! A recording session: from the attached probe to a value, while waiting for what may end it.
 //!
-//! The only place with async. It knows the probe, a child process and the clock; it refuses to know about
-//! engines, files and the terminal.
+//! Beside the daemon, the only place with async. It knows the probe, a child process and the clock; it refuses
+//! to know about engines, files and the terminal.
 
 mod child;
 mod ledger;
