@@ -8,15 +8,20 @@ use house_tests::facts::{counts_where, named, set};
 use house_tests::image::Rootfs;
 use house_tests::run::{Program, Running};
 use house_tests::tests;
-use seccomp_tracer::recording::{Recording, SeccompState, WindowStart};
+use house_tests::{facts, product as product_path};
+use seccomp_tracer::recording::{Recording, SeccompState, WindowEnd, WindowStart};
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-pub(crate) const TESTS: [(&str, fn()); 5] = tests![
+pub(crate) const TESTS: [(&str, fn()); 6] = tests![
     one_hierarchy_is_what_there_is,
     a_podman_run_with_crun_is_recorded_and_lives_with_its_profile,
     a_container_of_podmans_with_crun_is_found_by_its_name,
     a_docker_run_is_recorded_below_a_slice,
     a_unit_of_systemds_is_watched_by_its_name,
+    the_daemon_is_a_service_and_goes_on_after_its_death,
 ];
 
 const PODMAN: Podman = Podman("--cgroup-manager=systemd --runtime=crun");
@@ -110,4 +115,70 @@ fn a_unit_of_systemds_is_watched_by_its_name() {
         .exits(3)
         .stderr_has("error: no unit `house-bussy.service`\n");
     record("systemd-udevd").exits(3).stderr_has("error: ");
+}
+
+/// The unit as it is installed, with the rights that it leaves.
+fn the_daemon_is_a_service_and_goes_on_after_its_death() {
+    let profiles = Path::new(env!("CARGO_MANIFEST_DIR")).join("../profiles");
+    let unit = "/etc/systemd/system/seccomp-tracer.service";
+    fs::copy(profiles.join("daemon.service"), unit).expect("a unit");
+    symlink(product_path!(), "/usr/bin/seccomp-tracer").expect("a program");
+    let flags = "SECCOMP_TRACER_DAEMON=--below /system.slice --from exec --interval 1s\n";
+    fs::write("/etc/default/seccomp-tracer", flags).expect("settings");
+    systemctl("daemon-reload");
+    systemctl("start seccomp-tracer");
+    let busy = "while ls / > /dev/null; do sleep 0.2; done";
+    let run = ["--unit=house-served", "/bin/sh", "-c", busy];
+    Program::new("systemd-run").args(run).run().exits(0);
+    await_listed("house-served");
+    systemctl("kill --signal=KILL seccomp-tracer");
+    await_listed("house-served");
+    systemctl("stop house-served");
+    let recording = await_recording("house-served");
+    assert_eq!(recording.window.from, WindowStart::Exec);
+    assert!(recording.losses.is_complete(), "{:?}", recording.losses);
+    let seen = set(&counts_where(&recording, false));
+    for call in ["execve", "getdents64", "wait4"] {
+        assert!(seen.contains(&named(call)), "{call}: {seen:?}");
+    }
+    systemctl("stop seccomp-tracer");
+    product().args(["daemon", "--release"]).run().exits(0);
+}
+
+#[track_caller]
+fn systemctl(line: &str) {
+    let run = Program::new("systemctl").words(line).run();
+    if run.code() != 0 {
+        let status = Program::new("systemctl")
+            .words("status seccomp-tracer")
+            .run();
+        panic!("{run}: {status}");
+    }
+}
+
+/// Waits until the daemon answers, and has a target of that name.
+fn await_listed(name: &str) {
+    let list = || product().args(["ps", "--format", "json"]).run();
+    while !list().stdout_text().contains(name) {
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
+/// Waits for the last recording of a unit.
+fn await_recording(unit: &str) -> Recording {
+    loop {
+        let files = fs::read_dir("/var/lib/seccomp-tracer/recordings");
+        let files = files.into_iter().flatten().flatten();
+        let paths = files.map(|file| file.path());
+        let is_recording = |path: &PathBuf| path.extension().is_some_and(|it| it == "json");
+        let recordings = paths.filter(is_recording).map(|path| facts::read(&path));
+        let of_unit = |recording: &Recording| {
+            let cgroup = recording.target.cgroup.as_deref().unwrap_or_default();
+            cgroup.contains(unit) && recording.window.until == WindowEnd::Empty
+        };
+        if let Some(recording) = recordings.into_iter().find(of_unit) {
+            return recording;
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
 }

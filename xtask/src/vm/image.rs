@@ -16,8 +16,9 @@ pub(super) const SCRIPT: &str = "command.sh";
 /// What kernel and systemd say.
 pub(super) const LOG: &str = "console.log";
 
-/// The command line of the kernel.
-pub(super) const KERNEL_LINE: &str = "console=ttyS0 panic=-1 quiet";
+/// The command line of the kernel. Engines that find AppArmor want its parser, too.
+pub(super) const KERNEL_LINE: &str =
+    "console=ttyS0 panic=-1 quiet apparmor=0 systemd.unit=house.service systemd.show_status=false";
 
 /// What it takes to see our files, in the order in which one needs the other.
 const MODULES: [&str; 11] = [
@@ -91,9 +92,10 @@ TimeoutStartSec=infinity
 ExecStart=/bin/sh -c \"/bin/sh {script} > /dev/ttyS1 2>&1; echo {LAST} $$? > /dev/ttyS1\"
 ExecStopPost=/bin/systemctl poweroff -ff
 END
+# Our files may be those of a container; the machine is none.
+$b rm -f /whole/.dockerenv /whole/run/.containerenv
 $b umount /proc
-# Where our files are those of a container, systemd looks for its options here and not at the kernel's.
-exec $b switch_root /whole /lib/systemd/systemd systemd.unit=house.service systemd.show_status=false
+exec $b switch_root /whole /lib/systemd/systemd
 "
     )
 }
