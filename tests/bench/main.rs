@@ -112,6 +112,9 @@ impl Arguments {
 }
 
 fn measure(arguments: &Arguments, own_cpu: usize) -> Result<Report> {
+    // First of all: what a process has in memory when it starts another one counts as that one's, too.
+    say("start, memory, size");
+    let user_side = UserSide::measure()?;
     let storm = arguments.storm_minutes.map(|minutes| {
         storm::measure(minutes, user_side::PRODUCT, |number| {
             say(&format!("{number} storms"));
@@ -123,8 +126,6 @@ fn measure(arguments: &Arguments, own_cpu: usize) -> Result<Report> {
         fleet::measure(runs, user_side::PRODUCT)
     });
     let fleet = fleet.transpose()?;
-    say("start, memory, size");
-    let user_side = UserSide::measure()?;
     say("places, workers, programs");
     // Everything from here on leaves the last CPU to the workers.
     worker::pin(own_cpu);

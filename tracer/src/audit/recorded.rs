@@ -190,11 +190,11 @@ impl Tally<'_> {
     ) {
         self.serial += 1;
         for (key, appearances) in columns {
-            for one in appearances {
-                if !self.counting.counts(key, one.run) {
+            for run in appearances.runs() {
+                if !self.counting.counts(key, run) {
                     continue;
                 }
-                for &input in &self.inputs_of_run[one.run as usize] {
+                for &input in &self.inputs_of_run[run as usize] {
                     if self.marked[input] != self.serial {
                         self.marked[input] = self.serial;
                         sizes[input] += 1;

@@ -32,7 +32,7 @@ pub(super) fn appearances(runs: &Runs, classes: &Classes<'_>) -> Found {
         behaviours: BTreeMap::new(),
     };
     for (key, facts) in runs.facts() {
-        let all = facts.appearances.iter().map(|one| one.run);
+        let all = facts.appearances.runs();
         let counted: Bits = all.filter(|&run| counting.counts(key, run)).collect();
         if counted.count() == 0 {
             continue;
@@ -73,7 +73,7 @@ fn spread(
             .any(|one| one.tracked.contains(run))
     };
     let counted = |run: &u32| counting.counts(key, *run);
-    let all = facts.appearances.iter().map(|one| one.run).filter(counted);
+    let all = facts.appearances.runs().filter(counted);
     for run in all.filter(|&run| !tracked(run)) {
         enter(Vec::new(), run);
     }
@@ -81,7 +81,7 @@ fn spread(
         for (values, appearances) in &tuples.seen {
             let pairs = positions.iter().copied().zip(values.iter().copied());
             let class = classes(key.call, &pairs.collect::<Vec<_>>()).unwrap_or_default();
-            for run in appearances.iter().map(|one| one.run).filter(counted) {
+            for run in appearances.runs().filter(counted) {
                 enter(class.clone(), run);
             }
         }

@@ -1,6 +1,6 @@
 //! The union of what runs show, as far as it counts.
 
-use crate::recording::{CallRuns, RunSet, Runs};
+use crate::recording::{Appearances, CallRuns, RunSet, Runs};
 use crate::syscall::Call;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -32,7 +32,7 @@ impl Evidence {
         let mut evidence = Self::default();
         for (key, facts) in runs.facts() {
             let counts = |run| those(run) && counting.counts(key, run);
-            if facts.appearances.iter().any(|one| counts(one.run)) {
+            if facts.appearances.runs().any(counts) {
                 evidence.0.entry(key.call).or_default().add(facts, counts);
             }
         }
@@ -55,13 +55,13 @@ impl Seen {
     fn add(&mut self, facts: &CallRuns, counts: impl Fn(u32) -> bool) {
         // Something was called, so values there were: a run that has none tracked none, or lost them.
         let tuples = facts.arguments.values().flat_map(|one| one.seen.values());
-        let with_values: RunSet = tuples.flatten().map(|one| one.run).collect();
-        let mut counting = facts.appearances.iter().filter(|one| counts(one.run));
-        self.any |= counting.any(|one| !with_values.contains(one.run));
+        let with_values: RunSet = tuples.flat_map(Appearances::runs).collect();
+        let mut counting = facts.appearances.runs().filter(|&run| counts(run));
+        self.any |= counting.any(|run| !with_values.contains(run));
         for (indexes, tuples) in &facts.arguments {
             self.any |= tuples.unbounded.iter().any(&counts);
             let seen = tuples.seen.iter();
-            let seen = seen.filter(|(_, all)| all.iter().any(|one| counts(one.run)));
+            let seen = seen.filter(|(_, all)| all.runs().any(&counts));
             let pairs = |values: &Vec<u64>| {
                 let pairs = indexes.iter().copied().zip(values.iter().copied());
                 pairs.collect::<Vec<_>>()

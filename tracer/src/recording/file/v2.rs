@@ -155,7 +155,7 @@ impl Reader {
         let runs = self.set(call, object.runs)?;
         let last_ms = Some(&object.last_ms);
         let appearances = self.appearances(call, &runs, &object.count, last_ms, &object.first)?;
-        if appearances.iter().any(|one| one.count == 0) {
+        if object.count.iter().any(|count| count == 0) {
             return Err(format!("`{call}` with a count of 0"));
         }
         let mut arguments = BTreeMap::new();

@@ -73,6 +73,15 @@ impl Appearances {
         }
     }
 
+    /// The runs in which it appeared, in order; the rest is skipped, not unpacked.
+    #[must_use]
+    pub fn runs(&self) -> RunNumbers<'_> {
+        RunNumbers {
+            bytes: &self.bytes,
+            next: 0,
+        }
+    }
+
     /// In how many runs it appeared.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -141,6 +150,27 @@ impl Iterator for Iter<'_> {
     }
 }
 
+/// The runs of appearances.
+#[derive(Clone)]
+pub struct RunNumbers<'a> {
+    bytes: &'a [u8],
+    next: u32,
+}
+
+impl Iterator for RunNumbers<'_> {
+    type Item = u32;
+
+    fn next(&mut self) -> Option<u32> {
+        let head = varint::take(&mut self.bytes)?;
+        let run = self.next + narrow(head >> FLAG_BITS);
+        self.next = run + 1;
+        let numbers =
+            1 + usize::from(head & HAS_LAST != 0) + 3 * usize::from(head & HAS_FIRST != 0);
+        varint::skip(&mut self.bytes, numbers);
+        Some(run)
+    }
+}
+
 /// A number that was packed from 32 bits.
 fn narrow(number: u64) -> u32 {
     u32::try_from(number).unwrap_or(u32::MAX)
@@ -178,6 +208,8 @@ mod tests {
             all.dedup_by_key(|one| one.run);
             let packed: Appearances = all.iter().copied().collect();
             prop_assert_eq!(packed.len(), all.len());
+            let runs: Vec<u32> = all.iter().map(|one| one.run).collect();
+            prop_assert_eq!(packed.runs().collect::<Vec<_>>(), runs);
             prop_assert_eq!(packed.iter().collect::<Vec<_>>(), all);
         }
     }

@@ -24,6 +24,21 @@ pub(crate) fn take(bytes: &mut &[u8]) -> Option<u64> {
     }
 }
 
+/// Leaves out so many numbers from the front.
+#[inline]
+pub(crate) fn skip(bytes: &mut &[u8], numbers: usize) {
+    let mut left = numbers;
+    let mut length = 0;
+    for byte in *bytes {
+        if left == 0 {
+            break;
+        }
+        left -= usize::from(*byte < 0x80);
+        length += 1;
+    }
+    *bytes = &bytes[length..];
+}
+
 fn take_long(bytes: &mut &[u8]) -> Option<u64> {
     let mut number = 0;
     let mut shift = 0;
@@ -58,6 +73,15 @@ mod tests {
             assert_eq!(bytes.len(), length, "{number}");
             assert_eq!(take(&mut bytes.as_slice()), Some(number));
         }
+        let mut bytes = Vec::new();
+        for (number, _) in table {
+            push(&mut bytes, number);
+        }
+        let mut rest = bytes.as_slice();
+        skip(&mut rest, 4);
+        assert_eq!(take(&mut rest), Some(16_384));
+        skip(&mut rest, 7);
+        assert!(rest.is_empty());
         assert_eq!(take(&mut [].as_slice()), None);
         assert_eq!(take(&mut [0x80].as_slice()), None);
     }
