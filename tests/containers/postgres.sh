@@ -2,7 +2,7 @@ set -e
 # Nobody but a database's owner may start it, and root may not.
 if test "$(id -u)" = 0; then exec su -s /bin/sh nobody -c "/bin/sh /load.sh"; fi
 cd /tmp
-PATH=$PATH:/usr/lib/postgresql/15/bin
+PATH=$PATH:$(echo /usr/lib/postgresql/*/bin)
 export PGHOST=/tmp
 initdb --pgdata=db --auth=trust --locale=C --encoding=UTF8 --no-sync > /tmp/initdb
 {

@@ -106,19 +106,28 @@ pub(crate) fn redis() -> Workload {
     }
 }
 
+/// The version that the distribution has; its folders are called so.
+fn postgres_version() -> String {
+    let folders = std::fs::read_dir("/usr/lib/postgresql").expect("PostgreSQL is installed");
+    let names = folders.flatten().map(|entry| entry.file_name());
+    let newest = names.max().expect("a version of PostgreSQL");
+    newest.to_string_lossy().into_owned()
+}
+
 /// PostgreSQL: a database is made, loaded by several clients, asked by parallel workers, dumped, and stopped.
 pub(crate) fn postgres() -> Workload {
-    const FOLDER: &str = "/usr/lib/postgresql/15";
+    let version = postgres_version();
+    let folder = format!("/usr/lib/postgresql/{version}");
     let applets = ["sh", "id", "su", "sleep", "grep", "cat"];
     let mut rootfs = Rootfs::default().busybox(&applets);
     for name in [
         "postgres", "initdb", "pg_ctl", "psql", "createdb", "pgbench", "pg_dump",
     ] {
-        rootfs = rootfs.program(&format!("{FOLDER}/bin/{name}"));
+        rootfs = rootfs.program(&format!("{folder}/bin/{name}"));
     }
     let rootfs = rootfs
-        .folder(&format!("{FOLDER}/lib"), &["bitcode", "pgxs"])
-        .folder("/usr/share/postgresql/15", &["man"])
+        .folder(&format!("{folder}/lib"), &["bitcode", "pgxs"])
+        .folder(&format!("/usr/share/postgresql/{version}"), &["man"])
         .folder("/usr/share/zoneinfo/Etc", &[])
         .file("load.sh", include_str!("postgres.sh"));
     Workload {

@@ -244,7 +244,7 @@ const SERVICES: &[(&str, &[&str])] = &[
             "podman-restart.service",
         ],
     ),
-    ("postgresql-15", &["postgresql.service"]),
+    ("postgresql", &["postgresql.service"]),
     ("redis-server", &["redis-server.service"]),
 ];
 
