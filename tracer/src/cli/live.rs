@@ -1,6 +1,7 @@
 //! `audit --container`: what a running container shows.
 
 use super::failure::Failure;
+use super::plan::{no_cgroup, no_engine, no_process};
 use super::progress::Display;
 use super::watching::{self, LimitArguments, TargetArguments};
 use crate::audit::{Live, Refusals};
@@ -12,10 +13,10 @@ use crate::session::Listening;
 use crate::syscall::Abi;
 use crate::syscall::capability::Capabilities;
 use crate::target::cgroup::{CgroupError, Hierarchy};
-use crate::target::engine::{Engine, EngineError, Inspected};
+use crate::target::engine::{Engine, Inspected};
 use crate::target::engine_run::EngineKind;
 use crate::target::filters::{FilterError, Held};
-use crate::target::process::{self, Facts, ProcessError, SeccompMode};
+use crate::target::process::{self, Facts, SeccompMode};
 use rustix::process::Pid;
 use std::time::Duration;
 
@@ -128,21 +129,6 @@ impl Container {
         let watched = watching::hold(plan, listening, Looking::AtDenials, &limits, &mut display)?;
         Ok(watched.recording.denials.unwrap_or_default())
     }
-}
-
-fn no_cgroup(error: CgroupError) -> Failure {
-    let hint = error.hint();
-    Failure::environment(error).hint_if(hint)
-}
-
-fn no_engine(error: EngineError) -> Failure {
-    let hint = error.hint();
-    Failure::environment(error).hint_if(hint)
-}
-
-fn no_process(error: ProcessError) -> Failure {
-    let hint = error.hint();
-    Failure::environment(error).hint_if(hint)
 }
 
 fn no_filter(error: FilterError) -> Failure {

@@ -80,17 +80,17 @@ impl session::Target for Place {
     }
 }
 
-fn no_cgroup(error: CgroupError) -> Failure {
+pub(super) fn no_cgroup(error: CgroupError) -> Failure {
     let hint = error.hint();
     Failure::environment(error).hint_if(hint)
 }
 
-fn no_engine(error: EngineError) -> Failure {
+pub(super) fn no_engine(error: EngineError) -> Failure {
     let hint = error.hint();
     Failure::environment(error).hint_if(hint)
 }
 
-fn no_process(error: ProcessError) -> Failure {
+pub(super) fn no_process(error: ProcessError) -> Failure {
     let hint = error.hint();
     Failure::environment(error).hint_if(hint)
 }

@@ -33,20 +33,7 @@ impl Cube {
     pub(super) fn conditions(&self) -> Vec<Condition> {
         let fixed = (0u8..6).zip(self.mask.iter().zip(&self.value));
         let fixed = fixed.filter(|&(_, (&mask, _))| mask != 0);
-        let condition = |(index, (&mask, &value)): (u8, (&u64, &u64))| match mask {
-            u64::MAX => Condition {
-                index,
-                operator: Operator::Eq,
-                value,
-                value_two: 0,
-            },
-            _ => Condition {
-                index,
-                operator: Operator::MaskedEq,
-                value: mask,
-                value_two: value,
-            },
-        };
+        let condition = |(index, (&mask, &value))| Condition::masked(index, mask, value);
         fixed.map(condition).collect()
     }
 

@@ -140,6 +140,21 @@ pub struct Condition {
 }
 
 impl Condition {
+    /// That the masked bits of an argument have this value; an equality where the mask leaves out none.
+    #[must_use]
+    pub const fn masked(index: u8, mask: u64, value: u64) -> Self {
+        let (operator, value, value_two) = match mask {
+            u64::MAX => (Operator::Eq, value, 0),
+            _ => (Operator::MaskedEq, mask, value),
+        };
+        Self {
+            index,
+            operator,
+            value,
+            value_two,
+        }
+    }
+
     /// Whether it looks at some of the bits only.
     #[must_use]
     pub const fn is_masked(&self) -> bool {

@@ -322,20 +322,7 @@ fn cube(path: &BddPartialValuation) -> Vec<Condition> {
             }
         }
     }
-    let condition = |(index, (mask, value))| match mask {
-        u64::MAX => Condition {
-            index,
-            operator: Operator::Eq,
-            value,
-            value_two: 0,
-        },
-        _ => Condition {
-            index,
-            operator: Operator::MaskedEq,
-            value: mask,
-            value_two: value,
-        },
-    };
+    let condition = |(index, (mask, value))| Condition::masked(index, mask, value);
     masks.into_iter().map(condition).collect()
 }
 
