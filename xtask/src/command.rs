@@ -59,6 +59,17 @@ impl Root {
     }
 }
 
+/// A command with root's rights and these variables, in the project's folder.
+pub(crate) fn rightful(program: &str, variables: &[(&str, String)]) -> Command {
+    let variables: Vec<_> = variables
+        .iter()
+        .map(|(name, value)| (*name, &**value))
+        .collect();
+    let mut command = Root::now().command(program, &variables);
+    command.current_dir(root());
+    command
+}
+
 /// Whether a program of this name is on the path.
 pub(crate) fn on_path(program: &str) -> bool {
     find(program).is_some()

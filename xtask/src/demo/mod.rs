@@ -176,14 +176,7 @@ impl Show {
 
     /// A command with root's rights that finds the engine.
     fn rights(&self, program: &str) -> Command {
-        let variables: Vec<_> = self
-            .variables
-            .iter()
-            .map(|(name, value)| (*name, &**value))
-            .collect();
-        let mut command = Root::now().command(program, &variables);
-        command.current_dir(root());
-        command
+        command::rightful(program, &self.variables)
     }
 
     /// Shows a command and runs it.
