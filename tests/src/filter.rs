@@ -66,7 +66,7 @@ impl Filter {
     /// A program as the kernel would get it.
     #[must_use]
     pub fn read(bytes: &[u8]) -> Self {
-        let instructions = bytes.chunks_exact(8).map(instruction).collect();
+        let instructions = bytes.as_chunks::<8>().0.iter().map(instruction).collect();
         Self { instructions }
     }
 
@@ -135,7 +135,7 @@ fn data(architecture: u32, number: u32, arguments: &[u64; 6]) -> Vec<u32> {
     words
 }
 
-fn instruction(bytes: &[u8]) -> Instruction {
+fn instruction(bytes: &[u8; 8]) -> Instruction {
     Instruction {
         code: u16::from_le_bytes([bytes[0], bytes[1]]),
         if_true: bytes[2],

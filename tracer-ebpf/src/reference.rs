@@ -46,7 +46,7 @@ static REFERENCE_LOST: PerCpuArray<u64> = PerCpuArray::with_max_entries(1, 0);
 pub fn event_per_call(ctx: BtfTracePointContext) -> i32 {
     let id: u64 = ctx.arg(1);
     let event = [bpf_get_current_pid_tgid(), id];
-    if REFERENCE_EVENTS.output::<[u64; 2]>(event, 0).is_err()
+    if REFERENCE_EVENTS.output::<[u64; 2]>(&event, 0).is_err()
         && let Some(lost) = REFERENCE_LOST.get_ptr_mut(0)
     {
         // SAFETY: the map gives a valid pointer, and nothing else runs on this CPU meanwhile.

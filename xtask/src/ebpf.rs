@@ -40,15 +40,12 @@ const PROGRAMS: &[Program] = &[
     },
 ];
 
-/// The LLVM major version of compiler, linker and `objcopy`. Bitcode crosses from the first to the second;
-/// a linker of another major version fails or, worse, silently writes broken BTF.
-pub(crate) const LLVM_MAJOR: &str = "22";
+/// The LLVM major version of the pinned compiler, which the linker must share: bitcode crosses from the first to
+/// the second, and a linker of another major version fails or, worse, silently writes broken BTF.
+const LLVM_MAJOR: &str = "23";
 
-/// The linker's version, which `setup` installs.
+/// The linker's version, which `setup` builds.
 pub(crate) const LINKER_VERSION: &str = "0.13.0";
-
-/// Where Debian keeps this LLVM.
-pub(crate) const LLVM_PREFIX: &str = "/usr/lib/llvm-22";
 
 /// The compiler's target: little-endian BPF.
 const TARGET: &str = "bpfel-unknown-none";
@@ -163,6 +160,7 @@ fn strip(tools: &Tools, program: &Program) -> Result<Vec<u8>> {
 
 /// What the build needs beside cargo, found and of the right version.
 struct Tools {
+    linker: PathBuf,
     objcopy: PathBuf,
     /// Where the standard library's sources are, below here.
     sysroot: PathBuf,
@@ -171,35 +169,32 @@ struct Tools {
 impl Tools {
     fn find() -> Result<Self> {
         let hint = "hint: `cargo xtask setup` installs it";
-        let version = command::read(Command::new("rustc").arg("-vV").current_dir(root()))?;
-        let llvm = version
-            .lines()
-            .find_map(|line| line.strip_prefix("LLVM version: "));
-        let llvm = llvm.context("`rustc -vV` names no LLVM version")?;
-        ensure!(
-            llvm.split('.').next() == Some(LLVM_MAJOR),
-            "rustc's LLVM is {llvm}, but `bpf-linker` is built on LLVM {LLVM_MAJOR}\n\
-             hint: use the toolchain that `rust-toolchain.toml` names"
-        );
-        let sysroot = sysroot()?;
+        let toolchain = Toolchain::find()?;
+        let sysroot = toolchain.sysroot;
         ensure!(
             has_source(&sysroot),
             "the sources of Rust's `core` are not in `{}`\n{hint}",
             sysroot.display()
         );
-        let linker = linker_version();
+        let linker = linker_folder().join("bin/bpf-linker");
+        let version = linker_version();
         ensure!(
-            linker.as_deref() == Some(LINKER_VERSION),
-            "`bpf-linker` {LINKER_VERSION} is needed, but {} is installed\n{hint}",
-            linker.as_deref().unwrap_or("none")
+            version.as_deref() == Some(LINKER_VERSION),
+            "`bpf-linker` {LINKER_VERSION} is needed, but {} is in `{}`\n{hint}",
+            version.as_deref().unwrap_or("none"),
+            linker_folder().display()
         );
-        let objcopy = Path::new(LLVM_PREFIX).join("bin/llvm-objcopy");
+        let objcopy = sysroot.join(format!("lib/rustlib/{}/bin/rust-objcopy", toolchain.host));
         ensure!(
             objcopy.is_file(),
-            "`{}` does not exist\n{hint}",
+            "the toolchain has no `{}`\nhint: `rustup toolchain install` mends it",
             objcopy.display()
         );
-        Ok(Self { objcopy, sysroot })
+        Ok(Self {
+            linker,
+            objcopy,
+            sysroot,
+        })
     }
 
     /// A call of cargo about the program, with everything that could colour the result fixed.
@@ -234,8 +229,11 @@ impl Tools {
 
     /// The compiler's flags, in cargo's encoding.
     fn flags(&self) -> Result<OsString> {
+        let mut linker = OsString::from("-Clinker=");
+        linker.push(&self.linker);
         let mut flags: Vec<OsString> = vec![
             format!("--cfg=bpf_target_arch=\"{HOST}\"").into(),
+            linker,
             "-Clink-arg=--btf".into(),
         ];
         for (from, to) in self.renamed_folders()? {
@@ -270,6 +268,66 @@ impl Tools {
     }
 }
 
+/// The pinned Rust toolchain, whose own LLVM compiles and links the programs.
+pub(crate) struct Toolchain {
+    /// Where it is.
+    pub(crate) sysroot: PathBuf,
+    /// The target triple that it runs on.
+    host: String,
+    /// The name of its library of LLVM, as the linker's `-l` takes it.
+    pub(crate) llvm: String,
+}
+
+impl Toolchain {
+    pub(crate) fn find() -> Result<Self> {
+        let said = command::read(Command::new("rustc").arg("-vV").current_dir(root()))?;
+        let line = |name: &str| {
+            let value = said.lines().find_map(|line| line.strip_prefix(name));
+            value.with_context(|| format!("`rustc -vV` has no line `{name}`"))
+        };
+        let (llvm, host) = (line("LLVM version: ")?, line("host: ")?.to_owned());
+        ensure!(
+            llvm.split('.').next() == Some(LLVM_MAJOR),
+            "rustc's LLVM is {llvm}, but `bpf-linker` is built on LLVM {LLVM_MAJOR}\n\
+             hint: use the toolchain that `rust-toolchain.toml` names"
+        );
+        let sysroot = sysroot()?;
+        let llvm = library(&sysroot)?;
+        Ok(Self {
+            sysroot,
+            host,
+            llvm,
+        })
+    }
+
+    /// What the linker's build needs to find LLVM: the feature that names its version.
+    pub(crate) fn feature() -> String {
+        format!("llvm-{LLVM_MAJOR}")
+    }
+}
+
+/// The name of the toolchain's library of LLVM: `libNAME.so` in its `lib`.
+fn library(sysroot: &Path) -> Result<String> {
+    let folder = sysroot.join("lib");
+    let entries =
+        fs::read_dir(&folder).with_context(|| format!("cannot read `{}`", folder.display()))?;
+    let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    let mut names = names.filter_map(|name| {
+        let name = name.strip_prefix("lib")?.strip_suffix(".so")?;
+        name.starts_with("LLVM").then(|| name.to_owned())
+    });
+    let prefix = format!("LLVM-{LLVM_MAJOR}");
+    names
+        .find(|name| name.starts_with(&prefix))
+        .with_context(|| {
+            format!(
+                "the toolchain in `{}` has no library of LLVM {LLVM_MAJOR}\n\
+             hint: install it with rustup; distributions link theirs otherwise",
+                sysroot.display()
+            )
+        })
+}
+
 /// The toolchain's folder.
 fn sysroot() -> Result<PathBuf> {
     let mut rustc = Command::new("rustc");
@@ -294,8 +352,14 @@ pub(crate) fn linker_missing() -> bool {
     linker_version().as_deref() != Some(LINKER_VERSION)
 }
 
+/// Where the linker is installed: in the toolchain whose LLVM it uses, so that neither is taken for another's.
+pub(crate) fn linker_folder() -> PathBuf {
+    sysroot().unwrap_or_default().join("bpf-linker")
+}
+
 /// The version of the installed linker.
 fn linker_version() -> Option<String> {
-    let said = command::read(Command::new("bpf-linker").arg("--version")).ok()?;
+    let program = linker_folder().join("bin/bpf-linker");
+    let said = command::read(Command::new(program).arg("--version")).ok()?;
     Some(said.strip_prefix("bpf-linker ")?.to_owned())
 }

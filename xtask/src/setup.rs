@@ -35,8 +35,6 @@ pub(crate) enum Purpose {
 enum Evidence {
     /// A program on the path.
     Program(&'static str),
-    /// A file, one of these.
-    File(&'static [&'static str]),
     /// A library that the compiler finds.
     Header(&'static str),
 }
@@ -57,7 +55,7 @@ const fn need(purpose: Purpose, package: &'static str, evidence: Evidence) -> Ne
     }
 }
 
-use Evidence::{File, Header, Program};
+use Evidence::{Header, Program};
 use Purpose::{Build, Demo, Test};
 
 /// Everything that is needed from Debian.
@@ -72,31 +70,12 @@ const NEEDS: &[Need] = &[
     need(Test, "strace", Program("strace")),
     need(Test, "valgrind", Program("valgrind")),
     need(Test, "qemu-system-x86", Program("qemu-system-x86_64")),
-    need(Test, "g++", Program("c++")),
-    need(
-        Test,
-        "llvm-22-dev",
-        File(&["/usr/lib/llvm-22/bin/llvm-config"]),
-    ),
-    need(
-        Test,
-        "llvm-22",
-        File(&["/usr/lib/llvm-22/bin/llvm-objcopy"]),
-    ),
-    need(
-        Test,
-        "libpolly-22-dev",
-        File(&["/usr/lib/llvm-22/lib/libPolly.a"]),
-    ),
-    need(Test, "libzstd-dev", Header("zstd.h")),
-    need(Test, "zlib1g-dev", Header("zlib.h")),
 ];
 
 impl Need {
     fn met(&self) -> bool {
         match self.evidence {
             Program(name) => find(name).is_some(),
-            File(paths) => paths.iter().any(|path| Path::new(path).exists()),
             Header(name) => ["/usr/include", "/usr/local/include"]
                 .iter()
                 .any(|folder| Path::new(folder).join(name).is_file()),
@@ -308,27 +287,26 @@ impl Drop for Silence {
     }
 }
 
-/// Builds the eBPF linker, for the LLVM of our compiler.
+/// Builds the eBPF linker on the LLVM that our compiler brings, so that no other LLVM is needed.
 fn install_linker() -> Result<()> {
-    let bin = Path::new(ebpf::LLVM_PREFIX).join("bin");
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let path = std::env::join_paths(std::iter::once(bin).chain(std::env::split_paths(&path)))
-        .context("the path holds a folder that cannot be on a path")?;
-    let feature = format!("llvm-{}", ebpf::LLVM_MAJOR);
+    let toolchain = ebpf::Toolchain::find()?;
+    let libraries = toolchain.sysroot.join("lib");
+    let libraries = libraries.display();
+    let flags = [
+        format!("-Lnative={libraries}"),
+        format!("-ldylib={}", toolchain.llvm),
+        format!("-Clink-arg=-Wl,-rpath,{libraries}"),
+    ];
+    let features = format!("{},no-llvm-linking", ebpf::Toolchain::feature());
     let mut install = cargo();
     install
-        .args([
-            "install",
-            "bpf-linker",
-            "--version",
-            ebpf::LINKER_VERSION,
-            "--locked",
-            "--force",
-        ])
-        .args(["--no-default-features", "--features", &feature])
-        .env("LLVM_PREFIX", ebpf::LLVM_PREFIX);
+        .args(["install", "bpf-linker", "--version", ebpf::LINKER_VERSION])
+        .args(["--locked", "--force", "--no-default-features", "--features"])
+        .args([&features, "--root"])
+        .arg(ebpf::linker_folder())
+        .env("CARGO_ENCODED_RUSTFLAGS", flags.join("\u{1f}"));
     talk::step(&command::typed(&install));
-    if let Err(error) = command::run(install.env("PATH", path)) {
+    if let Err(error) = command::run(&mut install) {
         bail!("the eBPF linker could not be built: {error}");
     }
     Ok(())

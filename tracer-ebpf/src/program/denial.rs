@@ -226,7 +226,7 @@ fn add<K>(counts: &PerCpuHashMap<K, u64>, key: &K) -> Added {
         report::increment(count);
         return Added::Known;
     }
-    if counts.insert(key, 1, NOT_THERE).is_ok() {
+    if counts.insert(key, &1, NOT_THERE).is_ok() {
         return Added::New;
     }
     match counts.get_ptr_mut(key) {

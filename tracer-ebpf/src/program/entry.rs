@@ -140,18 +140,18 @@ fn odd_call(call: &Call) {
         filtered: call.filtered as u32,
         number: call.number,
     };
-    if let Some(count) = ODD_CALLS.get_ptr_mut(key) {
+    if let Some(count) = ODD_CALLS.get_ptr_mut(&key) {
         report::increment(count);
         return;
     }
-    match ODD_CALLS.insert(key, 1, NOT_THERE) {
+    match ODD_CALLS.insert(&key, &1, NOT_THERE) {
         Ok(()) => report::first_call(call),
         Err(MAP_FULL) => {
             if report::count(counter::ODD_FULL) {
                 messages::say_odd_full(call.number);
             }
         }
-        Err(_) => match ODD_CALLS.get_ptr_mut(key) {
+        Err(_) => match ODD_CALLS.get_ptr_mut(&key) {
             // Another CPU was faster.
             Some(count) => {
                 report::increment(count);

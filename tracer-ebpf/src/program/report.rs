@@ -50,7 +50,7 @@ pub(crate) fn event(kind: u32, call: &Call, values: &[u64; TUPLE_LEN]) {
         values: *values,
         comm: bpf_get_current_comm().unwrap_or_default(),
     };
-    if EVENTS.output::<Event>(event, 0).is_err() {
+    if EVENTS.output::<Event>(&event, 0).is_err() {
         count(counter::EVENT);
     }
 }
@@ -72,7 +72,7 @@ pub(crate) fn denied(key: &DenialKey, values: &[u64; TUPLE_LEN], len: u32) {
         values: *values,
         comm: bpf_get_current_comm().unwrap_or_default(),
     };
-    if EVENTS.output::<Event>(event, 0).is_err() {
+    if EVENTS.output::<Event>(&event, 0).is_err() {
         count(counter::EVENT);
     }
 }

@@ -131,7 +131,7 @@ fn child_slot(id: u64) -> i64 {
 #[inline(always)]
 fn known(id: u64) -> Option<u32> {
     // SAFETY: a word, copied at once; what is removed is only reused for another word.
-    unsafe { SLOTS.get(id) }.copied()
+    unsafe { SLOTS.get(&id) }.copied()
 }
 
 /// Takes the next free slot for a child of such a parent.
@@ -150,9 +150,9 @@ fn new_slot(id: u64, parent: u32) -> i64 {
         // SAFETY: a pointer into a map; nobody knows of the slot yet.
         unsafe { armed.write_volatile(state) };
     }
-    if SLOTS.insert(id, slot, NOT_THERE).is_err() {
+    if SLOTS.insert(&id, &slot, NOT_THERE).is_err() {
         // Another CPU was faster.
-        let returned = FREE_SLOTS.push(slot, 0);
+        let returned = FREE_SLOTS.push(&slot, 0);
         return match known(id) {
             Some(theirs) if returned.is_ok() => i64::from(theirs),
             _ => {

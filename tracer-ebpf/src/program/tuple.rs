@@ -117,7 +117,7 @@ fn new_tuple(call: &Call, key: &TupleKey) -> bool {
         give_up(count);
         return false;
     }
-    match TUPLES.insert(key, 1, NOT_THERE) {
+    match TUPLES.insert(key, &1, NOT_THERE) {
         Ok(()) => {
             // SAFETY: as above. Not atomic: CPUs that add at the same time may count one for two, and
             // the call then keeps a few tuples more than it should.

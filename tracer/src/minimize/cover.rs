@@ -258,7 +258,7 @@ mod tests {
                 return false;
             }
             let missing = members & !covered;
-            let first = missing & missing.wrapping_neg();
+            let first = missing.isolate_lowest_one();
             let useful = cubes.iter().filter(|cube| *cube & first != 0);
             useful
                 .into_iter()

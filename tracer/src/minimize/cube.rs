@@ -113,7 +113,7 @@ impl Cube {
         for at in 0..6 {
             let mut bits = other.mask[at] & !self.mask[at];
             while bits != 0 {
-                let bit = bits & bits.wrapping_neg();
+                let bit = bits.isolate_lowest_one();
                 bits &= !bit;
                 let mut piece = rest;
                 piece.mask[at] |= bit;

@@ -182,7 +182,7 @@ impl Probe {
         raise_memory_limit();
         let mut loader = EbpfLoader::new();
         loader
-            .btf(Some(&btf))
+            .btf(&btf)
             .override_global("CONFIG", &config, true)
             .override_global("OFFSETS", &found, true)
             .map_max_entries("CALLS", slots)
@@ -425,7 +425,7 @@ pub(super) fn tuples_max(slots: u32) -> u32 {
 /// Offers the program every slot.
 fn free_slots(ebpf: &mut Ebpf, slots: u32) -> Result<(), ProbeError> {
     let mut free: Queue<_, u32> = take(ebpf, "FREE_SLOTS")?;
-    (0..slots).try_for_each(|slot| free.push(slot, 0).map_err(map_error("FREE_SLOTS")))
+    (0..slots).try_for_each(|slot| free.push(&slot, 0).map_err(map_error("FREE_SLOTS")))
 }
 
 /// Kernels before 5.11 charge maps to the limit on locked memory. Where it cannot be raised, loading says
@@ -457,7 +457,7 @@ pub(super) fn track_arguments(ebpf: &mut Ebpf) -> Result<(), ProbeError> {
                 .filter(|&number| number < wire::TABLE_LEN);
             if let (Some(number), false) = (number, arguments.is_empty()) {
                 let at = index * wire::TABLE_LEN + number;
-                map.set(at, Wire(tracked(arguments)), 0)
+                map.set(at, &Wire(tracked(arguments)), 0)
                     .map_err(map_error("TRACKED"))?;
             }
         }

@@ -17,6 +17,7 @@ use aya_log::EbpfLogger;
 use rustix::thread::{MembarrierCommand, membarrier};
 use seccomp_tracer_ebpf as wire;
 use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZero;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
@@ -90,7 +91,7 @@ pub struct Fleet {
     events: RingBuf<MapData>,
     messages: Option<EbpfLogger<&'static dyn log::Log>>,
     program: OwnedFd,
-    cpus: usize,
+    cpus: NonZero<u32>,
     fill: Fill,
     /// What is not pinned lives as long as this.
     _own: Option<(Ebpf, FdLink)>,
@@ -110,7 +111,7 @@ impl Fleet {
         attach::raise_memory_limit();
         let scopes = room.scopes;
         let mut ebpf = EbpfLoader::new()
-            .btf(Some(&btf))
+            .btf(&btf)
             .override_global("CONFIG", &Wire(config(room)), true)
             .override_global("OFFSETS", &found, true)
             .map_max_entries("CALLS", scopes)
@@ -248,7 +249,7 @@ impl Fleet {
         if self.word(cgroup_id)? == Some(Listed::Ignored) {
             self.remove(cgroup_id)?;
         }
-        if self.maps.slots.insert(cgroup_id, slot, NOT_THERE).is_ok() {
+        if self.maps.slots.insert(&cgroup_id, &slot, NOT_THERE).is_ok() {
             return Ok(Some(slot));
         }
         // A child that the program found first, or no room in the list.
@@ -275,7 +276,7 @@ impl Fleet {
     /// [`ProbeError::Map`] if that cannot be written.
     pub fn arm(&mut self, slot: u32) -> Result<(), ProbeError> {
         let all = wire::armed::ALL;
-        self.armed.set(slot, all, 0).map_err(map_error("ARMED"))
+        self.armed.set(slot, &all, 0).map_err(map_error("ARMED"))
     }
 
     /// Whether a scope records by now.
@@ -297,7 +298,7 @@ impl Fleet {
             ChildStart::FirstExec => wire::listed::PARENT_AT_EXEC,
             ChildStart::ContainerExec => wire::listed::PARENT,
         };
-        let inserted = self.maps.slots.insert(cgroup_id, word, 0);
+        let inserted = self.maps.slots.insert(&cgroup_id, &word, 0);
         inserted.map_err(map_error("SLOTS"))
     }
 
@@ -308,7 +309,7 @@ impl Fleet {
     /// [`ProbeError::Map`] if there is no room in the list.
     pub fn ignore(&mut self, cgroup_id: u64) -> Result<(), ProbeError> {
         let word = wire::listed::IGNORED;
-        let inserted = self.maps.slots.insert(cgroup_id, word, 0);
+        let inserted = self.maps.slots.insert(&cgroup_id, &word, 0);
         inserted.map_err(map_error("SLOTS"))
     }
 
@@ -416,7 +417,7 @@ impl Fleet {
                 .map_err(map_error("TUPLE_COUNTS"))?;
             if count.kept != 0 || count.unbounded != 0 {
                 let zero = Wire(wire::TupleCount::default());
-                let set = self.maps.tuple_counts.set(at, zero, 0);
+                let set = self.maps.tuple_counts.set(at, &zero, 0);
                 set.map_err(map_error("TUPLE_COUNTS"))?;
             }
         }
@@ -429,7 +430,7 @@ impl Fleet {
     ///
     /// [`ProbeError::Map`] if that cannot be written.
     pub fn free(&mut self, slot: u32) -> Result<(), ProbeError> {
-        self.free.push(slot, 0).map_err(map_error("FREE_SLOTS"))
+        self.free.push(&slot, 0).map_err(map_error("FREE_SLOTS"))
     }
 
     /// The slots that nobody has. Each is taken and put back at once, because there is no other way to look;
@@ -477,7 +478,7 @@ impl Fleet {
     where
         Wire<T>: aya::Pod,
     {
-        PerCpuValues::try_from(vec![value; self.cpus])
+        PerCpuValues::try_from(vec![value; self.cpus.get() as usize])
             .map_err(|source| map_error(map)(MapError::IoError(source)))
     }
 }

@@ -116,7 +116,7 @@ fn sections(file: &File<'_>, bytes: &[u8]) -> Result<Vec<Section>, ElfError> {
     for section in file.sections() {
         let header = section.elf_section_header();
         let flags = header.sh_flags(endian);
-        let in_memory = flags & u64::from(SHF_ALLOC) != 0;
+        let in_memory = flags.contains(SHF_ALLOC);
         if !in_memory || header.sh_type(endian) == SHT_NOBITS || section.size() == 0 {
             continue;
         }
@@ -133,7 +133,7 @@ fn sections(file: &File<'_>, bytes: &[u8]) -> Result<Vec<Section>, ElfError> {
         sections.push(Section {
             address: section.address(),
             range,
-            is_code: flags & u64::from(SHF_EXECINSTR) != 0,
+            is_code: flags.contains(SHF_EXECINSTR),
             is_got: section
                 .name_bytes()
                 .is_ok_and(|name| name.starts_with(b".got")),
@@ -297,7 +297,8 @@ fn pointer(sections: &[Section], bytes: &[u8], address: u64) -> Option<u64> {
 
 /// What the loader calls before and after the program: lists of functions, and code that is one.
 fn initial(file: &File<'_>) -> Vec<u64> {
-    const LISTS: [u32; 3] = [SHT_INIT_ARRAY, SHT_FINI_ARRAY, SHT_PREINIT_ARRAY];
+    const LISTS: [object::elf::SectionType; 3] =
+        [SHT_INIT_ARRAY, SHT_FINI_ARRAY, SHT_PREINIT_ARRAY];
     let endian = file.endian();
     let mut addresses = Vec::new();
     for section in file.sections() {

@@ -127,7 +127,7 @@ fn findings() -> Vec<Finding> {
     let unused = evidence.unused_alternatives.into_iter();
     matters.extend(unused.map(Matter::UnusedValue));
     // Two lines for each, so that those of one call on two ABIs share one; some are nowhere.
-    let place = |line| Some(Position { line, column: 5 }).filter(|_| line % 3 > 0);
+    let place = |line| (line % 3 > 0).then_some(Position { line, column: 5 });
     let numbered = matters.into_iter().zip(2..);
     numbered
         .map(|(matter, at)| Finding::new(matter, place(at / 2)))
