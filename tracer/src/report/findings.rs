@@ -190,8 +190,7 @@ fn beyond(excess: &Excess) -> String {
 }
 
 fn exploit(exposed: &Exposed) -> String {
-    let cves = exposed.exploit.cves.keys().map(String::as_str);
-    let mut text = format!("{}: {}", exposed.exploit.title, joined(cves));
+    let mut text = format!("{}: {}", exposed.exploit.title, joined(exposed.cves()));
     let example = exposed
         .example
         .map(|one| words::witness(one.call, &one.witness));

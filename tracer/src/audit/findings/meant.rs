@@ -31,7 +31,7 @@ pub(super) fn findings(
         findings.push(Finding::new(matter, places.default_action()));
     }
     for exposed in examined.exposure {
-        if exposed.reach != Reach::Stopped {
+        if exposed.counts() && exposed.reach != Reach::Stopped {
             let place = exposed.example.map(|one| places.permitted(one.call));
             let place = place.unwrap_or_else(|| places.default_action());
             findings.push(Finding::new(Matter::Exploit(*exposed), place));

@@ -384,9 +384,6 @@ fn recordings_and_exploits_become_findings() {
     assert_eq!(
         told(&found, &named),
         [
-            "exploited-call low 2 execve",
-            "exploited-call low 2 execve",
-            "exploited-call low 2 execve",
             "exploited-call low 4 socket",
             "exploited-call low 4 socket",
             "would-deny high 1 mount",

@@ -8,6 +8,7 @@ use crate::audit::explain::{CallExplanation, Explanation};
 use crate::audit::exploits::{self, Exploit};
 use crate::audit::history::History;
 use crate::audit::rules::Rule;
+use crate::profile::KernelVersion;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -179,6 +180,14 @@ struct CveObject<'a> {
     id: &'a str,
     needs: &'static str,
     calls: BTreeSet<&'static str>,
+    /// For each step, the ways by which it can be made.
+    steps: Vec<&'static [String]>,
+    /// The first release of Linux with the fault, where that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    since: Option<String>,
+    /// The first release of Linux without it, where that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fixed: Option<String>,
     /// Capabilities each of which takes the place of a step.
     or_capabilities: Vec<&'static str>,
     docker: &'static str,
@@ -186,11 +195,16 @@ struct CveObject<'a> {
 }
 
 fn cve<'a>(id: &'a str, exploit: &'static Exploit) -> CveObject<'a> {
-    let sources = exploit.cves.get(id).into_iter().flatten();
+    let cve = exploit.cves.get(id);
+    let show = |version: KernelVersion| format!("{}.{}", version.major, version.minor);
+    let sources = cve.into_iter().flat_map(|cve| &cve.sources);
     CveObject {
         id,
         needs: &exploit.title,
         calls: exploit.calls(),
+        steps: exploit.steps().collect(),
+        since: cve.and_then(|cve| cve.since).map(show),
+        fixed: cve.and_then(|cve| cve.fixed).map(show),
         or_capabilities: exploit.capabilities().collect(),
         docker: reach(exploit.docker),
         sources: sources

@@ -77,10 +77,12 @@ fn finding(judged: &Judged, fingerprint: String) -> FindingObject<'_> {
     }
 }
 
-/// What becomes of known kernel exploits; numbers are of CVEs.
+/// What becomes of known kernel exploits; numbers are of CVEs that the kernel can have.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct ExploitsObject {
+    /// The release of Linux that they are judged for.
+    kernel: Option<String>,
     profile: CountsObject,
     /// Docker's default in the same circumstances.
     docker: CountsObject,
@@ -88,6 +90,10 @@ pub(super) struct ExploitsObject {
     stopped_beyond_docker: BTreeSet<&'static str>,
     /// CVEs that Docker's default stops and the profile does not.
     stopped_only_by_docker: BTreeSet<&'static str>,
+    /// CVEs that this kernel cannot have: it is newer than the fix, or older than the fault.
+    not_in_kernel: BTreeSet<&'static str>,
+    /// CVEs that no call gates.
+    ungated: BTreeSet<&'static str>,
     entries: Vec<ExploitObject>,
 }
 
@@ -96,6 +102,8 @@ struct CountsObject {
     stopped: usize,
     bypassed: usize,
     open: usize,
+    /// All that are counted.
+    of: usize,
 }
 
 /// Exploits that need the same.
@@ -104,7 +112,7 @@ struct CountsObject {
 struct ExploitObject {
     needs: &'static str,
     cves: Vec<&'static str>,
-    /// `stopped`; `bypassed`: refused as programs make it, with a way around; `open`.
+    /// `stopped`; `bypassed`: refused as programs make it, with a way around; `open`; `ungated`: no call gates it.
     profile: &'static str,
     docker: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -123,21 +131,26 @@ pub(super) const fn reach(reach: Reach) -> &'static str {
         Reach::Stopped => "stopped",
         Reach::Bypassed => "bypassed",
         Reach::Open => "open",
+        Reach::Ungated => "ungated",
     }
 }
 
 pub(super) fn exploits(exposure: &[Exposed]) -> ExploitsObject {
     let cves = |holds: &dyn Fn(&Exposed) -> bool| -> BTreeSet<&'static str> {
-        let here = exposure.iter().filter(|one| holds(one));
-        here.flat_map(|one| one.exploit.cves.keys().map(String::as_str))
-            .collect()
+        let here = exposure.iter().filter(|one| one.counts() && holds(one));
+        here.flat_map(Exposed::cves).collect()
     };
+    let gated = exposure.iter().filter(|one| one.reach != Reach::Ungated);
+    let ungated = exposure.iter().filter(|one| one.reach == Reach::Ungated);
     let counts = |of: &dyn Fn(&Exposed) -> Reach| CountsObject {
         stopped: cves(&|one| of(one) == Reach::Stopped).len(),
         bypassed: cves(&|one| of(one) == Reach::Bypassed).len(),
         open: cves(&|one| of(one) == Reach::Open).len(),
+        of: cves(&|_| true).len(),
     };
+    let kernel = exposure.first().map(|one| one.kernel);
     ExploitsObject {
+        kernel: kernel.map(|kernel| format!("{}.{}", kernel.major, kernel.minor)),
         profile: counts(&|one| one.reach),
         docker: counts(&|one| one.docker),
         stopped_beyond_docker: cves(&|one| {
@@ -146,6 +159,10 @@ pub(super) fn exploits(exposure: &[Exposed]) -> ExploitsObject {
         stopped_only_by_docker: cves(&|one| {
             one.reach != Reach::Stopped && one.docker == Reach::Stopped
         }),
+        not_in_kernel: gated
+            .flat_map(|one| one.exploit.cves_in(one.kernel, false))
+            .collect(),
+        ungated: ungated.flat_map(Exposed::cves).collect(),
         entries: exposure.iter().map(entry).collect(),
     }
 }

@@ -58,6 +58,10 @@ pub(in crate::report) fn clean_assessment() -> Assessment {
 
 fn exposure() -> Vec<Exposed> {
     let exposed = |title: &str, reach, docker, example: Option<(&str, u64)>| Exposed {
+        kernel: KernelVersion {
+            major: 3,
+            minor: 18,
+        },
         exploit: exploits::known()
             .iter()
             .find(|one| one.title == title)

@@ -3,8 +3,9 @@
 use super::quoted;
 use crate::audit::Presence;
 use crate::audit::explain::{BaseAnswer, CallExplanation, Explanation};
-use crate::audit::exploits::{self, Exploit, Reach};
+use crate::audit::exploits::{self, Cve, Exploit, Reach};
 use crate::audit::rules::Rule;
+use crate::profile::KernelVersion;
 use crate::report::escape;
 use crate::report::layout::hanging;
 use crate::report::words;
@@ -130,11 +131,34 @@ fn cves(exploit: &Exploit) -> String {
     cves.join(" ")
 }
 
+/// Which releases of Linux have the fault.
+fn kernels(cve: &Cve) -> Option<String> {
+    let show = |version: KernelVersion| format!("{}.{}", version.major, version.minor);
+    match (cve.since.map(show), cve.fixed.map(show)) {
+        (Some(since), Some(fixed)) => Some(format!("since Linux {since}, fixed in {fixed}")),
+        (Some(since), None) => Some(format!("since Linux {since}")),
+        (None, Some(fixed)) => Some(format!("fixed in Linux {fixed}")),
+        (None, None) => None,
+    }
+}
+
 fn cve(id: &str, exploit: &Exploit) -> String {
-    let mut out = format!("{id}: a flaw of the kernel\n\n");
+    let what = match exploit.docker {
+        Reach::Stopped | Reach::Bypassed | Reach::Open => "a flaw of the kernel",
+        Reach::Ungated => "a flaw that no call gates",
+    };
+    let mut out = format!("{id}: {what}\n\n");
     out.push_str(&line("needs", &exploit.title));
+    for ways in exploit.steps() {
+        out.push_str(&line("step", &ways.join(", or ")));
+    }
     let calls: Vec<&str> = exploit.calls().into_iter().collect();
-    out.push_str(&line("calls", &calls.join(", ")));
+    if !calls.is_empty() {
+        out.push_str(&line("calls", &calls.join(", ")));
+    }
+    if let Some(text) = exploit.cves.get(id).and_then(kernels) {
+        out.push_str(&line("kernels", &text));
+    }
     let capabilities: Vec<&str> = exploit.capabilities().collect();
     if !capabilities.is_empty() {
         out.push_str(&line("or has", &capabilities.join(", ")));
@@ -143,9 +167,10 @@ fn cve(id: &str, exploit: &Exploit) -> String {
         Reach::Stopped => "Docker's default stops it",
         Reach::Bypassed => "Docker's default refuses it, but there is a way around",
         Reach::Open => "Docker's default does not stop it",
+        Reach::Ungated => "no call gates it, so that no profile stops it",
     };
     out.push_str(&line("default", docker));
-    for source in exploit.cves.get(id).into_iter().flatten() {
+    for source in exploit.cves.get(id).iter().flat_map(|cve| &cve.sources) {
         out.push_str(&line("source", exploits::source(source).unwrap_or(source)));
     }
     out
