@@ -37,6 +37,7 @@ struct CommandLine {
 enum Verb {
     Demo(demo::Arguments),
     Test(test::Arguments),
+    Laws(test::LawArguments),
     Setup(setup::Arguments),
     Check(check::Arguments),
     Codegen(codegen::Arguments),
@@ -59,7 +60,8 @@ fn main() -> ExitCode {
         Verb::Engine(arguments) => engine::run(&arguments),
         Verb::Check(check::Arguments {}) => check::run(),
         Verb::Demo(arguments) => demo::run(&arguments),
-        Verb::Test(test::Arguments {}) => test::run(),
+        Verb::Test(arguments) => test::run(&arguments),
+        Verb::Laws(test::LawArguments {}) => test::laws(),
         Verb::Readme(readme::Arguments {}) => readme::run(),
         Verb::Codegen(arguments) => codegen::run(&arguments),
         Verb::Baseline(arguments) => baseline::run(&arguments),
