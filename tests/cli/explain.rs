@@ -58,7 +58,7 @@ fn calls_and_cves_are_explained() {
     assert_eq!(document["call"]["base"], Value::Null);
     explain("CVE-2026-31431")
         .exits(0)
-        .stdout_has("socket(AF_ALG) with splice\n");
+        .stdout_has("socket(AF_ALG) with page references\n");
 }
 
 fn words_that_mean_nothing() {

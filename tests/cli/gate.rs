@@ -270,6 +270,7 @@ fn findings_have_the_lines_at_which_they_can_be_mended() {
             "io-uring-bypass web.json:12:9",
             "exploited-call web.json:11:9",
             "exploited-call web.json:12:9",
+            "exploited-call web.json:12:9",
             "unknown-name web.json:6:84",
         ]
     );
