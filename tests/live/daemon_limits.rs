@@ -5,7 +5,8 @@ use house_tests::cgroup::Cgroup;
 use house_tests::daemon::Place;
 use house_tests::facts::counts;
 use house_tests::run::Program;
-use house_tests::{product, tests, witness};
+use house_tests::witness::{self, Ticking};
+use house_tests::{product, tests};
 
 pub(crate) const TESTS: [(&str, fn()); 2] = tests![
     two_capabilities_are_enough_for_it,
@@ -40,9 +41,11 @@ fn two_lives(limited: impl Fn(Program) -> Program) {
     let second = start();
     live("second");
     let given = Cgroup::new("limited-given");
-    let running = given.command(&[witness::PATH, "ticks", "100"]).start();
+    let ticking = Ticking::new();
+    let running = given.command(&ticking.command()).start();
     given.await_populated();
     place.start_recording(&given).expect("a start");
+    ticking.end();
     running.finish().exits(0);
     let recordings = by_name(place.await_end());
     assert_eq!(recordings.len(), 4);

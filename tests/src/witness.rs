@@ -2,6 +2,11 @@
 
 use crate::facts::{Counts, named, on};
 use seccomp_tracer::syscall::{Abi, Call};
+use std::ffi::OsString;
+use std::fs::Permissions;
+use std::io::Write;
+use std::os::unix::fs::{FileExt, PermissionsExt};
+use tempfile::NamedTempFile;
 
 /// The 64-bit witness: static, no C library, nothing at start-up.
 pub const PATH: &str = env!("WITNESS");
@@ -74,6 +79,52 @@ pub fn threads() -> Witness {
 pub fn ticks(count: u64) -> Witness {
     let each = calls([("getppid", count), ("nanosleep", count)]);
     mode(&format!("ticks {count}"), each)
+}
+
+/// A witness that ticks, a hundredth of a second between the ticks, until it is told to end: however long it takes until
+/// somebody looks.
+pub struct Ticking(NamedTempFile);
+
+impl Ticking {
+    /// One that is to tick.
+    ///
+    /// # Panics
+    ///
+    /// If there is no temporary file to be had.
+    #[must_use]
+    pub fn new() -> Self {
+        let mut file = NamedTempFile::new().expect("a temporary file");
+        file.write_all(&[0]).expect("a temporary file");
+        // Whoever runs the witness must be able to read it.
+        let open = Permissions::from_mode(0o644);
+        file.as_file()
+            .set_permissions(open)
+            .expect("a file of ours");
+        Self(file)
+    }
+
+    /// The command that runs it.
+    #[must_use]
+    pub fn command(&self) -> [OsString; 3] {
+        let path = self.0.path().as_os_str().to_owned();
+        [PATH.into(), "ticks-until".into(), path]
+    }
+
+    /// Lets it end by itself after its next tick.
+    ///
+    /// # Panics
+    ///
+    /// If its file cannot be written.
+    pub fn end(&self) {
+        let written = self.0.as_file().write_all_at(&[1], 0);
+        written.expect("a file of ours");
+    }
+}
+
+impl Default for Ticking {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 /// So many numbers that no table has, each once.
