@@ -28,7 +28,7 @@ pub(crate) fn witness_image() -> Image {
 
 /// An image with the witnesses and a shell.
 pub(crate) fn witness_image_with_shell() -> Image {
-    let applets = ["sh", "sleep", "test", "touch", "true"];
+    let applets = ["sh", "cp", "sleep", "test", "touch", "true"];
     witness_rootfs().busybox(&applets).import("witness-shell")
 }
 

@@ -1,6 +1,7 @@
 //! Containers under the real engine.
 
 mod attach;
+mod clients;
 mod concurrent;
 mod cycle;
 mod daemon;
@@ -25,6 +26,7 @@ fn main() -> ExitCode {
         .tests(Needs::Docker, concurrent::TESTS)
         .tests(Needs::Docker, start::TESTS)
         .tests(Needs::Docker, attach::TESTS)
+        .tests(Needs::Docker, clients::TESTS)
         .tests(Needs::Docker, daemon::TESTS)
         .tests(Needs::Podman, podman::TESTS)
         .tests(Needs::Docker, harden::TESTS)

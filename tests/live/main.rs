@@ -1,6 +1,7 @@
 //! Witnesses on the real kernel: what is recorded is what was done, no more and no fewer.
 
 mod arguments;
+mod clients;
 mod command;
 mod daemon;
 mod daemon_death;
@@ -32,6 +33,7 @@ fn main() -> ExitCode {
         .tests(Needs::Recording, witnesses::TESTS)
         .tests(Needs::Recording, arguments::TESTS)
         .tests(Needs::Recording, command::TESTS)
+        .tests(Needs::Recording, clients::TESTS)
         .tests(Needs::Recording, denials::TESTS)
         .tests(Needs::Recording, harden::TESTS)
         .tests(Needs::Recording, running::TESTS)

@@ -2,6 +2,7 @@
 
 use super::apply::ApplyArguments;
 use super::base::{self, BaseArguments};
+use super::clients::ClientArguments;
 use super::closeness::ClosenessArguments;
 use super::exit::Exit;
 use super::failure::Failure;
@@ -43,6 +44,8 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "NUMBER", value_parser = expectation)]
     max_expected_new: Option<f64>,
     #[command(flatten)]
+    client: ClientArguments,
+    #[command(flatten)]
     apply: ApplyArguments,
     /// Where the profile goes.
     #[arg(short, long, value_name = "FILE", default_value = "-")]
@@ -78,6 +81,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         Incomplete::Refuse
     };
     let recorded = recordings::read(&arguments.recordings, incomplete)?;
+    arguments.client.check(&recorded.runs.clients())?;
     let runs = recorded.runs.runs();
     let native = base::native(runs)?;
     let resolved = arguments.base.resolve(runs, native)?;

@@ -7,6 +7,7 @@ mod apply;
 mod audit;
 mod base;
 mod check;
+mod clients;
 mod closeness;
 mod completions;
 mod convert;

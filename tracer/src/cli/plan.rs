@@ -4,7 +4,7 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::watching::TargetArguments;
 use crate::probe::{Scope, Start};
-use crate::recording::{SeccompState, Target, TargetKind};
+use crate::recording::{self, SeccompState, Target, TargetKind};
 use crate::report::escape;
 use crate::session::{self, Spawn, Stop};
 use crate::target::cgroup::{Cgroup, CgroupError, Hierarchy};
@@ -17,8 +17,10 @@ use crate::target::namespace;
 use crate::target::own_cgroup::OwnCgroup;
 use crate::target::process::{self, ProcessError, SeccompMode};
 use crate::target::unit::{self, UnitError};
+use crate::target::wrapper;
 use rustix::process::{Pid, Signal};
 use std::ffi::OsString;
+use std::path::Path;
 use std::sync::mpsc::Receiver;
 use std::thread::JoinHandle;
 
@@ -77,6 +79,27 @@ impl session::Target for Place {
         {
             log::warn!("{error}");
         }
+    }
+
+    fn programs(&self, of: Option<u32>) -> Vec<String> {
+        /// More are not looked at at once.
+        const MEMBERS_MAX: usize = 256;
+        /// Podman executes itself there when a container has ended.
+        const HELPER: &str = "libpod-conmon-";
+        let Some(pid) = of else {
+            let children = self.cgroup().children().into_iter();
+            let helpers = children.filter(|child| child.name().starts_with(HELPER));
+            let helpers: Vec<Pid> = helpers.flat_map(|helper| helper.members()).collect();
+            let members = self.cgroup().members().into_iter();
+            let members = members
+                .filter(|pid| !helpers.contains(pid))
+                .take(MEMBERS_MAX);
+            return members.flat_map(process::programs).collect();
+        };
+        let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
+        // The kernel's ids may mean others to us.
+        let pid = pid.filter(|_| namespace::is_initial_pid());
+        pid.map(process::programs).unwrap_or_default()
     }
 }
 
@@ -155,11 +178,15 @@ impl Plan {
         let own = OwnCgroup::create(hierarchy).map_err(no_cgroup)?;
         spawn.cgroup = Some(own.procs_file().map_err(no_cgroup)?);
         let text = |word: &OsString| word.to_string_lossy().into_owned();
+        let client = words.get(wrapper::behind(words).at);
+        let client = client.and_then(|program| Path::new(program).file_name()?.to_str());
+        let client = client.and_then(recording::client).map(str::to_owned);
         Ok(Self {
             label: text(&words[0]),
             target: Target {
                 kind: TargetKind::Command,
                 command: words.iter().map(text).collect(),
+                clients: client.into_iter().collect(),
                 ..Target::default()
             },
             scope: scope(own.cgroup(), 0),

@@ -1,5 +1,6 @@
 //! `record`: a target in, a recording out.
 
+use super::clients;
 use super::daemon::{self, DaemonArguments};
 use super::exit::Exit;
 use super::failure::Failure;
@@ -90,6 +91,9 @@ fn summarise(recording: &Recording, arguments: &Arguments) {
     ));
     for remark in remarks::remarks(recording) {
         output::say(&format!("warning: {remark}"));
+    }
+    for warning in clients::warnings(&recording.clients()) {
+        output::say(&format!("warning: {warning}"));
     }
     if path != "-" {
         output::say(&format!(

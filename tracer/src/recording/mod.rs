@@ -3,11 +3,13 @@
 //! A recording remembers; it does not judge. It knows calls, argument values, counts, who did it first and
 //! what was lost. It refuses to know about profiles, and how it came into being (kernel, clock, files).
 
+mod clients;
 mod denials;
 mod file;
 mod losses;
 mod runs;
 
+pub use clients::client;
 pub use denials::{Answer, DenialFacts, DenialKey, DenialLosses, Denials, Refusal};
 pub use file::{FileError, SCHEMA_VERSION, from_json, read, to_json, write};
 pub use losses::{Loss, Losses};
@@ -18,7 +20,7 @@ pub use runs::{
 
 use crate::syscall::Call;
 use crate::syscall::capability::Capabilities;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Everything known about one run of one target.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,6 +70,9 @@ pub struct Target {
     pub no_new_privs: Option<bool>,
     /// Which seccomp profile was active, if known.
     pub seccomp: Option<SeccompState>,
+    /// Clients of container engines and service managers that were executed in the scope: what they had started is
+    /// not in the recording.
+    pub clients: BTreeSet<String>,
 }
 
 /// How the target was named on the command line.

@@ -3,11 +3,12 @@
 
 use crate::probe::{Event, Origin, Refused, Snapshot, What};
 use crate::recording::{
-    Arguments, CallFacts, DenialFacts, DenialKey, FactKey, Refusal, Sighting, TupleFacts, Tuples,
+    self, Arguments, CallFacts, DenialFacts, DenialKey, FactKey, Refusal, Sighting, TupleFacts,
+    Tuples,
 };
 use crate::syscall::catalog;
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// With which rights a target started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +34,7 @@ pub struct Ledger {
     denied_tuples: BTreeMap<(DenialKey, Vec<u64>), Origin>,
     counts: BTreeMap<FactKey, u64>,
     changed_ns: BTreeMap<FactKey, u64>,
+    clients: BTreeSet<&'static str>,
 }
 
 impl Ledger {
@@ -60,6 +62,8 @@ impl Ledger {
             ..Self::new(start_ns)
         };
         for (&key, call) in facts {
+            call.programs()
+                .for_each(|program| ledger.note_program(program));
             ledger.counts.insert(key, call.count);
             ledger.changed_ns.insert(key, at(call.last_ms));
             if let Some(first) = &call.first {
@@ -83,6 +87,7 @@ impl Ledger {
     /// those who want to hear at once.
     pub fn enter(&mut self, event: Event) -> Option<Refusal> {
         let Event { what, origin, .. } = event;
+        self.note_program(&origin.program);
         match what {
             What::Denied(key, values) => return Some(self.refuse(key, values, origin)),
             What::Armed {
@@ -113,6 +118,17 @@ impl Ledger {
             }
         }
         None
+    }
+
+    /// Notes that a program of that name was seen; clients of engines are remembered.
+    pub fn note_program(&mut self, name: &str) {
+        self.clients.extend(recording::client(name));
+    }
+
+    /// The clients of engines that were seen.
+    #[must_use]
+    pub fn clients(&self) -> &BTreeSet<&'static str> {
+        &self.clients
     }
 
     fn refuse(&mut self, key: DenialKey, values: Vec<u64>, origin: Origin) -> Refusal {

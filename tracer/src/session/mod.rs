@@ -6,6 +6,7 @@
 mod child;
 mod ledger;
 mod listening;
+mod programs;
 mod value;
 mod watch;
 

@@ -71,6 +71,8 @@ pub fn recording(
 pub fn recording_of(seen: Seen<'_>, losses: Losses, context: Context) -> Recording {
     let ledger = seen.ledger;
     let mut target = context.target;
+    let clients = ledger.clients().iter().map(|&name| name.to_owned());
+    target.clients.extend(clients);
     if let Some(rights) = ledger.rights() {
         target.capabilities = Some(capability::from_mask(rights.capabilities));
         target.no_new_privs = Some(rights.no_new_privs);

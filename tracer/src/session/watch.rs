@@ -3,6 +3,7 @@
 use super::child::{Spawn, SpawnError};
 use super::ledger::Ledger;
 use super::listening::{Listening, Signals};
+use super::programs::Programs;
 use crate::probe::{Probe, ProbeError, Refused, Snapshot};
 use crate::recording::{DenialLosses, Refusal, WindowEnd};
 use rustix::process::{Pid, Signal, kill_process};
@@ -34,6 +35,10 @@ pub trait Target {
 
     /// Ends what is left in the scope, if it is ours to end.
     fn kill(&self);
+
+    /// The names of the files that processes of the scope execute, and the processes' own: of this process, or of all
+    /// that there are.
+    fn programs(&self, of: Option<u32>) -> Vec<String>;
 }
 
 /// Told what goes on.
@@ -144,6 +149,7 @@ pub fn watch(
             started: Instant::now(),
             stop,
             limits,
+            programs: Programs::default(),
         };
         session.run(signals, probe, target, observer).await
     })
@@ -158,6 +164,7 @@ struct Session {
     started: Instant,
     stop: Stop,
     limits: Limits,
+    programs: Programs,
 }
 
 impl Session {
@@ -182,7 +189,7 @@ impl Session {
             tokio::select! {
                 ready = events.readable() => {
                     ready.map_err(SessionError::Wait)?.clear_ready();
-                    self.drain(probe, observer);
+                    self.drain(probe, target, observer);
                 }
                 which = signals.next() => self.interrupted(which, target),
                 status = wait(self.child.as_mut()), if self.status.is_none() => {
@@ -194,8 +201,9 @@ impl Session {
                 _ = tick.tick() => {
                     ticks += 1;
                     if ticks % TICKS_PER_READING == 0 {
-                        self.read(probe, observer)?;
+                        self.read(probe, target, observer)?;
                     }
+                    self.programs.look_around(target, &mut self.ledger);
                     self.check_limits(target);
                 }
             }
@@ -204,12 +212,14 @@ impl Session {
             }
         };
         drop(events);
-        self.finish(probe, observer, end)
+        self.finish(probe, target, observer, end)
     }
 
     /// Takes in all first sightings that wait.
-    fn drain(&mut self, probe: &mut Probe, observer: &mut dyn Observer) {
+    fn drain(&mut self, probe: &mut Probe, target: &dyn Target, observer: &mut dyn Observer) {
         while let Some(event) = probe.next_event() {
+            self.programs
+                .look_at(&event.origin, target, &mut self.ledger);
             let found = self.ledger.cgroup_ids().len();
             if let Some(refusal) = self.ledger.enter(event) {
                 observer.refused(&refusal);
@@ -222,8 +232,13 @@ impl Session {
     }
 
     /// Reads the counts and tells how it stands.
-    fn read(&mut self, probe: &mut Probe, observer: &mut dyn Observer) -> Result<(), SessionError> {
-        self.drain(probe, observer);
+    fn read(
+        &mut self,
+        probe: &mut Probe,
+        target: &dyn Target,
+        observer: &mut dyn Observer,
+    ) -> Result<(), SessionError> {
+        self.drain(probe, target, observer);
         let now = now_ns();
         for slot in slots(probe, &self.ledger)? {
             self.ledger.note_counts(now, &probe.call_counts(slot)?);
@@ -322,12 +337,13 @@ impl Session {
     fn finish(
         mut self,
         probe: &mut Probe,
+        target: &dyn Target,
         observer: &mut dyn Observer,
         end: WindowEnd,
     ) -> Result<Ended, SessionError> {
         let end_ns = now_ns();
         probe.detach()?;
-        self.drain(probe, observer);
+        self.drain(probe, target, observer);
         let mut snapshot = Snapshot::new();
         let mut refused = Refused::new();
         for slot in slots(probe, &self.ledger)? {

@@ -11,6 +11,7 @@ mod kind;
 
 pub use kind::{CgroupDriver, EngineKind};
 
+use super::wrapper::{self, Behind};
 use flags::scan;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
@@ -32,7 +33,7 @@ pub enum Recognised {
     },
 }
 
-/// A `docker run` or `podman run` command line.
+/// A `docker run` or `podman run` command line, perhaps behind commands that run others, like `timeout`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EngineRun {
     /// Whose client.
@@ -46,8 +47,9 @@ pub struct EngineRun {
     security_options: Vec<OsString>,
     /// `--name` without `--rm`: a second run would find the name taken.
     pub keeps_name: bool,
-    /// The client's flags that say which engine is meant, like `--context prod`.
-    pub client_flags: Vec<OsString>,
+    /// The client with its flags that say which engine is meant, like `--context prod`, behind what says where and
+    /// as whom it runs, like `sudo` or `env DOCKER_HOST=…`.
+    pub client: Vec<OsString>,
     /// Whether the client returns while the container still runs.
     pub detached: bool,
     /// The image, if there is one.
@@ -97,13 +99,12 @@ pub struct Parent {
 /// Tells what a command line is.
 #[must_use]
 pub fn recognise(command: &[OsString]) -> Recognised {
-    let Some((program, _)) = command.split_first() else {
+    let behind = wrapper::behind(command);
+    let program = command.get(behind.at);
+    let Some(kind) = program.and_then(|program| EngineKind::of_program(program)) else {
         return Recognised::Program;
     };
-    let Some(kind) = EngineKind::of_program(program) else {
-        return Recognised::Program;
-    };
-    let client = scan(command, 1, kind.client_switches());
+    let client = scan(command, behind.at + 1, kind.client_switches());
     let mut verb_at = client.end;
     if command.get(verb_at).is_some_and(|word| word == "container") {
         verb_at += 1;
@@ -112,7 +113,7 @@ pub fn recognise(command: &[OsString]) -> Recognised {
         return Recognised::Program;
     };
     match verb.as_bytes() {
-        b"run" => Recognised::Run(engine_run(kind, command, 1..client.end, verb_at + 1)),
+        b"run" => Recognised::Run(engine_run(kind, command, &behind, client.end, verb_at + 1)),
         b"create" | b"start" | b"restart" | b"exec" | b"compose" | b"build" | b"buildx"
         | b"stack" | b"service" | b"kube" | b"play" | b"pod" => Recognised::ClientOnly {
             kind,
@@ -125,7 +126,8 @@ pub fn recognise(command: &[OsString]) -> Recognised {
 fn engine_run(
     kind: EngineKind,
     command: &[OsString],
-    client: std::ops::Range<usize>,
+    behind: &Behind,
+    client_end: usize,
     flags_at: usize,
 ) -> EngineRun {
     let scanned = scan(command, flags_at, kind.run_switches());
@@ -160,21 +162,17 @@ fn engine_run(
                 value: flag.value.clone().unwrap_or_default(),
             })
             .collect(),
-        client_flags: command[client].to_vec(),
+        client: [
+            behind.surroundings(command),
+            command[behind.at..client_end].to_vec(),
+        ]
+        .concat(),
         detached: detach.is_some_and(|flag| !flag.value.as_deref().is_some_and(is_false)),
         image: command.get(scanned.end).cloned(),
     }
 }
 
 impl EngineRun {
-    /// The client.
-    #[must_use]
-    pub fn program(&self) -> &OsStr {
-        self.words
-            .first()
-            .map_or(OsStr::new(self.kind.name()), |word| word)
-    }
-
     /// The parent cgroup that the user asked for; of several, the last one counts.
     #[must_use]
     pub fn cgroup_parent(&self) -> Option<&OsStr> {

@@ -23,6 +23,7 @@ pub mod root;
 pub mod runtime;
 pub mod unit;
 pub mod workload;
+pub mod wrapper;
 
 pub mod requirements;
 

@@ -29,6 +29,14 @@ pub fn engine(engine: &Engine) -> Option<u32> {
     inode(&format!("/proc/{}/ns/mnt", peer.pid.as_raw_nonzero()))
 }
 
+/// Whether our process ids are the kernel's own.
+#[must_use]
+pub fn is_initial_pid() -> bool {
+    // `PROC_PID_INIT_INO`, <https://github.com/torvalds/linux/blob/v6.12/include/linux/proc_ns.h#L45>.
+    const INITIAL: u32 = 0xEFFF_FFFC;
+    inode("/proc/self/ns/pid") == Some(INITIAL)
+}
+
 fn inode(path: &str) -> Option<u32> {
     u32::try_from(std::fs::metadata(path).ok()?.ino()).ok()
 }

@@ -10,6 +10,7 @@ use procfs::ProcError;
 use procfs::process::{MMPermissions, MMapPath, Process};
 use rustix::process::Pid;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
 use std::path::PathBuf;
 
 /// Why nothing is known about a process.
@@ -113,6 +114,20 @@ pub fn facts(pid: Pid) -> Result<Facts, ProcessError> {
         no_new_privs: status.nonewprivs.map(|value| value != 0),
         seccomp: status.seccomp.and_then(SeccompMode::from_number),
     })
+}
+
+/// What a process is called: by its own name, and by the file that it executes, if we may know. Hostile.
+#[must_use]
+pub fn programs(pid: Pid) -> Vec<String> {
+    // What the kernel says behind the path of a file that was removed or replaced.
+    const REMOVED: &str = " (deleted)";
+    let directory = PathBuf::from(format!("/proc/{}", pid.as_raw_nonzero()));
+    let own = fs::read_to_string(directory.join("comm")).ok();
+    let own = own.map(|name| name.trim_end_matches('\n').to_owned());
+    let file = fs::read_link(directory.join("exe")).ok();
+    let file = file.and_then(|path| Some(path.file_name()?.to_string_lossy().into_owned()));
+    let file = file.map(|name| name.strip_suffix(REMOVED).unwrap_or(&name).to_owned());
+    own.into_iter().chain(file).collect()
 }
 
 /// What it means that `/proc` does not tell.
@@ -256,6 +271,34 @@ mod tests {
                 "{process} from {ancestor}"
             );
         }
+    }
+
+    #[test]
+    fn a_program_is_known_by_its_file_whatever_it_calls_itself() {
+        let top = tempfile::tempdir().unwrap();
+        let copy = top.path().join("docker");
+        // Not by us: had we it open for writing, it could not be executed.
+        let mut copying = std::process::Command::new("cp");
+        assert!(
+            copying
+                .arg("/bin/sleep")
+                .arg(&copy)
+                .status()
+                .unwrap()
+                .success()
+        );
+        let link = top.path().join("innocent");
+        std::os::unix::fs::symlink(&copy, &link).unwrap();
+        let mut child = std::process::Command::new(&link)
+            .arg("100")
+            .spawn()
+            .unwrap();
+        let expected = ["innocent", "docker"];
+        assert_eq!(programs(Pid::from_child(&child)), expected);
+        fs::remove_file(&copy).unwrap();
+        assert_eq!(programs(Pid::from_child(&child)), expected);
+        child.kill().unwrap();
+        child.wait().unwrap();
     }
 
     #[test]

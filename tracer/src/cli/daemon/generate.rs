@@ -1,6 +1,7 @@
 //! How the daemon makes a profile: as `generate` does, of one recording.
 
 use crate::cli::base::{self, BaseArguments};
+use crate::cli::clients::ClientArguments;
 use crate::cli::closeness::ClosenessArguments;
 use crate::cli::failure::Failure;
 use crate::cli::generate;
@@ -26,6 +27,7 @@ fn profile(
             recording.losses.missing()
         )));
     }
+    ClientArguments::default().check(&recording.clients())?;
     let runs = Runs::from(recording.clone());
     let native = base::native(runs.runs())?;
     let resolved = base.resolve(runs.runs(), native)?;

@@ -5,6 +5,7 @@ mod evidence;
 
 use super::apply::ApplyArguments;
 use super::base::BaseArguments;
+use super::clients::ClientArguments;
 use super::closeness::ClosenessArguments;
 use super::exit::Exit;
 use super::failure::Failure;
@@ -47,6 +48,8 @@ pub(super) struct Arguments {
     /// Print the reason for every rule; of what was added, in which round it was refused.
     #[arg(long)]
     explain: bool,
+    #[command(flatten)]
+    client: ClientArguments,
     #[command(flatten)]
     apply: ApplyArguments,
     /// Where the profile goes.
@@ -95,6 +98,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         return Ok(watching::INTERRUPTED);
     }
     usable(&first.recording)?;
+    arguments.client.check(&first.recording.clients())?;
     let mut evidence = Evidence::new(
         &first.recording,
         &arguments.base,

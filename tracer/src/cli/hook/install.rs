@@ -76,6 +76,7 @@ fn config(arguments: &Arguments) -> Result<Config, Failure> {
         recordings: profile.recordings.as_deref().map(absolute).transpose()?,
         within: profile.within.as_deref().map(absolute).transpose()?,
         allow_incomplete: profile.allow_incomplete,
+        client: profile.client,
     };
     let mut words = vec!["seccomp-tracer".into(), "hook".into(), "run".into()];
     words.extend(fail_open.then(|| "--fail-open".into()));

@@ -6,6 +6,7 @@ mod recorder;
 mod start;
 
 use super::base;
+use super::clients::ClientArguments;
 use super::exit::Exit;
 use super::failure::Failure;
 use crate::profile::Source;
@@ -66,6 +67,8 @@ struct ProfileArguments {
     /// Write profiles from recordings in which calls are missing, too.
     #[arg(long)]
     allow_incomplete: bool,
+    #[command(flatten)]
+    client: ClientArguments,
 }
 
 impl ProfileArguments {
@@ -80,6 +83,9 @@ impl ProfileArguments {
         }
         if self.allow_incomplete {
             words.push("--allow-incomplete".into());
+        }
+        if self.client.client {
+            words.push("--client".into());
         }
         words
     }

@@ -145,6 +145,7 @@ fn finish(
             NoProfile::Incomplete(missing),
         ));
     }
+    profile.client.check(&recording.clients())?;
     let text = profile_of(&recording.into(), &profile.base, again(arguments, input))?;
     // Once more: links may have changed since the container started.
     profile.admit(&arguments.output)?;

@@ -5,7 +5,7 @@ use crate::recording::{
     Container, Host, Loss, Losses, SeccompState, Target, TargetKind, Window, WindowEnd, WindowStart,
 };
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -30,6 +30,8 @@ pub(super) struct TargetObject {
     pub(super) no_new_privs: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) seccomp: Option<SeccompName>,
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub(super) clients: BTreeSet<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -165,6 +167,7 @@ impl From<&Target> for TargetObject {
                 .map(|set| set.iter().cloned().collect()),
             no_new_privs: target.no_new_privs,
             seccomp: target.seccomp.map(Into::into),
+            clients: target.clients.clone(),
         }
     }
 }
@@ -201,6 +204,7 @@ impl From<TargetObject> for Target {
             capabilities: object.capabilities.map(|names| names.into_iter().collect()),
             no_new_privs: object.no_new_privs,
             seccomp: object.seccomp.map(Into::into),
+            clients: object.clients,
         }
     }
 }

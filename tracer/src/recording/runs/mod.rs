@@ -232,7 +232,11 @@ impl Run {
 
 impl From<Recording> for Runs {
     fn from(recording: Recording) -> Self {
-        let programs: BTreeSet<&str> = recording.facts.values().flat_map(programs).collect();
+        let programs: BTreeSet<&str> = recording
+            .facts
+            .values()
+            .flat_map(CallFacts::programs)
+            .collect();
         let programs: Vec<String> = programs.into_iter().map(ToOwned::to_owned).collect();
         let first = |sighting: Option<&Sighting>| {
             sighting.map(|sighting| First {
@@ -294,18 +298,6 @@ impl From<Recording> for Runs {
             programs,
         }
     }
-}
-
-/// The programs of the first sightings of a call and of its values.
-fn programs(facts: &CallFacts) -> Vec<&str> {
-    let tuples = match &facts.arguments {
-        Arguments::Untracked => None,
-        Arguments::Exact(tuples) | Arguments::Unbounded(tuples) => Some(tuples),
-    };
-    let of_tuples = tuples.into_iter().flat_map(|tuples| tuples.seen.values());
-    let firsts = of_tuples.map(|tuple| &tuple.first).chain([&facts.first]);
-    let known = firsts.flatten().map(|sighting| sighting.program.as_str());
-    known.collect()
 }
 
 /// Where a name is in a sorted table that has it.

@@ -64,14 +64,16 @@ impl Engine {
         }
     }
 
-    /// The engine that a user's `run` reaches: the same program, with the same flags before the verb.
+    /// The engine that a user's `run` reaches: the same program, with the same flags before the verb, behind the same
+    /// commands.
     #[must_use]
     pub fn of_run(run: &EngineRun) -> Self {
+        let (program, flags) = run.client.split_first().unzip();
         Self {
             kind: run.kind,
             way: Way::Client,
-            program: run.program().to_owned(),
-            flags: run.client_flags.clone(),
+            program: program.map_or_else(|| run.kind.name().into(), OsString::clone),
+            flags: flags.unwrap_or_default().to_vec(),
         }
     }
 

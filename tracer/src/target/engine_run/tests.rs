@@ -109,7 +109,45 @@ fn flags_with_and_without_values_are_told_apart() {
 #[test]
 fn the_same_engine_is_asked_as_the_user_names() {
     let run = run("docker -H unix:///x.sock --context c container run -d x");
-    assert_eq!(run.client_flags, words("-H unix:///x.sock --context c"));
+    assert_eq!(run.client, words("docker -H unix:///x.sock --context c"));
+}
+
+/// Behind commands that run others, the same is done to the same words.
+#[test]
+fn a_run_is_found_behind_commands_that_run_others() {
+    let parent = Parent {
+        value: "/p".into(),
+        directory: "p".into(),
+    };
+    for (line, expected, client) in [
+        (
+            "env DOCKER_HOST=unix:///d timeout -k 5 1m docker --debug run x env",
+            "env DOCKER_HOST=unix:///d timeout -k 5 1m docker --debug run --cgroup-parent=/p x env",
+            "env DOCKER_HOST=unix:///d docker --debug",
+        ),
+        (
+            "time -v nice -5 sudo -E /usr/bin/podman run -it x",
+            "time -v nice -5 sudo -E /usr/bin/podman run --cgroup-parent=/p -it x",
+            "sudo -E /usr/bin/podman",
+        ),
+    ] {
+        let run = run(line);
+        assert_eq!(run.with_parent(&parent), words(expected), "{line}");
+        assert_eq!(run.client, words(client), "{line}");
+        let under = run.with_profile(Path::new("/s.json"));
+        let expected = expected.replace("--cgroup-parent=/p", "--security-opt=seccomp=/s.json");
+        assert_eq!(under, words(&expected), "{line}");
+    }
+    for line in [
+        "sudo -i docker run x",
+        "sh -c docker",
+        "time -V docker run x",
+    ] {
+        assert_eq!(recognise(&words(line)), Recognised::Program, "{line}");
+    }
+    let (kind, verb) = (EngineKind::Docker, "exec".to_owned());
+    let exec = recognise(&words("timeout 5 docker exec x sh"));
+    assert_eq!(exec, Recognised::ClientOnly { kind, verb });
 }
 
 #[test]
