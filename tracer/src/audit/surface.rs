@@ -76,7 +76,8 @@ const ALTERNATIVES_MAX: u32 = 4096;
 /// How few alternatives are few enough not to try the other way, which takes long where there are many.
 const ALTERNATIVES_FEW: u32 = 2;
 
-/// The shorter of the set and its complement; the set itself if they are equally short and not both few.
+/// The shorter of the set and its complement, as far as their diagrams tell; the set itself if they are equally short
+/// and not both few.
 fn when(permitted: &ArgumentSet) -> When {
     let complement = permitted.complement();
     for few in 1..=ALTERNATIVES_FEW {
@@ -87,12 +88,11 @@ fn when(permitted: &ArgumentSet) -> When {
             return When::NoneOf(none);
         }
     }
-    let any = permitted.cubes_within(ALTERNATIVES_MAX);
-    let none = complement.cubes_within(ALTERNATIVES_MAX);
-    match (any, none) {
-        (Some(any), Some(none)) if none.len() < any.len() => When::NoneOf(none),
-        (Some(any), _) => When::AnyOf(any),
-        (None, Some(none)) => When::NoneOf(none),
-        (None, None) => When::Unlisted,
+    // Writing a set down takes long, so that only one of them is.
+    if complement.paths() < permitted.paths() {
+        let none = complement.cubes_within(ALTERNATIVES_MAX);
+        return none.map_or(When::Unlisted, When::NoneOf);
     }
+    let any = permitted.cubes_within(ALTERNATIVES_MAX);
+    any.map_or(When::Unlisted, When::AnyOf)
 }

@@ -26,12 +26,15 @@ const STEPS_MAX: usize = 20_000;
 /// The set as alternatives of conditions, as few as possible. An empty inner list stands for every tuple.
 /// `None` if there would be more than a filter can hold.
 pub(super) fn fewest(set: &ArgumentSet) -> Option<Vec<Vec<Condition>>> {
-    let given = set.cubes_within(RULES_MAX)?;
-    let given: Vec<Cube> = given.iter().map(|cube| Cube::of(cube)).collect();
-    let mut chosen = if given.len() < 2 {
-        given
-    } else {
-        cover(&given)
+    let cubes = |cubes: Vec<Vec<Condition>>| -> Vec<Cube> {
+        cubes.iter().map(|cube| Cube::of(cube)).collect()
+    };
+    let paths = cubes(set.disjoint_cubes_within(RULES_MAX)?);
+    let mut chosen = match paths.len() {
+        0 | 1 => paths,
+        // All largest cubes are the same wherever the search for them begins, and the paths of the diagram cost
+        // nothing. Where there are too many of them, the search had better begin with few.
+        _ => exact(&paths).unwrap_or_else(|| cover(&cubes(set.cubes()))),
     };
     chosen.sort_unstable();
     let chosen: Vec<_> = chosen.iter().map(Cube::conditions).collect();
@@ -46,24 +49,32 @@ pub(super) fn disjoint(set: &ArgumentSet) -> Option<Vec<Vec<Condition>>> {
     set.disjoint_cubes_within(RULES_MAX)
 }
 
-fn cover(given: &[Cube]) -> Vec<Cube> {
+/// The fewest largest cubes that cover what is given; `None` if a bound is reached.
+fn exact(given: &[Cube]) -> Option<Vec<Cube>> {
     let primes = primes(given);
+    if !primes.complete {
+        return None;
+    }
+    Some(fewest_of(&primes.cubes, &pieces(given, &primes.cubes)?))
+}
+
+/// As [`exact`], and whatever was found where a bound is reached.
+fn cover(given: &[Cube]) -> Vec<Cube> {
+    let primes = primes(given).cubes;
     match pieces(given, &primes) {
-        Some(pieces) => {
-            let mut rows: Vec<BTreeSet<usize>> = pieces
-                .iter()
-                .map(|piece| covering(&primes, piece))
-                .collect();
-            rows.sort();
-            rows.dedup();
-            Search::new(&rows, primes.len())
-                .run()
-                .into_iter()
-                .map(|at| primes[at])
-                .collect()
-        }
+        Some(pieces) => fewest_of(&primes, &pieces),
         None => primes,
     }
+}
+
+/// The fewest of these cubes of which each piece has one.
+fn fewest_of(primes: &[Cube], pieces: &[Cube]) -> Vec<Cube> {
+    let mut rows: Vec<BTreeSet<usize>> =
+        pieces.iter().map(|piece| covering(primes, piece)).collect();
+    rows.sort();
+    rows.dedup();
+    let chosen = Search::new(&rows, primes.len()).run();
+    chosen.into_iter().map(|at| primes[at]).collect()
 }
 
 fn covering(primes: &[Cube], piece: &Cube) -> BTreeSet<usize> {
@@ -72,8 +83,16 @@ fn covering(primes: &[Cube], piece: &Cube) -> BTreeSet<usize> {
         .collect()
 }
 
+/// Cubes within a set that no larger one contains.
+struct Primes {
+    cubes: Vec<Cube>,
+    /// Whether there are no others.
+    complete: bool,
+}
+
 /// Every cube within the set that no larger one contains. The union of what is held never changes.
-fn primes(given: &[Cube]) -> Vec<Cube> {
+fn primes(given: &[Cube]) -> Primes {
+    let mut complete = true;
     let mut found: Vec<Cube> = Vec::new();
     let mut waiting: Vec<Cube> = given.to_vec();
     while let Some(cube) = waiting.pop() {
@@ -83,11 +102,16 @@ fn primes(given: &[Cube]) -> Vec<Cube> {
         found.retain(|known| !cube.contains(known));
         if found.len() + waiting.len() < PRIMES_MAX * 4 && found.len() < PRIMES_MAX {
             waiting.extend(found.iter().filter_map(|known| known.consensus(&cube)));
+        } else {
+            complete = false;
         }
         found.push(cube);
     }
     found.sort_by_key(|cube| (cube.fixed(), *cube));
-    found
+    Primes {
+        cubes: found,
+        complete,
+    }
 }
 
 /// The set cut so that each piece is wholly inside or wholly outside of each of the primes.

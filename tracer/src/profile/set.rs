@@ -230,6 +230,13 @@ impl ArgumentSet {
         cubes
     }
 
+    /// How many paths lead to it through its diagram: no fewer than the alternatives that it takes.
+    #[must_use]
+    pub fn paths(&self) -> u64 {
+        let paths = self.0.exact_clause_cardinality();
+        u64::try_from(paths).unwrap_or(u64::MAX)
+    }
+
     /// As [`Self::cubes`]; `None` if writing it down would take more than so many.
     #[must_use]
     pub fn cubes_within(&self, most: u32) -> Option<Vec<Vec<Condition>>> {
