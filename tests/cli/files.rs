@@ -258,6 +258,13 @@ fn pipes_and_links_stay_what_they_are() {
     ends.read_exact(&mut read).expect("a pipe");
     assert_eq!(read, profile);
 
+    // Nobody waits for a reader that does not come; and a disk is no file.
+    drop(ends);
+    generate_to(&pipe).run().exits(2).stdout("").stderr(&format!(
+        "error: nobody reads from the pipe `{}`\n\nhint: start what reads from it first, or give a regular file\n",
+        pipe.display()
+    ));
+
     let (target, link) = (folder.join("target"), folder.join("link"));
     fs::write(&target, "old").expect("a file");
     std::os::unix::fs::symlink("target", &link).expect("a link");

@@ -1,17 +1,18 @@
 //! `hook`: what is said to whoever asks a hook for something that it cannot do.
 
 use crate::product;
-use house_tests::run::Run;
+use house_tests::run::{Program, Run};
 use house_tests::{arguments, tests};
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 use tempfile::TempDir;
 
-pub(crate) const TESTS: [(&str, fn()); 7] = tests![
+pub(crate) const TESTS: [(&str, fn()); 8] = tests![
     states_that_are_none,
     annotations_that_ask_for_nothing,
     inputs_that_cannot_be_added_to,
+    outputs_that_cannot_be_written,
     the_bundle_is_asked_where_the_state_says_nothing,
     a_hook_that_fails_open_complains_and_lets_go,
     paths_may_be_kept_within_a_directory,
@@ -103,6 +104,49 @@ fn inputs_that_cannot_be_added_to() {
     refused("bad.json", &bad);
     let folder = format!("error: `{}` is no regular file\n", path("."));
     refused(".", &folder);
+    // A regular file by its looks, which root waits for.
+    let run = hook(&[], asking("of:/x.json;if:/proc/kmsg"));
+    run.exits(2)
+        .stderr("error: `/proc/kmsg` is no regular file\n");
+}
+
+/// Where the profile cannot go is said while the container can still be kept from starting, and nobody waits.
+fn outputs_that_cannot_be_written() {
+    let directory = directory();
+    let path = |name: &str| directory.path().join(name).display().to_string();
+    Program::new("mkfifo").args([path("pipe")]).run().exits(0);
+    let no_file = |path: &str| format!("error: `{path}` is no regular file\n");
+    let cannot = |path: &str, why: &str| format!("error: cannot write `{path}`: {why}\n");
+    let table = [
+        (
+            path("pipe"),
+            format!("error: nobody reads from the pipe `{}`; ", path("pipe")),
+        ),
+        ("/dev/null".to_owned(), no_file("/dev/null")),
+        (path("."), cannot(&path("."), "is a directory")),
+        (
+            path("missing/x"),
+            cannot(&path("missing/x"), "No such file or directory (os error 2)"),
+        ),
+        (
+            "/proc/self/environ".to_owned(),
+            "error: cannot write `/proc/self/environ`: ".to_owned(),
+        ),
+    ];
+    for (output, said) in table {
+        let state = asking(&format!("of:{output}"));
+        let run = hook(&[], &*state);
+        run.exits(2).stdout("").stderr_has(&said);
+        let open = hook(&["--fail-open"], &*state);
+        open.exits(0).stdout("").stderr_has(&said);
+    }
+    // The same for recordings that are kept.
+    let kept = format!("--recordings={}", path("missing"));
+    let state = asking(&format!("of:{}", path("x")));
+    let said = format!("error: cannot write `{}`: ", path("missing/c1.json"));
+    hook(&[&kept], state).exits(2).stderr_has(&said);
+    let left = fs::read_dir(directory.path()).expect("a directory").count();
+    assert_eq!(left, 1, "only the pipe");
 }
 
 fn the_bundle_is_asked_where_the_state_says_nothing() {

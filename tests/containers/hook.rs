@@ -15,11 +15,12 @@ use std::thread;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
-pub(crate) const TESTS: [(&str, fn()); 5] = tests![
+pub(crate) const TESTS: [(&str, fn()); 6] = tests![
     a_container_that_asks_for_it_gets_the_profile_that_a_recording_gives,
     the_profile_adds_to_the_input,
     a_recorder_outlives_its_hook_and_sees_the_container_to_its_end,
     a_container_that_cannot_be_recorded_does_not_start_unless_told_so,
+    a_profile_that_could_never_be_written_keeps_the_container_from_starting,
     a_profile_that_cannot_be_written_does_not_disturb_the_container,
 ];
 
@@ -231,12 +232,27 @@ fn a_container_that_cannot_be_recorded_does_not_start_unless_told_so() {
     }
 }
 
-/// As with the hook whose annotation it is: where the profile goes is looked at when there is one.
+fn a_profile_that_could_never_be_written_keeps_the_container_from_starting() {
+    let rootfs = podman::rootfs();
+    let (hook, open) = (Hook::install(&[]), Hook::install(&["--fail-open"]));
+    for output in ["of:/dev/null", "of:/proc/self/environ", "of:/no/such/x"] {
+        let run = hook.podman(output, &[], &rootfs, &["/bin/touch", "/tmp/started"]);
+        assert_ne!(run.code(), 0, "{run}");
+        assert!(!rootfs.directory().join("tmp/started").exists());
+        let run = open.podman(output, &[], &rootfs, &SCRIPT);
+        run.exits(0).stdout(OUTPUT);
+    }
+}
+
+/// What was writable at its start may no longer be at its end.
 fn a_profile_that_cannot_be_written_does_not_disturb_the_container() {
     let rootfs = podman::rootfs();
     let hook = Hook::install(&[]);
-    let run = hook.podman(&hook.asks("missing/x.json"), &[], &rootfs, &SCRIPT);
-    run.exits(0).stdout(OUTPUT);
+    fs::create_dir(hook.path("missing")).expect("a directory");
+    let volume = format!("--volume={}:/mnt", hook.directory.path().display());
+    let command = ["/bin/sh", "-c", "rmdir /mnt/missing"];
+    let run = hook.podman(&hook.asks("missing/x.json"), &[&volume], &rootfs, &command);
+    run.exits(0);
     // The recording is not lost with it.
     let (_, recording) = hook.recording();
     assert!(recording.losses.is_complete());

@@ -12,7 +12,9 @@ mod harden;
 mod losses;
 mod pace;
 mod reach;
+mod rights;
 mod running;
+mod signals;
 mod size;
 mod storm;
 mod surroundings;
@@ -40,6 +42,8 @@ fn main() -> ExitCode {
         .tests(Needs::Recording, losses::TESTS)
         .tests(Needs::Recording, pace::TESTS)
         .tests(Needs::Recording, reach::TESTS)
+        .tests(Needs::Recording, rights::TESTS)
+        .tests(Needs::Recording, signals::TESTS)
         .tests(Needs::Recording, surroundings::TESTS)
         .tests(Needs::Recording, storm::TESTS)
         .tests(Needs::Recording, size::TESTS)

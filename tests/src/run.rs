@@ -98,9 +98,15 @@ impl Program {
 
     /// Runs it as `nobody`, without any capability.
     #[must_use]
-    pub fn as_nobody(mut self) -> Self {
+    pub fn as_nobody(self) -> Self {
         const NOBODY: u32 = 65534;
-        self.command.uid(NOBODY).gid(NOBODY);
+        self.as_user(NOBODY)
+    }
+
+    /// Runs it as the user with that number, in the group with the same, without any capability.
+    #[must_use]
+    pub fn as_user(mut self, id: u32) -> Self {
+        self.command.uid(id).gid(id);
         self
     }
 

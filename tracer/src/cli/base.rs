@@ -72,8 +72,22 @@ pub(super) struct NoProfile {
 
 /// Reads a profile.
 pub(super) fn read_profile(path: &Path) -> Result<Source, Failure> {
-    let text = output::read_at_most(path, read::SIZE_MAX_BYTES as u64)?;
-    read::profile(&text).map_err(|source| {
+    profile_of(
+        path,
+        &output::read_at_most(path, read::SIZE_MAX_BYTES as u64)?,
+    )
+}
+
+/// Reads a profile from a regular file that somebody else named.
+pub(super) fn read_foreign_profile(path: &Path) -> Result<Source, Failure> {
+    profile_of(
+        path,
+        &output::read_file_at_most(path, read::SIZE_MAX_BYTES as u64)?,
+    )
+}
+
+fn profile_of(path: &Path, text: &str) -> Result<Source, Failure> {
+    read::profile(text).map_err(|source| {
         Failure::invalid(NoProfile {
             path: path.to_owned(),
             source,

@@ -9,7 +9,6 @@ use crate::probe::Looking;
 use crate::profile::proof::Installed;
 use crate::profile::{Meaning, Runtime};
 use crate::recording::Denials;
-use crate::session::Listening;
 use crate::syscall::Abi;
 use crate::syscall::capability::Capabilities;
 use crate::target::cgroup::{CgroupError, Hierarchy};
@@ -120,13 +119,19 @@ impl Container {
 
     /// What is refused in this time, or until the user has seen enough.
     fn watch(&self, time: Duration) -> Result<Denials, Failure> {
-        let listening = Listening::start().map_err(watching::no_session)?;
+        let mut listening = watching::listen()?;
         let target =
             TargetArguments::of_container(self.inspected.id.clone(), Some(self.engine.kind()));
         let plan = watching::plan(&target)?;
         let mut display = Display::watching(&self.name, false);
         let limits = LimitArguments::lasting(time);
-        let watched = watching::hold(plan, listening, Looking::AtDenials, &limits, &mut display)?;
+        let watched = watching::hold(
+            plan,
+            &mut listening,
+            Looking::AtDenials,
+            &limits,
+            &mut display,
+        )?;
         Ok(watched.recording.denials.unwrap_or_default())
     }
 }

@@ -35,12 +35,15 @@ mod ps;
 mod record;
 mod recordings;
 mod remarks;
+mod rights;
 mod run;
 mod runtime;
 mod watch;
 mod watching;
 
 use clap::{Parser, Subcommand};
+use exit::Exit;
+use failure::Failure;
 use std::process::ExitCode;
 
 /// Record what a container workload really does; turn that into the least-privilege seccomp profile for it.
@@ -81,7 +84,18 @@ enum Verb {
 pub fn main() -> ExitCode {
     let command_line = CommandLine::parse();
     messages::show(command_line.verbose);
-    let result = match command_line.verb {
+    let result = rights::give_back().and_then(|()| act(command_line.verb));
+    match result {
+        Ok(exit) => exit.into(),
+        Err(failure) => {
+            output::failure(&failure);
+            failure.exit.into()
+        }
+    }
+}
+
+fn act(verb: Verb) -> Result<Exit, Failure> {
+    match verb {
         Verb::Record(arguments) => record::run(&arguments),
         Verb::Watch(arguments) => watch::run(&arguments),
         Verb::Merge(arguments) => merge::run(&arguments),
@@ -99,12 +113,5 @@ pub fn main() -> ExitCode {
         Verb::Doctor(arguments) => doctor::run(&arguments),
         Verb::Completions(arguments) => completions::run(&arguments),
         Verb::Man(arguments) => man::run(&arguments),
-    };
-    match result {
-        Ok(exit) => exit.into(),
-        Err(failure) => {
-            output::failure(&failure);
-            failure.exit.into()
-        }
     }
 }

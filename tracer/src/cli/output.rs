@@ -2,11 +2,13 @@
 
 use super::failure::Failure;
 use crate::report::escape;
+use rustix::fs::OFlags;
 use std::fs::{File, Metadata, Permissions};
-use std::io::{self, BufWriter, Write};
-use std::os::unix::fs::PermissionsExt;
+use std::io::{self, BufWriter, Read, Write};
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 /// A file or stream that could not be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -19,6 +21,10 @@ pub(super) enum FileProblem {
     Write { path: PathBuf, source: io::Error },
     #[error("cannot write to standard output")]
     Stdout(#[source] io::Error),
+    #[error("nobody reads from the pipe `{}`", escape::path(.0))]
+    NoReader(PathBuf),
+    #[error("`{}` is no regular file", escape::path(.0))]
+    NoFile(PathBuf),
 }
 
 /// The most that is read from one input file. A recording is some 100 kB.
@@ -31,17 +37,24 @@ pub(super) fn read(path: &Path) -> Result<String, Failure> {
 
 /// Reads a file that has no more bytes than that.
 pub(super) fn read_at_most(path: &Path, limit_bytes: u64) -> Result<String, Failure> {
-    use io::Read;
+    let source: Box<dyn Read> = if path == Path::new("-") {
+        Box::new(io::stdin())
+    } else {
+        let file = File::open(path).map_err(|source| {
+            let path = path.to_owned();
+            Failure::invalid(FileProblem::Read { path, source })
+        });
+        Box::new(file?)
+    };
+    text(source, path, limit_bytes)
+}
+
+fn text(source: impl Read, path: &Path, limit_bytes: u64) -> Result<String, Failure> {
     let problem = |source| {
         Failure::invalid(FileProblem::Read {
             path: path.to_owned(),
             source,
         })
-    };
-    let source: Box<dyn Read> = if path == Path::new("-") {
-        Box::new(io::stdin())
-    } else {
-        Box::new(File::open(path).map_err(problem)?)
     };
     let mut bytes = Vec::new();
     let mut source = source.take(limit_bytes.saturating_add(1));
@@ -55,6 +68,27 @@ pub(super) fn read_at_most(path: &Path, limit_bytes: u64) -> Result<String, Fail
     }
     String::from_utf8(bytes)
         .map_err(|error| problem(io::Error::new(io::ErrorKind::InvalidData, error)))
+}
+
+/// Reads a file that somebody else named: a regular one, which is there already and that nobody waits for. What
+/// looks like one and has no size, as `/proc` has them, may be anything.
+pub(super) fn read_file_at_most(path: &Path, limit_bytes: u64) -> Result<String, Failure> {
+    let problem = |source| {
+        Failure::invalid(FileProblem::Read {
+            path: path.to_owned(),
+            source,
+        })
+    };
+    let mut options = File::options();
+    options
+        .read(true)
+        .custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY);
+    let file = options.open(path).map_err(problem)?;
+    let there = file.metadata().map_err(problem)?;
+    if !there.is_file() || there.len() == 0 {
+        return Err(Failure::invalid(FileProblem::NoFile(path.to_owned())));
+    }
+    text(file, path, limit_bytes)
 }
 
 /// Where a product goes, opened before the long work so that a bad path fails in the first second.
@@ -88,7 +122,7 @@ impl Sink {
             return Err(problem(io::Error::from(io::ErrorKind::IsADirectory)));
         }
         if existing.as_ref().is_some_and(|there| !there.is_file()) {
-            let stream = File::options().write(true).open(path).map_err(problem)?;
+            let stream = open_stream(path)?;
             let path = path.to_owned();
             return Ok(Self::Stream { path, stream });
         }
@@ -111,6 +145,16 @@ impl Sink {
             target,
             temporary,
         })
+    }
+
+    /// Opens a regular file, and nothing else: for who does not choose the path.
+    pub(super) fn open_file(path: &Path) -> Result<Self, Failure> {
+        match Self::open(Some(path))? {
+            file @ Self::File { .. } => Ok(file),
+            Self::Stdout | Self::Stream { .. } => {
+                Err(Failure::invalid(FileProblem::NoFile(path.to_owned())))
+            }
+        }
     }
 
     /// Writes the whole product; a regular file appears complete or not at all.
@@ -156,6 +200,50 @@ impl Sink {
             }
         }
     }
+}
+
+/// How long a pipe may be without a reader, and how often that is looked at.
+const READER_MAX: Duration = Duration::from_secs(1);
+const PAUSE: Duration = Duration::from_millis(5);
+
+fn is_unread(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(libc::ENXIO)
+}
+
+/// Opens a pipe or a device, and waits for nobody: a pipe that nobody reads is refused, and so is a disk.
+fn open_stream(path: &Path) -> Result<File, Failure> {
+    let owned = || path.to_owned();
+    let problem = |source| {
+        let path = owned();
+        Failure::invalid(FileProblem::Write { path, source })
+    };
+    let kind = std::fs::metadata(path).map_err(problem)?.file_type();
+    if kind.is_block_device() || kind.is_socket() {
+        return Err(Failure::invalid(FileProblem::NoFile(owned())));
+    }
+    let mut options = File::options();
+    options
+        .write(true)
+        .custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY);
+    let since = Instant::now();
+    let stream = loop {
+        match options.open(path) {
+            // Whoever reads may have been started a moment ago.
+            Err(error) if is_unread(&error) && since.elapsed() < READER_MAX => {
+                std::thread::sleep(PAUSE);
+            }
+            Err(error) if is_unread(&error) => {
+                return Err(Failure::invalid(FileProblem::NoReader(owned()))
+                    .hint("start what reads from it first, or give a regular file"));
+            }
+            opened => break opened.map_err(problem)?,
+        }
+    };
+    // From here on it may take its time.
+    let waiting = rustix::fs::fcntl_getfl(&stream)
+        .and_then(|flags| rustix::fs::fcntl_setfl(&stream, flags - OFlags::NONBLOCK));
+    waiting.map_err(|error| problem(error.into()))?;
+    Ok(stream)
 }
 
 /// The error without the name of the temporary file, which means nothing to the user and which no

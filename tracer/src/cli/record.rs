@@ -51,13 +51,13 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
 
 fn record(arguments: &Arguments) -> Result<Exit, Failure> {
     // Before anything is made that a signal would leave behind.
-    let listening = Listening::start().map_err(watching::no_session)?;
+    let mut listening = watching::listen()?;
     let sink = Sink::open(Some(&arguments.output))?;
     if let Some(socket) = &arguments.recorder.daemon {
         let Arguments { target, limits, .. } = arguments;
         let display = |label: &str| Display::recording(label, arguments.quiet);
-        let watched = daemon::record(socket, target, listening, limits, display)?;
-        return finish(sink, &watched, arguments);
+        let watched = daemon::record(socket, target, &mut listening, limits, display)?;
+        return finish(sink, &watched, &mut listening, arguments);
     }
     let looking = if arguments.denials {
         Looking::AtBoth
@@ -66,13 +66,27 @@ fn record(arguments: &Arguments) -> Result<Exit, Failure> {
     };
     let plan = watching::plan(&arguments.target)?;
     let mut display = Display::recording(&plan.label, arguments.quiet);
-    let watched = watching::hold(plan, listening, looking, &arguments.limits, &mut display)?;
-    finish(sink, &watched, arguments)
+    let limits = &arguments.limits;
+    let watched = watching::hold(plan, &mut listening, looking, limits, &mut display)?;
+    finish(sink, &watched, &mut listening, arguments)
 }
 
-fn finish(sink: Sink, watched: &Watched, arguments: &Arguments) -> Result<Exit, Failure> {
+fn finish(
+    sink: Sink,
+    watched: &Watched,
+    listening: &mut Listening,
+    arguments: &Arguments,
+) -> Result<Exit, Failure> {
     let Watched { recording, status } = watched;
-    sink.write(&recording::to_json(recording))?;
+    let text = recording::to_json(recording);
+    let written = listening.unless_asked(move || sink.write(&text));
+    match written.map_err(watching::no_session)? {
+        Ok(written) => written?,
+        Err(which) => {
+            let path = arguments.output.clone();
+            return Err(watching::given_up(path, which));
+        }
+    }
     if !arguments.quiet {
         summarise(recording, arguments);
     }

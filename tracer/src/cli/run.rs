@@ -3,11 +3,13 @@
 use super::base;
 use super::exit::Exit;
 use super::failure::Failure;
+use super::output;
 use crate::profile::{Circumstances, KernelVersion, Meaning, Profile, compiled::Program};
 use crate::report::escape;
 use crate::syscall::{Abi, Call, capability};
 use crate::target::executable::{self, ExecutableError};
 use crate::target::process;
+use rustix::thread::CapabilitySet;
 use std::ffi::{CString, NulError, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
@@ -21,7 +23,7 @@ pub(super) struct Arguments {
     /// The profile.
     #[arg(long, value_name = "PROFILE")]
     profile: PathBuf,
-    /// Set no_new_privs even where it is not needed.
+    /// Set no_new_privs even where it is not needed; without CAP_SYS_ADMIN it always is.
     #[arg(long)]
     no_new_privileges: bool,
     /// The command.
@@ -73,7 +75,14 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let native = native();
     let filter = Program::compile(&profile, native);
     let filter = filter.map_err(|error| Failure::new(Exit::Ours, error))?;
-    let no_new_privs = arguments.no_new_privileges || !rustix::process::geteuid().is_root();
+    let needs_it = !may_filter();
+    let no_new_privs = arguments.no_new_privileges || needs_it;
+    if needs_it && !arguments.no_new_privileges && rustix::process::geteuid().is_root() {
+        output::say(
+            "note: without CAP_SYS_ADMIN a filter needs no_new_privs, which is set for the command: programs with \
+             the set-user-ID bit or capabilities of their own do not get them",
+        );
+    }
     let source = execute(filter, no_new_privs, &file, &words)?;
     Err(Failure::new(
         Exit::NotExecutable,
@@ -86,6 +95,14 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
 
 fn c_string(bytes: &[u8]) -> Result<CString, NulError> {
     CString::new(bytes)
+}
+
+/// Whether the kernel takes a filter from us as we are. It asks for the capability in our own user namespace, and root
+/// in a container has it only where somebody gave it.
+/// <https://man7.org/linux/man-pages/man2/seccomp.2.html>
+fn may_filter() -> bool {
+    let own = rustix::thread::capabilities(None);
+    own.is_ok_and(|own| own.effective.contains(CapabilitySet::SYS_ADMIN))
 }
 
 /// The ABI that this program was built for.

@@ -9,7 +9,7 @@ use super::watching::{self, LimitArguments, TargetArguments, Watched};
 use crate::probe::Looking;
 use crate::recording::{Denials, Refusal};
 use crate::report::{json, text};
-use crate::session::{Listening, Observer, Progress};
+use crate::session::{Observer, Progress};
 
 /// Print every call that a target's seccomp filter refuses, while it happens.
 ///
@@ -38,7 +38,7 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
-    let listening = Listening::start().map_err(watching::no_session)?;
+    let mut listening = watching::listen()?;
     let mut plan = watching::plan(&arguments.target)?;
     if let Some(command) = &mut plan.command {
         command.stdout_to_stderr = true;
@@ -50,7 +50,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         failed: None,
     };
     let looking = Looking::AtDenials;
-    let watched = watching::hold(plan, listening, looking, &arguments.limits, &mut lines)?;
+    let watched = watching::hold(plan, &mut listening, looking, &arguments.limits, &mut lines)?;
     if let Some(failure) = lines.failed {
         return Err(failure);
     }

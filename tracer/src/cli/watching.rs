@@ -10,6 +10,7 @@ use crate::session::{self, Context, Limits, Listening, Observer, Progress, Sessi
 use crate::target::engine_run::EngineKind;
 use crate::target::requirements;
 use clap::builder::TypedValueParser;
+use rustix::process::Signal;
 use rustix::time::{ClockId, clock_gettime};
 use std::ffi::OsString;
 use std::os::unix::process::ExitStatusExt;
@@ -156,6 +157,23 @@ impl Watched {
 /// The exit code of a verb that the user interrupted before it had a product.
 pub(super) const INTERRUPTED: Exit = Exit::Command(130);
 
+/// Listens for signals from here on, and is never deaf to them.
+pub(super) fn listen() -> Result<Listening, Failure> {
+    let listening = Listening::start().and_then(Listening::never_deaf);
+    listening.map_err(no_session)
+}
+
+/// Somebody did not take what was written.
+#[derive(Debug, thiserror::Error)]
+#[error("interrupted while `{}` was written", crate::report::escape::path(.0))]
+struct GivenUp(PathBuf);
+
+/// A product that nobody took until a signal came.
+pub(super) fn given_up(path: PathBuf, which: Signal) -> Failure {
+    let code = u8::try_from(SIGNALLED + which.as_raw()).unwrap_or(u8::MAX);
+    Failure::new(Exit::Command(code), GivenUp(path))
+}
+
 /// Whether watching is possible here.
 pub(super) fn possible() -> Result<(), Failure> {
     requirements::met().map_err(unmet)
@@ -174,7 +192,7 @@ pub(super) fn plan(target: &TargetArguments) -> Result<Plan, Failure> {
 /// Watches to the end.
 pub(super) fn hold(
     mut plan: Plan,
-    listening: Listening,
+    listening: &mut Listening,
     looking: Looking,
     limits: &LimitArguments,
     observer: &mut dyn Observer,
@@ -311,9 +329,11 @@ pub(super) fn no_session(error: SessionError) -> Failure {
     }
 }
 
+/// What a shell adds to the number of a signal.
+const SIGNALLED: i32 = 128;
+
 /// As a shell has it: 128+N for signal N.
 pub(super) fn code(status: ExitStatus) -> u8 {
-    const SIGNALLED: i32 = 128;
     let code = status
         .code()
         .or_else(|| status.signal().map(|signal| SIGNALLED + signal));

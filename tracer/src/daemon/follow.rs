@@ -28,16 +28,13 @@ pub struct Followed {
 ///
 /// [`ClientError`] if the daemon refuses or goes away for long.
 pub fn follow(
-    listening: Listening,
+    listening: &mut Listening,
     socket: &Path,
     cgroup: &str,
     limits: Limits,
     observer: &mut dyn Observer,
 ) -> Result<Followed, ClientError> {
-    let Listening {
-        runtime,
-        mut signals,
-    } = listening;
+    let Listening { runtime, signals } = listening;
     let mut following = Following {
         client: Client::connect(socket)?,
         socket,
@@ -56,7 +53,7 @@ pub fn follow(
         loop {
             tokio::select! {
                 _ = signals.next() => return Ok(WindowEnd::Interrupted),
-                _ = tick.tick() => {}
+                _ = tick.tick() => signals.show(),
             }
             let Some(target) = following.look(&run)? else {
                 return Ok(WindowEnd::Empty);

@@ -4,6 +4,7 @@
 //! to know about engines, files and the terminal.
 
 mod child;
+mod deaf;
 mod ledger;
 mod listening;
 mod programs;

@@ -129,7 +129,7 @@ pub enum SessionError {
 ///
 /// [`SessionError`] if the command cannot be started or the kernel side cannot be read.
 pub fn watch(
-    listening: Listening,
+    listening: &mut Listening,
     probe: &mut Probe,
     command: Option<Spawn>,
     target: &dyn Target,
@@ -170,7 +170,7 @@ struct Session {
 impl Session {
     async fn run(
         mut self,
-        mut signals: Signals,
+        signals: &mut Signals,
         probe: &mut Probe,
         target: &dyn Target,
         observer: &mut dyn Observer,
@@ -191,7 +191,10 @@ impl Session {
                     ready.map_err(SessionError::Wait)?.clear_ready();
                     self.drain(probe, target, observer);
                 }
-                which = signals.next() => self.interrupted(which, target),
+                (which, asks) = signals.next_of_all() => match asks {
+                    true => self.interrupted(which, target),
+                    false => self.pass(which),
+                },
                 status = wait(self.child.as_mut()), if self.status.is_none() => {
                     self.status = Some(status.map_err(SessionError::Wait)?);
                     if self.ending.is_some() {
@@ -199,6 +202,7 @@ impl Session {
                     }
                 }
                 _ = tick.tick() => {
+                    signals.show();
                     ticks += 1;
                     if ticks % TICKS_PER_READING == 0 {
                         self.read(probe, target, observer)?;
@@ -265,11 +269,18 @@ impl Session {
         }
         self.begin_end(WindowEnd::Interrupted);
         // At a terminal, Ctrl-C reaches the command without us, as long as there is one.
-        let reached = which == Signal::INT
+        let reached = [Signal::INT, Signal::QUIT].contains(&which)
             && self.command().is_some()
             && rustix::termios::isatty(io::stdin());
         if !reached {
             self.signal(which, target);
+        }
+    }
+
+    /// Passes a signal on that is meant for the command: whoever knows us knows its process id only through us.
+    fn pass(&self, which: Signal) {
+        if let Some(id) = self.command() {
+            let _ = kill_process(id, which);
         }
     }
 

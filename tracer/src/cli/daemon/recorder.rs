@@ -28,7 +28,7 @@ struct BadRecording(#[source] recording::FileError);
 pub(crate) fn record(
     socket: &std::path::Path,
     target: &TargetArguments,
-    listening: Listening,
+    listening: &mut Listening,
     limits: &LimitArguments,
     display: impl FnOnce(&str) -> Display,
 ) -> Result<Watched, Failure> {

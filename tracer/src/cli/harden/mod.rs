@@ -223,7 +223,7 @@ impl<'a> Sessions<'a> {
     /// Runs the command as it is and records it, or under a profile and watches what that refuses.
     fn hold(&mut self, command: &Command, profile: Option<&Profile>) -> Result<Watched, Failure> {
         let next = Listening::start().map_err(watching::no_session)?;
-        let listening = std::mem::replace(&mut self.next, next);
+        let mut listening = std::mem::replace(&mut self.next, next);
         let words = match profile {
             None => command.plain(),
             Some(profile) => command.under(&self.keep(profile)?)?,
@@ -240,7 +240,7 @@ impl<'a> Sessions<'a> {
                 Display::watching(&plan.label, self.quiet),
             ),
         };
-        watching::hold(plan, listening, looking, self.limits, &mut display)
+        watching::hold(plan, &mut listening, looking, self.limits, &mut display)
     }
 
     fn keep(&self, profile: &Profile) -> Result<PathBuf, Failure> {

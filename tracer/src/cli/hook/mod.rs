@@ -5,11 +5,9 @@ mod journal;
 mod recorder;
 mod start;
 
-use super::base;
 use super::clients::ClientArguments;
 use super::exit::Exit;
 use super::failure::Failure;
-use crate::profile::Source;
 use crate::report::escape;
 use clap::Subcommand;
 use std::ffi::{OsStr, OsString};
@@ -129,20 +127,6 @@ fn option(name: &str, value: impl AsRef<OsStr>) -> OsString {
     word.push("=");
     word.push(value);
     word
-}
-
-/// An input that would be waited for.
-#[derive(Debug, thiserror::Error)]
-#[error("`{}` is no regular file", escape::path(.0))]
-struct NoFile(PathBuf);
-
-/// Reads the profile that the container wants to add to.
-fn input(path: &Path) -> Result<Source, Failure> {
-    match path.metadata() {
-        Ok(there) if !there.is_file() => Err(Failure::invalid(NoFile(path.to_owned()))),
-        // What is not there says so when it is read.
-        _ => base::read_profile(path),
-    }
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {

@@ -16,7 +16,7 @@ use crate::probe::Looking;
 use crate::profile::{Source, extended, write};
 use crate::recording::{self, Container, Recording, Refusal, Runs, Target, TargetKind};
 use crate::report::escape;
-use crate::session::{Listening, Observer, Progress};
+use crate::session::{Observer, Progress};
 use crate::target::cgroup::{Cgroup, Hierarchy};
 use crate::target::{process, runtime};
 use rustix::process::Pid;
@@ -63,7 +63,11 @@ enum NoProfile {
 pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     // A terminal, or whoever ends the runtime's processes together, must not end us.
     rustix::process::setsid().map_err(|error| Failure::environment(NoProfile::Session(error)))?;
-    let input = arguments.input.as_deref().map(super::input).transpose()?;
+    let input = arguments
+        .input
+        .as_deref()
+        .map(base::read_foreign_profile)
+        .transpose()?;
     let recording = record(arguments)?;
     // From here on the system's log is all that hears us.
     match finish(arguments, input, recording) {
@@ -80,7 +84,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
 
 /// Watches until nobody is left in the container.
 fn record(arguments: &Arguments) -> Result<Recording, Failure> {
-    let listening = Listening::start().map_err(watching::no_session)?;
+    let mut listening = watching::listen()?;
     watching::possible()?;
     let plan = Plan::made_container(
         arguments.id.clone(),
@@ -89,7 +93,13 @@ fn record(arguments: &Arguments) -> Result<Recording, Failure> {
     );
     let limits = LimitArguments::default();
     let mut waiting = Waiting { told: Ok(()) };
-    let watched = watching::hold(plan, listening, Looking::AtCalls, &limits, &mut waiting)?;
+    let watched = watching::hold(
+        plan,
+        &mut listening,
+        Looking::AtCalls,
+        &limits,
+        &mut waiting,
+    )?;
     waiting
         .told
         .map_err(|error| Failure::environment(NoProfile::Alone(error)))?;
@@ -149,26 +159,30 @@ fn finish(
     let text = profile_of(&recording.into(), &profile.base, again(arguments, input))?;
     // Once more: links may have changed since the container started.
     profile.admit(&arguments.output)?;
-    Sink::open(Some(&arguments.output))?.write(&text)?;
+    Sink::open_file(&arguments.output)?.write(&text)?;
     let output = arguments.output.display();
     Ok(format!("container {} ended; wrote {output}", arguments.id))
 }
 
 /// Keeps the recording.
 fn keep(directory: &Path, id: &str, recording: &Recording) -> Result<(), Failure> {
+    Sink::open_file(&kept(directory, id)?)?.write(&recording::to_json(recording))
+}
+
+/// Where a recording is kept.
+pub(super) fn kept(directory: &Path, id: &str) -> Result<PathBuf, Failure> {
     let name = format!("{id}.json");
     if Path::new(&name).file_name() != Some(name.as_ref()) {
         return Err(Failure::invalid(NoProfile::Name(name)));
     }
-    let sink = Sink::open(Some(&directory.join(name)))?;
-    sink.write(&recording::to_json(recording))
+    Ok(directory.join(name))
 }
 
 /// The input as it is now, for the container may have taken its time; as it was if it cannot be read any more.
 fn again(arguments: &Arguments, input: Option<Source>) -> Option<Source> {
     let path = arguments.input.as_deref()?;
     let now = arguments.profile.admit(path);
-    match now.and_then(|()| super::input(path)) {
+    match now.and_then(|()| base::read_foreign_profile(path)) {
         Ok(now) => Some(now),
         Err(failure) => {
             let causes = journal::causes(&failure);

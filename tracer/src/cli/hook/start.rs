@@ -1,10 +1,11 @@
 //! `hook run`: from a container's state to a recorder that is attached, before the container's program starts.
 
 use super::journal::{self, Severity};
-use super::{HookArguments, ProfileArguments, option};
+use super::{HookArguments, ProfileArguments, option, recorder};
+use crate::cli::base;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
-use crate::cli::output;
+use crate::cli::output::{self, Sink};
 use crate::report::escape;
 use crate::target::oci_hook::annotation_of_bundle;
 use crate::target::oci_hook::{ANNOTATION, Annotation, AnnotationError, State, StateError};
@@ -50,6 +51,8 @@ enum NotStarted {
     Recorder(#[source] io::Error),
     #[error("the recorder gave up: {0}")]
     GaveUp(String),
+    #[error("the files of the annotation do not answer within {} s", READY_MAX.as_secs())]
+    NoAnswer,
     #[error("the recorder was not ready after {} s", READY_MAX.as_secs())]
     Late,
 }
@@ -95,13 +98,30 @@ fn start(profile: &ProfileArguments) -> Result<String, Failure> {
     for path in annotation.input.iter().chain([&annotation.output]) {
         profile.admit(path)?;
     }
-    if let Some(input) = &annotation.input {
-        // Now, while the container can still be kept from starting, and again at the end.
-        super::input(input)?;
-    }
-    attach(recorder(&state, &annotation, profile)?)?;
+    look(&state, &annotation, profile)?;
+    attach(start_recorder(&state, &annotation, profile)?)?;
     let output = annotation.output.display();
     Ok(format!("recording container {}, for {output}", state.id))
+}
+
+/// Looks whether everything can be read and written, now, while the container can still be kept from starting. A file
+/// system need not answer at all.
+fn look(state: &State, annotation: &Annotation, profile: &ProfileArguments) -> Result<(), Failure> {
+    let (input, mut outputs) = (annotation.input.clone(), vec![annotation.output.clone()]);
+    if let Some(directory) = &profile.recordings {
+        outputs.push(recorder::kept(directory, &state.id)?);
+    }
+    let (sender, receiver) = channel();
+    thread::spawn(move || {
+        let input = input.map_or(Ok(()), |input| base::read_foreign_profile(&input).map(drop));
+        // What is opened and not written leaves nothing behind.
+        let open = |output: &PathBuf| Sink::open_file(output).map(drop);
+        let looked = input.and_then(|()| outputs.iter().try_for_each(open));
+        // Nobody waits any more if it took too long.
+        let _ = sender.send(looked);
+    });
+    let late = |_| Err(Failure::environment(NotStarted::NoAnswer));
+    receiver.recv_timeout(READY_MAX).unwrap_or_else(late)
 }
 
 /// What the container asks for. Not every runtime has annotations in the state.
@@ -127,7 +147,7 @@ fn of_bundle(bundle: &Path) -> Result<Option<String>, Failure> {
 }
 
 /// Starts the recorder, with nothing of ours but two pipes: runtimes wait until theirs are closed.
-fn recorder(
+fn start_recorder(
     state: &State,
     annotation: &Annotation,
     profile: &ProfileArguments,

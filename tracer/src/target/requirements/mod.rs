@@ -192,8 +192,12 @@ fn has(capabilities: &Option<Capabilities>, name: &str) -> bool {
 
 fn capabilities(surroundings: &Surroundings) -> Check {
     const ID: &str = "capabilities";
-    const ROOT: &str = "run as root, or give the program the rights: \
-                        `setcap cap_bpf,cap_perfmon,cap_dac_override+ep $(command -v seccomp-tracer)`";
+    // Neither right passes by the permissions of files, and whoever has them can watch everybody: so no others,
+    // and for one group.
+    const ROOT: &str = "run as root; without root, let a daemon record (`daemon --allow UID`, then `record --daemon`), \
+                        or give one group a copy of the program, whose members can then watch every process: \
+                        `install -m 0750 -g GROUP $(command -v seccomp-tracer) FILE && \
+                        setcap cap_bpf,cap_perfmon+ep FILE`";
     let set = &surroundings.capabilities;
     if set.is_none() {
         return Check::warning(ID, "our capabilities cannot be read", "mount /proc");

@@ -213,3 +213,21 @@ fn everything_that_is_missing_is_one_error_with_the_first_cure() {
     );
     assert_eq!(error.hint(), capabilities(&bad).hint);
 }
+
+/// Whoever may execute a file has what it gives, so nothing is advised that passes by the permissions of files.
+#[test]
+fn no_hint_gives_rights_over_other_peoples_files() {
+    let lacking = with(|s| s.capabilities = capabilities_of(&[]));
+    let hints: Vec<String> = checks(&lacking)
+        .into_iter()
+        .filter_map(|check| check.hint)
+        .collect();
+    let advised = hints.iter().find(|hint| hint.contains("setcap"));
+    let advised = advised.expect("a way without root");
+    assert!(
+        advised.contains("setcap cap_bpf,cap_perfmon+ep FILE"),
+        "{advised}"
+    );
+    assert!(advised.contains("install -m 0750 -g GROUP"), "{advised}");
+    assert!(advised.contains("record --daemon"), "{advised}");
+}
