@@ -9,6 +9,7 @@ mod daemon_limits;
 mod daemon_socket;
 mod denials;
 mod harden;
+mod limits;
 mod losses;
 mod pace;
 mod reach;
@@ -44,6 +45,7 @@ fn main() -> ExitCode {
         .tests(Needs::Recording, reach::TESTS)
         .tests(Needs::Recording, rights::TESTS)
         .tests(Needs::Recording, signals::TESTS)
+        .tests(Needs::Recording, limits::TESTS)
         .tests(Needs::Recording, surroundings::TESTS)
         .tests(Needs::Recording, storm::TESTS)
         .tests(Needs::Recording, size::TESTS)

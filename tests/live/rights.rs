@@ -135,7 +135,7 @@ fn a_group_that_may_record_reaches_no_foreign_file() {
         .exits(0)
         .stderr_has(" 0 lost\n");
     running.finish().exits(0);
-    let recording = facts::read(&ground.path("own/new.json"));
+    let recording = facts::read(ground.path("own/new.json"));
     assert!(!recording.facts.is_empty());
     // … and of no more than that.
     for output in ["foreign/new.json", "foreign/rec.json", "closed/new.json"] {

@@ -24,6 +24,7 @@ mod generate;
 mod harden;
 mod hint;
 mod hook;
+mod limits;
 mod live;
 mod man;
 mod merge;

@@ -1,6 +1,7 @@
 //! Where results and talk go: products to stdout or, atomically, to a file; talk to stderr.
 
 use super::failure::Failure;
+use super::limits;
 use crate::report::escape;
 use rustix::fs::OFlags;
 use std::fs::{File, Metadata, Permissions};
@@ -306,7 +307,8 @@ pub(super) fn failure(failure: &Failure) {
         say(&format!("  cause: {}", escape::text(&error.to_string())));
         cause = error.source();
     }
-    if let Some(hint) = &failure.hint {
+    let short = limits::hint(&*failure.error);
+    if let Some(hint) = short.or(failure.hint.as_deref()) {
         say(&format!("\nhint: {hint}"));
     }
 }

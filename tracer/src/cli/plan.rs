@@ -326,7 +326,7 @@ impl Plan {
     pub(super) fn details(&self, found: Receiver<u64>) -> Option<JoinHandle<Option<Started>>> {
         let (engine, _) = self.engine.clone()?;
         let parent = self.place.cgroup().clone();
-        Some(std::thread::spawn(move || {
+        let ask = move || {
             // Helpers of an engine may be there as well.
             found.into_iter().find_map(|cgroup_id| {
                 let children = parent.children();
@@ -336,7 +336,9 @@ impl Plan {
                 let inspected = engine.inspect(&id).ok();
                 Some(Started { id, inspected })
             })
-        }))
+        };
+        // Where no thread can be made, no more is known of it than its id.
+        std::thread::Builder::new().spawn(ask).ok()
     }
 
     /// Takes in what the engine said. The kernel's word on rights, from the first exec, goes before it.

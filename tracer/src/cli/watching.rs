@@ -11,7 +11,6 @@ use crate::target::engine_run::EngineKind;
 use crate::target::requirements;
 use clap::builder::TypedValueParser;
 use rustix::process::Signal;
-use rustix::time::{ClockId, clock_gettime};
 use std::ffi::OsString;
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
@@ -269,12 +268,8 @@ struct Clock {
 
 impl Clock {
     fn now() -> Self {
-        let monotonic = clock_gettime(ClockId::Monotonic);
-        let nanoseconds =
-            |seconds: i64, rest: i64| i128::from(seconds) * 1_000_000_000 + i128::from(rest);
-        let monotonic_ns = nanoseconds(monotonic.tv_sec, monotonic.tv_nsec);
         Self {
-            monotonic_ns: u64::try_from(monotonic_ns).unwrap_or(0),
+            monotonic_ns: session::now_ns(),
             wall_ns: jiff::Timestamp::now().as_nanosecond(),
         }
     }
@@ -307,15 +302,8 @@ pub(super) fn unmet(unmet: requirements::Unmet) -> Failure {
 }
 
 fn no_probe(error: ProbeError) -> Failure {
-    let hint = match &error {
-        ProbeError::NoBtf(_) | ProbeError::Btf(_) | ProbeError::KernelBtf(_) => {
-            "recording needs a kernel with CONFIG_DEBUG_INFO_BTF=y; run `seccomp-tracer doctor`"
-        }
-        _ => {
-            "recording needs CAP_BPF and CAP_PERFMON; run `seccomp-tracer doctor` to see what is missing"
-        }
-    };
-    Failure::environment(error).hint(hint)
+    let hint = error.hint().map(str::to_owned);
+    Failure::environment(error).hint_if(hint)
 }
 
 pub(super) fn no_session(error: SessionError) -> Failure {

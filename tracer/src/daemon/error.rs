@@ -67,9 +67,7 @@ impl DaemonError {
             Self::Probe(ProbeError::Pin(error)) | Self::Pins(error) => return pin_hint(error),
             Self::Cgroup(error) => return error.hint(),
             Self::InUse(_) => "give each daemon its own with --state, --pin and --socket",
-            Self::Probe(_) => {
-                "it needs CAP_BPF and CAP_PERFMON; run `seccomp-tracer doctor` to see what is missing"
-            }
+            Self::Probe(error) => error.hint()?,
             Self::Files { .. } | Self::Refused { .. } | Self::Listen { .. } | Self::Wait(_) => {
                 return None;
             }

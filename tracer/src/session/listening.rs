@@ -54,6 +54,7 @@ impl Listening {
     ///
     /// [`SessionError::Wait`] if the operating system refuses.
     pub fn start() -> Result<Self, SessionError> {
+        super::room::check().map_err(SessionError::Wait)?;
         let runtime = Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(SessionError::Wait)?;
         let entered = runtime.enter();

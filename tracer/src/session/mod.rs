@@ -4,16 +4,19 @@
 //! to know about engines, files and the terminal.
 
 mod child;
+mod clock;
 mod deaf;
 mod ledger;
 mod listening;
 mod programs;
+mod room;
 mod value;
 mod watch;
 
 pub use child::{Spawn, SpawnError};
+pub use clock::now_ns;
 pub use ledger::{Ledger, Rights};
 pub use listening::Listening;
 pub(crate) use listening::Signals;
 pub use value::{Context, Seen, denials, recording, recording_of, rfc3339};
-pub use watch::{Ended, Limits, Observer, Progress, SessionError, Stop, Target, now_ns, watch};
+pub use watch::{Ended, Limits, Observer, Progress, SessionError, Stop, Target, watch};

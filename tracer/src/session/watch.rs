@@ -1,13 +1,13 @@
 //! The loop that waits: for first sightings, for the command, for the clock, for the user.
 
 use super::child::{Spawn, SpawnError};
+use super::clock::now_ns;
 use super::ledger::Ledger;
 use super::listening::{Listening, Signals};
 use super::programs::Programs;
 use crate::probe::{Probe, ProbeError, Refused, Snapshot};
 use crate::recording::{DenialLosses, Refusal, WindowEnd};
 use rustix::process::{Pid, Signal, kill_process};
-use rustix::time::{ClockId, clock_gettime};
 use std::io;
 use std::process::ExitStatus;
 use std::time::Duration;
@@ -415,14 +415,4 @@ async fn wait(child: Option<&mut Child>) -> io::Result<ExitStatus> {
         Some(child) => child.wait().await,
         None => std::future::pending().await,
     }
-}
-
-/// `CLOCK_MONOTONIC`, the clock of the kernel side.
-#[must_use]
-pub fn now_ns() -> u64 {
-    let now = clock_gettime(ClockId::Monotonic);
-    let seconds = now.tv_sec.unsigned_abs();
-    seconds
-        .saturating_mul(1_000_000_000)
-        .saturating_add(now.tv_nsec.unsigned_abs())
 }

@@ -86,8 +86,8 @@ pub(super) fn ask(
         program: name(),
         seconds: bounds.time.as_secs(),
     };
-    let stdout = reader(child.0.stdout.take(), bounds.bytes + 1);
-    let stderr = reader(child.0.stderr.take(), TALK_MAX_BYTES);
+    let stdout = reader(child.0.stdout.take(), bounds.bytes + 1).map_err(run)?;
+    let stderr = reader(child.0.stderr.take(), TALK_MAX_BYTES).map_err(run)?;
     let stdout = receive(&stdout, deadline).map_err(run)?.ok_or_else(late)?;
     if stdout.len() as u64 > bounds.bytes {
         return Err(ToolError::TooLong {
@@ -133,9 +133,9 @@ impl Drop for Running {
 fn reader(
     stream: Option<impl Read + Send + 'static>,
     limit_bytes: u64,
-) -> Receiver<io::Result<Vec<u8>>> {
+) -> io::Result<Receiver<io::Result<Vec<u8>>>> {
     let (sender, receiver) = channel();
-    std::thread::spawn(move || {
+    let read = move || {
         let mut bytes = Vec::new();
         let result = match stream {
             Some(stream) => stream.take(limit_bytes).read_to_end(&mut bytes),
@@ -143,8 +143,9 @@ fn reader(
         };
         // Nobody waits any more after the deadline.
         let _ = sender.send(result.map(|_| bytes));
-    });
-    receiver
+    };
+    std::thread::Builder::new().spawn(read)?;
+    Ok(receiver)
 }
 
 fn receive(

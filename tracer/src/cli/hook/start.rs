@@ -112,14 +112,16 @@ fn look(state: &State, annotation: &Annotation, profile: &ProfileArguments) -> R
         outputs.push(recorder::kept(directory, &state.id)?);
     }
     let (sender, receiver) = channel();
-    thread::spawn(move || {
+    let look = move || {
         let input = input.map_or(Ok(()), |input| base::read_foreign_profile(&input).map(drop));
         // What is opened and not written leaves nothing behind.
         let open = |output: &PathBuf| Sink::open_file(output).map(drop);
         let looked = input.and_then(|()| outputs.iter().try_for_each(open));
         // Nobody waits any more if it took too long.
         let _ = sender.send(looked);
-    });
+    };
+    let thread = thread::Builder::new().spawn(look);
+    thread.map_err(|error| Failure::environment(NotStarted::Recorder(error)))?;
     let late = |_| Err(Failure::environment(NotStarted::NoAnswer));
     receiver.recv_timeout(READY_MAX).unwrap_or_else(late)
 }
@@ -182,12 +184,17 @@ fn runtime() -> Option<&'static str> {
 fn attach(mut recorder: Child) -> Result<(), Failure> {
     let (sender, receiver) = channel();
     let stdout = recorder.stdout.take();
-    thread::spawn(move || {
+    let listen = move || {
         let mut line = String::new();
         let said = stdout.map(|pipe| BufReader::new(pipe).read_line(&mut line));
         // Nobody waits any more if it took too long.
         let _ = sender.send((said.is_some_and(|said| said.is_ok()), line));
-    });
+    };
+    if let Err(error) = thread::Builder::new().spawn(listen) {
+        let _ = recorder.kill();
+        let _ = recorder.wait();
+        return Err(Failure::environment(NotStarted::Recorder(error)));
+    }
     match receiver.recv_timeout(READY_MAX) {
         Ok((true, line)) if line.trim_end() == READY => Ok(()),
         Ok(_) => Err(last_words(recorder)),
