@@ -189,7 +189,7 @@ fn nonsense_is_answered_and_harms_nobody() {
     let silent: Vec<_> = (0..64)
         .map(|_| UnixStream::connect(place.socket()).expect("a daemon"))
         .collect();
-    assert_eq!(refused(b""), "64 clients are here already");
+    assert_eq!(refused(b""), "64 clients of user 0 are here already");
     drop(silent);
     while !matches!(place.client().ask(&Request::List), Ok(Answer::Targets(_))) {
         std::thread::sleep(std::time::Duration::from_millis(10));

@@ -4,6 +4,7 @@ mod arguments;
 mod clients;
 mod command;
 mod daemon;
+mod daemon_crowd;
 mod daemon_death;
 mod daemon_limits;
 mod daemon_socket;
@@ -53,6 +54,7 @@ fn main() -> ExitCode {
         .tests(Needs::Recording, daemon_socket::TESTS)
         .tests(Needs::Recording, daemon_death::TESTS)
         .tests(Needs::Recording, daemon_limits::TESTS)
+        .tests(Needs::Recording, daemon_crowd::TESTS)
         .run()
 }
 

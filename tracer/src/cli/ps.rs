@@ -4,7 +4,7 @@ use super::daemon::no_answer;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::output::Sink;
-use crate::daemon::protocol::{Answer, Request, Target};
+use crate::daemon::protocol::{Answer, RefusalKind, Request, Target, TurnedAway};
 use crate::daemon::{self, Client, ClientError};
 use crate::report::escape;
 use clap::ValueEnum;
@@ -36,15 +36,45 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let Answer::Targets(targets) = answer else {
         return Err(no_answer(ClientError::Unfitting));
     };
+    let turned_away = turned_away(&mut client)?;
     let text = match arguments.format {
-        Form::Text => table(&targets),
+        Form::Text => table(&targets) + &no_room(&turned_away),
         Form::Json => {
-            let list = serde_json::json!({ "schemaVersion": 1, "targets": targets });
+            let list = serde_json::json!({
+                "schemaVersion": 1,
+                "targets": targets,
+                "turnedAway": turned_away,
+            });
             format!("{list:#}\n")
         }
     };
     Sink::open(None)?.write(&text)?;
     Ok(Exit::Done)
+}
+
+/// What there was no room for. An older daemon does not say.
+fn turned_away(client: &mut Client) -> Result<Vec<TurnedAway>, Failure> {
+    match client.ask(&Request::TurnedAway) {
+        Ok(Answer::TurnedAway(turned_away)) => Ok(turned_away),
+        Err(ClientError::Refused(refusal)) if refusal.kind == RefusalKind::Invalid => {
+            Ok(Vec::new())
+        }
+        Ok(_) => Err(no_answer(ClientError::Unfitting)),
+        Err(error) => Err(no_answer(error)),
+    }
+}
+
+/// The list of what there was no room for, if there is any.
+fn no_room(turned_away: &[TurnedAway]) -> String {
+    if turned_away.is_empty() {
+        return String::new();
+    }
+    let head = "\nnot recorded, because there was no room (--max):\n".to_owned();
+    let lines = turned_away.iter().map(|one| {
+        let since = escape::text(&one.since);
+        format!("{}  since {since}\n", escape::text(&one.cgroup))
+    });
+    lines.fold(head, |text, line| text + &line)
 }
 
 /// Digits of a run's id that are shown; more tell nobody anything.
@@ -116,5 +146,14 @@ RUN       TARGET            IMAGE       CALLS  ARGUMENTS  NEWEST      LOST
 ";
         assert_eq!(table(&targets), expected);
         assert_eq!(table(&[]).lines().count(), 1);
+        assert_eq!(no_room(&[]), "");
+        let one = TurnedAway {
+            cgroup: "/a\nb".to_owned(),
+            since: "2026-01-01T00:00:00.000Z".to_owned(),
+        };
+        assert_eq!(
+            no_room(&[one]),
+            "\nnot recorded, because there was no room (--max):\n/a\\u{a}b  since 2026-01-01T00:00:00.000Z\n"
+        );
     }
 }

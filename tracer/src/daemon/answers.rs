@@ -3,13 +3,11 @@
 use super::arrivals::owner;
 use super::core::Daemon;
 use super::error::DaemonError;
+use super::policy::ROOT;
 use super::protocol::{Answer, Refusal, RefusalKind, Request};
 use crate::probe::ProbeError;
 use crate::recording::{Recording, WindowEnd, from_json, to_json};
 use std::path::Path;
-
-/// The id of root.
-const ROOT: u32 = 0;
 
 /// What a client gets.
 pub(super) enum Reply {
@@ -24,6 +22,7 @@ impl Daemon {
     pub(super) fn answer(&mut self, user: u32, request: Request) -> Reply {
         let answer = match request {
             Request::List => self.list(user),
+            Request::TurnedAway => self.list_turned_away(user),
             Request::Start { cgroup } => self.start_one(user, Path::new(&cgroup)),
             Request::Stop { run } => self.stop_one(user, &run),
             Request::Snapshot { run } => {

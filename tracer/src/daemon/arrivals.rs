@@ -9,7 +9,7 @@ use super::protocol::{Refusal, RefusalKind};
 use super::scope::Scope;
 use super::store;
 use crate::probe::{LEVELS_MAX, Listed};
-use crate::recording::{TargetKind, WindowStart};
+use crate::recording::{Loss, TargetKind, WindowStart};
 use crate::session::now_ns;
 use crate::target::cgroup::Cgroup;
 use crate::target::engine::id_in_cgroup_name;
@@ -45,6 +45,18 @@ impl Daemon {
     ) -> Result<(), DaemonError> {
         let name = cgroup.map_or_else(|| format!("cgroup {id}"), Cgroup::name);
         let run_id = store::new_run_id()?;
+        let lost_before = self.fleet.losses()?;
+        let missed = lost_before.get(Loss::ScopesFull);
+        let missed = self.turned_away.missed(id, missed);
+        let missed = match from {
+            // What it did before, nobody was asked for.
+            WindowStart::Attach => 0,
+            WindowStart::Exec => missed,
+        };
+        if missed > 0 {
+            // Its start may be among what was missed, and would be waited for in vain.
+            self.fleet.arm(slot)?;
+        }
         let is_container = id_in_cgroup_name(&name).is_some();
         let passport = Passport {
             cgroup_id: id,
@@ -60,7 +72,8 @@ impl Daemon {
             owner: cgroup.map_or(0, owner),
             from,
             start_ns: now_ns(),
-            lost_before: self.fleet.losses()?,
+            lost_before,
+            missed,
         };
         self.store.keep(&passport)?;
         log::debug!(
@@ -119,11 +132,7 @@ impl Daemon {
         match self.fleet.add(child.id)? {
             Some(slot) => self.adopt(child.id, slot, Some(child), WindowStart::Attach),
             None => {
-                self.tally.refused += 1;
-                log::warn!(
-                    "no room to record `{}`",
-                    crate::report::escape::text(&child.relative)
-                );
+                self.turn_away(child);
                 Ok(())
             }
         }
@@ -139,7 +148,7 @@ impl Daemon {
         self.check_place(cgroup)?;
         let slot = self.fleet.add(cgroup.id).map_err(failed_probe)?;
         let Some(slot) = slot else {
-            self.tally.refused += 1;
+            self.turn_away(cgroup);
             let most = self.fleet.fill().scopes_max;
             let message = format!("{most} targets are recorded already, and no more at once");
             return Err(Refusal::new(RefusalKind::Full, message));

@@ -7,11 +7,13 @@ use super::endings::Ended;
 use super::error::DaemonError;
 use super::filter::Filter;
 use super::inspector::Inspector;
+use super::keep::Keep;
 use super::metrics::{Metrics, Tally};
 use super::parents::Parents;
 use super::policy::Policy;
 use super::scope::{Now, Scope};
 use super::store::Store;
+use super::turned_away::TurnedAway;
 use crate::probe::{ChildStart, Event, Fleet, Pins, Room, What};
 use crate::recording::{Host, Recording, WindowEnd};
 use crate::session::now_ns;
@@ -33,6 +35,8 @@ pub struct Settings {
     pub pins: Option<PathBuf>,
     /// How many scopes, and what is a container.
     pub room: Room,
+    /// Whether it is meant to be so many: what is pinned may have room for others.
+    pub is_room_meant: bool,
     /// Cgroups whose children are recorded, each by itself.
     pub parents: Vec<PathBuf>,
     /// From when on they are.
@@ -43,6 +47,8 @@ pub struct Settings {
     pub cgroups: Vec<PathBuf>,
     /// How often recordings are written.
     pub interval: Duration,
+    /// What is kept of recordings that have ended.
+    pub keep: Keep,
     /// Who may do what.
     pub policy: Policy,
 }
@@ -62,6 +68,7 @@ pub struct Daemon {
     pub(super) last_written: Instant,
     /// Sightings of scopes that were not known, so they are lost.
     pub(super) strays: u64,
+    pub(super) turned_away: TurnedAway,
     pub(super) tally: Tally,
     /// The lock on what is pinned.
     _pins: Option<Pins>,
@@ -92,6 +99,10 @@ impl Daemon {
             Some(pins) => Fleet::pick_up(pins)?,
             None => Fleet::start(settings.room, pins.as_ref())?,
         };
+        let (pinned, wanted) = (fleet.fill().scopes_max, settings.room.scopes);
+        if settings.is_room_meant && pinned != wanted {
+            return Err(DaemonError::Room { pinned, wanted });
+        }
         let is_resumed = left.is_some();
         let mut daemon = Self {
             store,
@@ -105,6 +116,7 @@ impl Daemon {
             unwanted: BTreeSet::new(),
             last_written: Instant::now(),
             strays: 0,
+            turned_away: TurnedAway::default(),
             tally: Tally::default(),
             _pins: pins,
         };
@@ -113,6 +125,7 @@ impl Daemon {
         } else {
             daemon.store.forget()?;
         }
+        daemon.turned_away = TurnedAway::since(daemon.calls_turned_away()?);
         daemon.look_at_parents()?;
         for path in daemon.parents.missing() {
             log::warn!(
@@ -200,11 +213,24 @@ impl Daemon {
         if !ended.is_empty() {
             self.retire(&ended, WindowEnd::Empty)?;
         }
+        self.look_at_the_turned_away()?;
         if self.last_written.elapsed() >= self.settings.interval {
             self.discover()?;
             self.forget_ignored()?;
             self.write_all()?;
+            self.sweep()?;
         }
+        Ok(())
+    }
+
+    /// Removes recordings that are not to be kept any longer.
+    fn sweep(&mut self) -> Result<(), DaemonError> {
+        let stems = self.scopes.values().map(|scope| &*scope.passport.stem);
+        let stems: BTreeSet<&str> = stems.collect();
+        let swept = self
+            .store
+            .sweep(&self.settings.keep, |stem| stems.contains(stem));
+        self.tally.removed += swept?;
         Ok(())
     }
 

@@ -3,6 +3,7 @@
 use crate::probe::{PinError, ProbeError};
 use crate::report::escape;
 use crate::target::cgroup::CgroupError;
+use crate::target::requirements::MOUNT_BPF_FILES;
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -38,6 +39,14 @@ pub enum DaemonError {
         /// Why.
         why: String,
     },
+    /// What is pinned has room for another number of targets than was asked for.
+    #[error("there is room for {pinned} targets in what is pinned, not for {wanted}")]
+    Room {
+        /// What there is.
+        pinned: u32,
+        /// What was asked for.
+        wanted: u32,
+    },
     /// The listener for metrics.
     #[error("cannot listen at `{address}`")]
     Listen {
@@ -68,6 +77,9 @@ impl DaemonError {
             Self::Cgroup(error) => return error.hint(),
             Self::InUse(_) => "give each daemon its own with --state, --pin and --socket",
             Self::Probe(error) => error.hint()?,
+            Self::Room { .. } => {
+                "leave --max out to go on with what is pinned, or end that with `seccomp-tracer daemon --release`"
+            }
             Self::Files { .. } | Self::Refused { .. } | Self::Listen { .. } | Self::Wait(_) => {
                 return None;
             }
@@ -78,8 +90,10 @@ impl DaemonError {
 
 fn pin_hint(error: &PinError) -> Option<String> {
     let hint = match error {
-        PinError::NotBpf(_) => {
-            "mount one, as with `mount -t bpf bpf /sys/fs/bpf`, or go without with --no-pin"
+        PinError::NotBpf(_) => MOUNT_BPF_FILES,
+        // Where there is no bpf file system, there is not even a folder to mount one at.
+        PinError::Folder { source, .. } if source.kind() == io::ErrorKind::NotFound => {
+            MOUNT_BPF_FILES
         }
         PinError::InUse(_) => "give each daemon its own with --state, --pin and --socket",
         PinError::Foreign(_) => {

@@ -2,17 +2,19 @@
 
 use super::http::{self, HEAD_MAX_BYTES, Wanted};
 use super::metrics::MEDIA_TYPE;
+use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::timeout;
 
-/// Connections at once; others are closed.
-const CONNECTIONS_MAX: usize = 16;
+/// Connections at once. When there are more, the oldest goes: whoever asks at once is answered, however many others
+/// only sit here.
+const CONNECTIONS_MAX: usize = 256;
 
 /// What one has to say what it wants, or to hear it.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -24,19 +26,23 @@ pub(super) type Scrape = oneshot::Sender<String>;
 pub(super) async fn listen(address: SocketAddr, scrapes: mpsc::Sender<Scrape>) -> io::Result<()> {
     let listener = TcpListener::bind(address).await?;
     tokio::spawn(async move {
-        let connections = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+        let mut connections = JoinSet::new();
+        let mut oldest = VecDeque::new();
         loop {
             match listener.accept().await {
                 Ok((stream, _)) => {
-                    let Ok(permit) = Arc::clone(&connections).try_acquire_owned() else {
-                        continue;
-                    };
+                    while connections.try_join_next().is_some() {}
+                    oldest.retain(|one: &AbortHandle| !one.is_finished());
+                    if oldest.len() >= CONNECTIONS_MAX
+                        && let Some(one) = oldest.pop_front()
+                    {
+                        one.abort();
+                    }
                     let scrapes = scrapes.clone();
-                    tokio::spawn(async move {
+                    oldest.push_back(connections.spawn(async move {
                         // One that goes away or is too slow has had its chance.
                         let _ = serve(stream, &scrapes).await;
-                        drop(permit);
-                    });
+                    }));
                 }
                 // Out of descriptors, most likely, which passes.
                 Err(error) => {

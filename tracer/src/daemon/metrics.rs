@@ -30,6 +30,8 @@ pub(super) struct Tally {
     pub(super) refused: u64,
     /// Files that could not be written.
     pub(super) unwritten: u64,
+    /// Recordings that were not to be kept any longer.
+    pub(super) removed: u64,
 }
 
 /// The media type of the text.
@@ -82,6 +84,7 @@ impl Metrics {
             ended,
             refused,
             unwritten,
+            removed,
         } = self.tally;
         for (name, help, count) in [
             (
@@ -98,6 +101,11 @@ impl Metrics {
                 "unwritten_total",
                 "Attempts to write a file that failed.",
                 unwritten,
+            ),
+            (
+                "recordings_removed_total",
+                "Recordings that were not to be kept any longer.",
+                removed,
             ),
         ] {
             page.family(name, "counter", help);
@@ -158,6 +166,7 @@ mod tests {
                 ended: 5,
                 refused: 1,
                 unwritten: 0,
+                removed: 3,
             },
         };
         let text = metrics.to_text();
@@ -185,6 +194,7 @@ mod tests {
                 "seccomp_tracer_recordings_ended_total 5",
                 "seccomp_tracer_targets_refused_total 1",
                 "seccomp_tracer_unwritten_total 0",
+                "seccomp_tracer_recordings_removed_total 3",
             ]
         );
         // Each family is described once, before its samples.

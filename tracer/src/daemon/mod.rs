@@ -7,6 +7,7 @@
 mod answers;
 mod arrivals;
 mod client;
+mod clients;
 mod core;
 mod details;
 mod endings;
@@ -15,6 +16,7 @@ mod filter;
 mod follow;
 mod http;
 mod inspector;
+mod keep;
 mod listener;
 mod metrics;
 mod names;
@@ -27,12 +29,14 @@ mod resume;
 mod scope;
 mod serve;
 mod store;
+mod turned_away;
 
 pub use client::{Client, ClientError};
 pub use core::{Daemon, Generate, Settings};
 pub use error::DaemonError;
 pub use filter::{Filter, Label};
 pub use follow::{Followed, follow};
+pub use keep::{Keep, KeepLimit, NoLimit};
 pub use policy::{Grant, Policy, UserGrant};
 pub use serve::{Places, serve};
 

@@ -28,6 +28,8 @@ pub(super) struct Passport {
     pub(super) start_ns: u64,
     /// What had been lost before, by all scopes together.
     pub(super) lost_before: Losses,
+    /// At most how many of its calls were not recorded before there was room for it.
+    pub(super) missed: u64,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -46,6 +48,8 @@ struct File {
     from_exec: bool,
     start_ns: u64,
     lost_before: BTreeMap<String, u64>,
+    #[serde(default)]
+    missed: u64,
 }
 
 impl Passport {
@@ -69,6 +73,7 @@ impl Passport {
                 .iter()
                 .map(|(loss, count)| (loss.name().to_owned(), count))
                 .collect(),
+            missed: self.missed,
         };
         serde_json::to_string(&file).expect("plain values")
     }
@@ -102,6 +107,7 @@ impl Passport {
             },
             start_ns: file.start_ns,
             lost_before,
+            missed: file.missed,
         })
     }
 }
@@ -126,6 +132,7 @@ mod tests {
             from: WindowStart::Exec,
             start_ns: 123,
             lost_before,
+            missed: 3,
         };
         let text = passport.to_text("boot");
         assert_eq!(Passport::from_text(&text, "boot"), Some(passport));

@@ -19,7 +19,7 @@ pub struct Policy {
 }
 
 /// The id of root.
-const ROOT: u32 = 0;
+pub(super) const ROOT: u32 = 0;
 
 impl Policy {
     /// A policy with these grants; of several for one user, the widest counts.

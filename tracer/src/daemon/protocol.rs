@@ -20,6 +20,8 @@ pub const ANSWER_MAX_BYTES: usize = 64 << 20;
 pub enum Request {
     /// What is being recorded.
     List,
+    /// What is not, because there was no room.
+    TurnedAway,
     /// Record a cgroup from now on.
     Start {
         /// Its path below the mount of the v2 hierarchy.
@@ -48,6 +50,8 @@ pub enum Request {
 pub enum Answer {
     /// What is being recorded, oldest first.
     Targets(Vec<Target>),
+    /// What was not recorded for lack of room, oldest first.
+    TurnedAway(Vec<TurnedAway>),
     /// What is being recorded from now on, or was already.
     Started(Target),
     /// A recording.
@@ -85,6 +89,16 @@ pub struct Target {
     pub idle_ms: u64,
     /// Facts that may be missing.
     pub missing: u64,
+}
+
+/// Something for which there was no room.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TurnedAway {
+    /// Path of the cgroup below the mount.
+    pub cgroup: String,
+    /// When that was noticed, RFC 3339.
+    pub since: String,
 }
 
 /// Why something is not to be.
@@ -201,6 +215,10 @@ mod tests {
         let table = [
             (Request::List, r#"{"request":"list","version":1}"#),
             (
+                Request::TurnedAway,
+                r#"{"request":"turnedAway","version":1}"#,
+            ),
+            (
                 Request::Start {
                     cgroup: "/docker/ab".to_owned(),
                 },
@@ -242,6 +260,10 @@ mod tests {
         for answer in [
             Answer::Targets(vec![target.clone()]),
             Answer::Started(target),
+            Answer::TurnedAway(vec![TurnedAway {
+                cgroup: "/a\n".to_owned(),
+                since: "2026-01-01T00:00:00.000Z".to_owned(),
+            }]),
             Answer::Recording { ended: true, text },
             Answer::Profile("{}".to_owned()),
             Answer::Error(Refusal::new(RefusalKind::Full, "no room")),

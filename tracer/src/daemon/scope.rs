@@ -155,7 +155,7 @@ impl Scope {
             let before = self.passport.lost_before.get(loss);
             losses.set(loss, count.saturating_sub(before));
         }
-        losses.set(Loss::ScopesFull, 0);
+        losses.set(Loss::ScopesFull, self.passport.missed);
         losses.set(Loss::Sighting, unseen);
         losses
     }

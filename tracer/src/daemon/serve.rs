@@ -4,6 +4,7 @@
 //! in tasks of their own and reach the daemon through a queue, so that none can hold up what is recorded.
 
 use super::answers::Reply;
+use super::clients::Clients;
 use super::core::{Daemon, Generate};
 use super::error::DaemonError;
 use super::listener::{self, Scrape};
@@ -22,14 +23,11 @@ use std::time::Duration;
 use tokio::io::unix::AsyncFd;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
 /// How often it is looked at what has ended.
 const TICK: Duration = Duration::from_secs(1);
-
-/// Clients at once; others are turned away.
-const CLIENTS_MAX: usize = 64;
 
 /// Requests that wait; further clients wait with theirs.
 const REQUESTS_MAX: usize = 16;
@@ -100,7 +98,7 @@ async fn wait(
     let events = events.map_err(|error| DaemonError::Wait(error.into()))?;
     let mut tick = interval(TICK);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let clients = Arc::new(Semaphore::new(CLIENTS_MAX));
+    let clients = Clients::default();
     let (ask, mut asked) = mpsc::channel(REQUESTS_MAX);
     loop {
         tokio::select! {
@@ -155,29 +153,35 @@ fn tell(told: io::Result<()>) {
 }
 
 /// Lets a client in, if the policy does and there is room.
-fn admit(daemon: &Daemon, stream: UnixStream, clients: &Arc<Semaphore>, ask: &mpsc::Sender<Asked>) {
+fn admit(daemon: &Daemon, stream: UnixStream, clients: &Clients, ask: &mpsc::Sender<Asked>) {
     let Ok(peer) = stream.peer_cred() else {
         return;
     };
     let user = peer.uid();
-    let refusal = if !daemon.policy().admits(user) {
-        Refusal::new(RefusalKind::Denied, format!("user {user} may not record"))
-    } else if let Ok(permit) = Arc::clone(clients).try_acquire_owned() {
-        let ask = ask.clone();
-        tokio::spawn(async move {
-            // A client that goes away or is too slow has had its chance.
-            let _ = converse(stream, user, &ask).await;
-            drop(permit);
-        });
-        return;
-    } else {
-        Refusal::new(
-            RefusalKind::Full,
-            format!("{CLIENTS_MAX} clients are here already"),
-        )
+    let admitted = match daemon.policy().admits(user) {
+        true => clients.admit(user).map_err(|most| {
+            let message = format!("{most} clients of user {user} are here already");
+            Refusal::new(RefusalKind::Full, message)
+        }),
+        false => {
+            let message = format!("user {user} may not record");
+            Err(Refusal::new(RefusalKind::Denied, message))
+        }
     };
-    // It fits into the socket's buffer, or whoever does not read it does not want to know.
-    let _ = stream.try_write(answer_line(&Answer::Error(refusal)).as_bytes());
+    match admitted {
+        Ok(permit) => {
+            let ask = ask.clone();
+            tokio::spawn(async move {
+                // A client that goes away or is too slow has had its chance.
+                let _ = converse(stream, user, &ask).await;
+                drop(permit);
+            });
+        }
+        // It fits into the socket's buffer, or whoever does not read it does not want to know.
+        Err(refusal) => {
+            drop(stream.try_write(answer_line(&Answer::Error(refusal)).as_bytes()));
+        }
+    }
 }
 
 /// Answers one client's requests in turn.

@@ -3,6 +3,7 @@
 //! Every file appears complete or not at all. It refuses to know what is in them.
 
 use super::error::DaemonError;
+use super::keep::{Keep, Kept};
 use super::names;
 use super::passport::Passport;
 use crate::recording;
@@ -13,6 +14,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 const RECORDINGS: &str = "recordings";
 const SCOPES: &str = "scopes";
@@ -130,6 +132,35 @@ impl Store {
     /// Removes a recording, if there is one.
     pub(super) fn erase(&self, stem: &str) -> Result<(), DaemonError> {
         remove(&self.recording_path(stem))
+    }
+
+    /// Removes recordings that are not to be kept, but none of those that are still being made. Says how many.
+    pub(super) fn sweep(
+        &self,
+        keep: &Keep,
+        is_running: impl Fn(&str) -> bool,
+    ) -> Result<u64, DaemonError> {
+        if keep.is_everything() {
+            return Ok(0);
+        }
+        let problem = DaemonError::files(&self.recordings);
+        let entries = fs::read_dir(&self.recordings).map_err(problem)?.flatten();
+        let ended = entries.filter_map(|entry| {
+            let stem = entry.file_name().into_string().ok()?;
+            let stem = stem.strip_suffix(".json")?.to_owned();
+            let metadata = entry.metadata().ok()?;
+            (metadata.is_file() && !is_running(&stem)).then_some(Kept {
+                stem,
+                written: metadata.modified().ok()?,
+                bytes: metadata.len(),
+            })
+        });
+        let surplus = keep.surplus(ended.collect(), SystemTime::now());
+        for one in &surplus {
+            self.erase(&one.stem)?;
+            log::debug!("removed `{}.json`", crate::report::escape::text(&one.stem));
+        }
+        Ok(surplus.len() as u64)
     }
 
     /// When this returns, what was written before survives a power failure too. Once for many files.

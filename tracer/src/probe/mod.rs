@@ -19,6 +19,6 @@ pub use counts::{CallCount, Snapshot};
 pub use fleet::{ChildStart, Fill, Fleet, LEVELS_MAX, Listed, Room, SCOPES_MAX};
 pub use hint::errno;
 pub use hook::Size;
-pub use pins::{PinError, Pins};
+pub use pins::{PinError, Pins, is_bpf_file_system};
 pub use refused::{Refused, RefusedCount};
 pub use sighting::{Event, Origin, What};

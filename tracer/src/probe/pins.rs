@@ -41,6 +41,14 @@ const LINK: &str = "link";
 /// <https://github.com/torvalds/linux/blob/v6.12/include/uapi/linux/magic.h#L90>
 const BPF_FS_MAGIC: u64 = 0xcafe_4a11;
 
+/// Whether the path is in a bpf file system.
+#[must_use]
+pub fn is_bpf_file_system(path: &Path) -> bool {
+    // The type of the field differs between architectures.
+    let magic = rustix::fs::statfs(path).map(|found| u64::try_from(found.f_type));
+    magic == Ok(Ok(BPF_FS_MAGIC))
+}
+
 /// Why pins cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum PinError {
@@ -89,11 +97,7 @@ impl Pins {
     pub fn open(top: &Path) -> Result<Self, PinError> {
         let problem = |source| folder_error(top, source);
         make_folder(top).map_err(problem)?;
-        let is_bpf = rustix::fs::statfs(top).is_ok_and(|found| {
-            // The type of the field differs between architectures.
-            u64::try_from(found.f_type).is_ok_and(|magic| magic == BPF_FS_MAGIC)
-        });
-        if !is_bpf {
+        if !is_bpf_file_system(top) {
             // Of no use to anybody, if we made it.
             let _ = fs::remove_dir(top);
             return Err(PinError::NotBpf(top.to_owned()));

@@ -13,7 +13,7 @@ use super::output;
 use super::plan::Plan;
 use super::watching::{self, TargetArguments};
 use crate::daemon::{
-    self, Daemon, DaemonError, Filter, Label, Places, Policy, Settings, UserGrant,
+    self, Daemon, DaemonError, Filter, KeepLimit, Label, Places, Policy, Settings, UserGrant,
 };
 use crate::probe::{ChildStart, Pins, Room, SCOPES_MAX};
 use crate::report::escape;
@@ -56,10 +56,14 @@ pub(super) struct Arguments {
     /// How often recordings of what still runs are written.
     #[arg(long, value_name = "DURATION", default_value = "1m", value_parser = watching::duration_parser())]
     interval: Duration,
-    /// Most targets at once. The kernel side's memory grows with it: some 30 kB, and 30 kB more for each CPU, per
-    /// target.
-    #[arg(long, value_name = "NUMBER", default_value_t = SCOPES_MAX, value_parser = clap::value_parser!(u32).range(1..=i64::from(SCOPES_MAX)))]
-    max: u32,
+    /// Most targets at once [default: as many as there is room for in what is pinned, else 1000]. The kernel side's
+    /// memory grows with it: some 30 kB, and 30 kB more for each CPU, per target.
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=i64::from(SCOPES_MAX)))]
+    max: Option<u32>,
+    /// Of recordings that have ended, keep none for longer than a time, like 30d, or no more than a size, like 10GB;
+    /// both can be given. The oldest are removed, at the interval [default: keep all].
+    #[arg(long, value_name = "AGE|SIZE")]
+    keep: Vec<KeepLimit>,
     /// Let this user record cgroups of their own, or all with `:all`; several can be given. Root may record
     /// everything.
     #[arg(long, value_name = "UID[:all]")]
@@ -118,6 +122,7 @@ pub(super) fn run(arguments: Arguments) -> Result<Exit, Failure> {
         image,
         interval,
         max,
+        keep,
         allow,
         socket,
         listen,
@@ -136,9 +141,10 @@ pub(super) fn run(arguments: Arguments) -> Result<Exit, Failure> {
         state,
         pins: (!no_pin).then_some(pin),
         room: Room {
-            scopes: max,
+            scopes: max.unwrap_or(SCOPES_MAX),
             host_mount_namespaces: host_mount_namespaces(),
         },
+        is_room_meant: max.is_some(),
         parents: below,
         child_start: match from {
             From::Container => ChildStart::ContainerExec,
@@ -151,6 +157,7 @@ pub(super) fn run(arguments: Arguments) -> Result<Exit, Failure> {
         },
         cgroups: cgroup,
         interval,
+        keep: keep.into_iter().collect(),
         policy: Policy::new(allow.iter().map(|&UserGrant(user, grant)| (user, grant))),
     };
     let mut daemon = Daemon::start(settings).map_err(no_daemon)?;

@@ -139,6 +139,7 @@ pub fn checks(surroundings: &Surroundings) -> Vec<Check> {
         cgroups(&surroundings.cgroups),
         seccomp(surroundings.seccomp),
         libseccomp(surroundings.libseccomp),
+        bpf_files(surroundings.has_bpf_files),
     ]
 }
 
@@ -308,6 +309,27 @@ fn libseccomp(version: Option<Version>) -> Check {
         Some(version) => Check::ok(ID, version.to_string()),
     }
 }
+
+fn bpf_files(has: bool) -> Check {
+    const ID: &str = "bpf-files";
+    if has {
+        return Check::ok(ID, format!("a bpf file system at `{BPF_FILES}`"));
+    }
+    Check::warning(
+        ID,
+        format!(
+            "no bpf file system at `{BPF_FILES}`: nothing that is recorded can outlive its recorder"
+        ),
+        MOUNT_BPF_FILES,
+    )
+}
+
+/// Where a bpf file system is usually mounted.
+const BPF_FILES: &str = "/sys/fs/bpf";
+
+/// How one is mounted.
+pub const MOUNT_BPF_FILES: &str =
+    "mount one, as with `mount -t bpf bpf /sys/fs/bpf`, or let the daemon go without with --no-pin";
 
 /// What an old libseccomp does, ours or a runtime's.
 const MIXES_UP: &str = "can mix up the actions of rules that compare arguments with <, > or !=";

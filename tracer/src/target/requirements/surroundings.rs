@@ -1,5 +1,6 @@
 //! The facts about this machine that recording depends on, as values. Nothing is judged here.
 
+use crate::probe::is_bpf_file_system;
 use crate::syscall::capability::{self, Capabilities};
 use crate::target::cgroup::{Hierarchy, Mode};
 use crate::target::runtime::Version;
@@ -90,6 +91,8 @@ pub struct Surroundings {
     pub seccomp: SeccompSupport,
     /// The libseccomp that we are linked with.
     pub libseccomp: Option<Version>,
+    /// Whether there is a bpf file system where the daemon pins what it records.
+    pub has_bpf_files: bool,
 }
 
 impl Surroundings {
@@ -114,6 +117,7 @@ impl Surroundings {
                 .ok()
                 .map(|version| Version::new(version.major, version.minor, version.micro)),
             release,
+            has_bpf_files: is_bpf_file_system(&roots.sys.join("fs/bpf")),
         }
     }
 }
@@ -246,6 +250,7 @@ mod tests {
         assert_eq!(seen.btf, Presence::Missing);
         assert_eq!(seen.lockdown, None);
         assert_eq!(seen.seccomp, SeccompSupport::Unknown);
+        assert!(!seen.has_bpf_files);
         let mountinfo = roots.proc.join("self/mountinfo");
         assert_eq!(
             seen.cgroups,

@@ -16,6 +16,7 @@ fn good() -> Surroundings {
         }),
         seccomp: SeccompSupport::Filters,
         libseccomp: Some(FIXED_LIBSECCOMP),
+        has_bpf_files: true,
     }
 }
 
@@ -44,6 +45,7 @@ fn a_good_machine_has_nothing_to_say() {
         ("cgroups", "v2, at `/sys/fs/cgroup`"),
         ("seccomp", "filters"),
         ("libseccomp", "2.6.1"),
+        ("bpf-files", "a bpf file system at `/sys/fs/bpf`"),
     ];
     let expected = expected.map(|(id, detail)| (id, Verdict::Ok, detail.to_owned()));
     assert_eq!(details, expected);
@@ -55,7 +57,13 @@ fn a_good_machine_has_nothing_to_say() {
 fn each_thing_that_is_missing_is_said_with_its_cure() {
     use Verdict::{Failure, Warning};
     type Case = (Surroundings, &'static str, Verdict, &'static str);
-    let table: [Case; 17] = [
+    let table: [Case; 18] = [
+        (
+            with(|s| s.has_bpf_files = false),
+            "bpf-files",
+            Warning,
+            "no bpf file system at `/sys/fs/bpf`: nothing that is recorded can outlive its recorder",
+        ),
         (
             with(|s| s.machine = "riscv64".into()),
             "architecture",
