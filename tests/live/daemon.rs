@@ -12,12 +12,13 @@ use std::io::PipeReader;
 use std::process::{Child, Command};
 use std::time::Duration;
 
-pub(crate) const TESTS: [(&str, fn()); 5] = tests![
+pub(crate) const TESTS: [(&str, fn()); 6] = tests![
     children_are_recorded_each_by_itself,
     what_runs_already_is_recorded_from_then_on,
     fifty_at_once_are_complete_and_none_is_mixed_up,
     a_thousand_at_once_have_room_and_no_more,
     slots_are_used_again,
+    those_that_live_for_milliseconds_keep_their_path,
 ];
 
 /// The recording of each target, which must be complete.
@@ -197,5 +198,25 @@ fn slots_are_used_again() {
             .map(|(name, recording)| (name, counts(&recording)))
             .collect();
         assert_eq!(found, expected);
+    }
+}
+
+/// Nobody could look for the name of a cgroup that is gone before its first call was heard of.
+fn those_that_live_for_milliseconds_keep_their_path() {
+    const MANY: usize = 1500;
+    let place = Place::new(product!());
+    let parent = Cgroup::new("short");
+    let _daemon = place.start(&["--below", &parent.relative(), "--from", "exec"]);
+    let live = |number: usize| {
+        let child = parent.child(&format!("c{number}"));
+        child.command(&["true"]).run().exits(0);
+    };
+    (0..MANY).for_each(live);
+    let recordings = by_name(place.await_end());
+    assert_eq!(recordings.len(), MANY);
+    for (name, recording) in recordings {
+        let path = format!("{}/{name}", parent.relative());
+        assert_eq!(recording.target.cgroup, Some(path));
+        assert_eq!(recording.target.kind, TargetKind::Cgroup);
     }
 }

@@ -4,15 +4,20 @@
 //! It exists for the fuzz targets and for the test that feeds the readers their kept corpus. It refuses to be
 //! of use to anything else, so it is not documented as a part of the library.
 
-use crate::probe::offsets;
-use crate::profile::{Circumstances, KernelVersion, Source, read, write};
+use crate::audit;
+use crate::daemon;
+use crate::daemon::protocol::{answer_line, read_answer, read_request, request_line};
+use crate::probe::{self, offsets};
+use crate::profile::proof::Installed;
+use crate::profile::{Circumstances, KernelVersion, Meaning, Source, read, write};
 use crate::reach::{self, Module, Role};
 use crate::recording;
 use crate::syscall::{Abi, capability};
-use crate::target::engine::{answers, id_in_cgroup_name, podman};
-use crate::target::engine_run::EngineKind;
+use crate::target::engine::{answers, id_in_cgroup_name, listed, podman, socket};
+use crate::target::engine_run::{self, CgroupDriver, EngineKind, Recognised};
 use crate::target::oci_hook::{Annotation, State, annotation_of_bundle};
 use crate::target::{cgroup, mounts, runtime};
+use std::ffi::{OsStr, OsString};
 use std::hint::black_box;
 use std::path::Path;
 
@@ -28,6 +33,12 @@ pub static READERS: &[Reader] = &[
     ("surroundings", surroundings),
     ("btf", btf),
     ("elf", elf),
+    ("protocol", protocol),
+    ("daemon", daemon),
+    ("events", events),
+    ("ignore", ignore),
+    ("code", code),
+    ("command", command),
 ];
 
 /// A profile, in any dialect. What is read can be resolved, written, and read again as the same; forms that
@@ -89,6 +100,13 @@ pub fn engine(bytes: &[u8]) {
     }
     done(answers::about(bytes, bytes));
     done(podman::about(bytes));
+    if let Ok(all) = listed::listed(bytes) {
+        for one in all {
+            done((one.kind(EngineKind::Runc), one.name(), one.is_called("web")));
+            done(one.inspected("runc"));
+        }
+    }
+    done((socket::event(bytes), socket::status(bytes)));
     let text = String::from_utf8_lossy(bytes);
     for name in ["runc", "crun", "youki"] {
         done(runtime::read(name, &text));
@@ -128,6 +146,64 @@ pub fn elf(bytes: &[u8]) {
     for role in [Role::Program, Role::Loader, Role::Library, Role::Plugin] {
         let module = Module::read(String::new(), bytes.to_vec(), role);
         done(module.map(|module| reach::reach(&[module])));
+    }
+}
+
+/// What a client says to the daemon, and the daemon to a client. What is understood comes back as it was.
+pub fn protocol(bytes: &[u8]) {
+    if let Ok(request) = read_request(bytes) {
+        let again = read_request(request_line(&request).as_bytes());
+        assert_eq!(again, Ok(request));
+    }
+    if let Ok(answer) = read_answer(bytes) {
+        let line = answer_line(&answer);
+        assert_eq!(line.matches('\n').count(), 1);
+        assert_eq!(read_answer(line.as_bytes()), Ok(answer));
+    }
+}
+
+/// What else the daemon reads: requests for metrics, and papers that another daemon left.
+pub fn daemon(bytes: &[u8]) {
+    daemon::read(bytes);
+}
+
+/// What the kernel side reports.
+pub fn events(bytes: &[u8]) {
+    probe::read(bytes);
+}
+
+/// A list of findings that are to be ignored.
+pub fn ignore(bytes: &[u8]) {
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        done(audit::ignore::read(text));
+    }
+}
+
+/// A filter of a process, as the kernel gives it: what is read can be judged, or is refused.
+pub fn code(bytes: &[u8]) {
+    let (first, second) = bytes.split_at(bytes.len() / 16 * 8);
+    for programs in [vec![bytes.to_vec()], vec![first.to_vec(), second.to_vec()]] {
+        if let Ok(installed) = Installed::decode(&programs) {
+            done(installed.lengths());
+            done(installed.deviations(&Meaning::unconfined(), Abi::X86_64));
+        }
+    }
+}
+
+/// A command line, by words.
+pub fn command(bytes: &[u8]) {
+    use std::os::unix::ffi::OsStrExt;
+    let words = bytes.split(|&byte| byte == 0);
+    let words: Vec<OsString> = words
+        .map(|word| OsStr::from_bytes(word).to_owned())
+        .collect();
+    if let Recognised::Run(run) = engine_run::recognise(&words) {
+        for driver in [CgroupDriver::Cgroupfs, CgroupDriver::Systemd] {
+            if let Ok(parent) = run.parent(driver, "fresh") {
+                let again = engine_run::recognise(&run.with_parent(&parent));
+                assert!(matches!(again, Recognised::Run(_)));
+            }
+        }
     }
 }
 
@@ -231,5 +307,31 @@ mod tests {
         assert!(cgroup::choose(mounts, |_| true).is_ok());
         assert!(cgroup::unified(&read("surroundings/cgroup.txt")).is_some());
         assert!(offsets::find(&read("btf/task.btf")).is_ok());
+        for name in ["list.json", "start.json"] {
+            assert!(
+                read_request(&read(&format!("protocol/{name}"))).is_ok(),
+                "{name}"
+            );
+        }
+        for name in ["targets.json", "turned-away.json", "error.json"] {
+            assert!(
+                read_answer(&read(&format!("protocol/{name}"))).is_ok(),
+                "{name}"
+            );
+        }
+        assert!(socket::event(&read("engine/event.json")).is_some());
+        assert_eq!(socket::status(&read("engine/status.txt")), Some(200));
+        assert_eq!(
+            listed::listed(&read("engine/runtimes.json")).unwrap().len(),
+            1
+        );
+        let text = String::from_utf8(read("ignore/one.toml")).unwrap();
+        assert_eq!(
+            audit::ignore::read(&text).map(|entries| entries.len()),
+            Ok(1)
+        );
+        let filter = Installed::decode(&[read("code/allow.bin")]).unwrap();
+        let deviations = filter.deviations(&Meaning::unconfined(), Abi::X86_64);
+        assert!(!deviations.unwrap().is_empty());
     }
 }

@@ -12,7 +12,6 @@ use crate::probe::{LEVELS_MAX, Listed};
 use crate::recording::{Loss, TargetKind, WindowStart};
 use crate::session::now_ns;
 use crate::target::cgroup::Cgroup;
-use crate::target::engine::id_in_cgroup_name;
 use std::os::unix::fs::MetadataExt;
 
 impl Daemon {
@@ -43,7 +42,10 @@ impl Daemon {
         cgroup: Option<&Cgroup>,
         from: WindowStart,
     ) -> Result<(), DaemonError> {
-        let name = cgroup.map_or_else(|| format!("cgroup {id}"), Cgroup::name);
+        let gone = || Some(self.paths.as_ref()?.of(id)?.display().to_string());
+        let path = cgroup.map(|cgroup| cgroup.relative.clone()).or_else(gone);
+        let name = path.as_deref().and_then(|path| path.rsplit('/').next());
+        let name = name.map_or_else(|| format!("cgroup {id}"), str::to_owned);
         let run_id = store::new_run_id()?;
         let lost_before = self.fleet.losses()?;
         let missed = lost_before.get(Loss::ScopesFull);
@@ -57,18 +59,14 @@ impl Daemon {
             // Its start may be among what was missed, and would be waited for in vain.
             self.fleet.arm(slot)?;
         }
-        let is_container = id_in_cgroup_name(&name).is_some();
         let passport = Passport {
             cgroup_id: id,
             slot,
             stem: names::stem(&name, &run_id),
             run_id,
             name,
-            kind: match is_container {
-                true => TargetKind::Container,
-                false => TargetKind::Cgroup,
-            },
-            cgroup: cgroup.map(|cgroup| cgroup.relative.clone()),
+            kind: TargetKind::Cgroup,
+            cgroup: path,
             owner: cgroup.map_or(0, owner),
             from,
             start_ns: now_ns(),

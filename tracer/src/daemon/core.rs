@@ -14,8 +14,8 @@ use super::policy::Policy;
 use super::scope::{Now, Scope};
 use super::store::Store;
 use super::turned_away::TurnedAway;
-use crate::probe::{ChildStart, Event, Fleet, Pins, Room, What};
-use crate::recording::{Host, Recording, WindowEnd};
+use crate::probe::{ChildStart, Event, Fleet, Paths, Pins, Room, What};
+use crate::recording::{Host, Recording, TargetKind, WindowEnd};
 use crate::session::now_ns;
 use crate::target::cgroup::{Cgroup, Hierarchy};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -63,6 +63,8 @@ pub struct Daemon {
     pub(super) ended: VecDeque<Ended>,
     pub(super) settings: Settings,
     pub(super) inspector: Inspector,
+    /// The paths of cgroups that may be gone already, where the kernel lets us have them.
+    pub(super) paths: Option<Paths>,
     /// Scopes that the filter does not want.
     pub(super) unwanted: BTreeSet<u32>,
     pub(super) last_written: Instant,
@@ -103,16 +105,22 @@ impl Daemon {
         if settings.is_room_meant && pinned != wanted {
             return Err(DaemonError::Room { pinned, wanted });
         }
+        let paths = Paths::open(pins.as_ref());
+        let paths = paths.map_err(|error| {
+            log::warn!("cgroups that are gone at once stay without a name: {error}");
+        });
+        let paths = paths.ok();
         let is_resumed = left.is_some();
         let mut daemon = Self {
             store,
             fleet,
-            hierarchy,
+            hierarchy: hierarchy.clone(),
             parents: Parents::new(settings.parents.clone()),
             scopes: BTreeMap::new(),
             ended: VecDeque::new(),
             settings,
-            inspector: Inspector::start(),
+            inspector: Inspector::start(hierarchy.clone()),
+            paths,
             unwanted: BTreeSet::new(),
             last_written: Instant::now(),
             strays: 0,
@@ -125,7 +133,9 @@ impl Daemon {
         } else {
             daemon.store.forget()?;
         }
-        daemon.turned_away = TurnedAway::since(daemon.calls_turned_away()?);
+        let made = daemon.paths.as_ref().map(|paths| paths.since(0));
+        let newest = made.unwrap_or_default().last().map_or(0, |&(id, _)| id);
+        daemon.turned_away = TurnedAway::since(daemon.calls_turned_away()?, newest);
         daemon.look_at_parents()?;
         for path in daemon.parents.missing() {
             log::warn!(
@@ -173,9 +183,15 @@ impl Daemon {
             self.enter(event, &mut armed)?;
         }
         self.fleet.flush_messages();
+        // Then it began in a mount namespace of its own.
+        let is_container_start = self.settings.child_start == ChildStart::ContainerExec;
         for slot in armed {
             if let Some(scope) = self.scopes.get_mut(&slot) {
                 scope.passport.start_ns = scope.ledger.start_ns();
+                if is_container_start {
+                    scope.passport.kind = TargetKind::Container;
+                    scope.target.kind = TargetKind::Container;
+                }
                 self.store.keep(&scope.passport)?;
             }
         }
@@ -208,7 +224,9 @@ impl Daemon {
         self.drain()?;
         self.take_in_details()?;
         let ended = self.scopes.iter_mut();
-        let ended = ended.filter_map(|(&slot, scope)| scope.has_ended().then_some(slot));
+        let ended = ended.filter_map(|(&slot, scope)| {
+            (scope.has_ended() && !scope.is_asked_about()).then_some(slot)
+        });
         let ended: BTreeSet<u32> = ended.collect();
         if !ended.is_empty() {
             self.retire(&ended, WindowEnd::Empty)?;

@@ -2,31 +2,37 @@
 
 use super::core::Daemon;
 use super::error::DaemonError;
-use super::inspector::{Answer, Known, engine_of};
+use super::inspector::{Answer, Known, Question, Said, suspected};
 use super::names;
-use crate::recording::{Container, Target};
-use crate::target::engine::id_in_cgroup_name;
+use crate::recording::{Target, TargetKind};
+use crate::report::escape;
 use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::time::Instant;
 
 impl Daemon {
-    /// Has the engine asked about a scope that is a container. One that is none is not wanted, if there is a
-    /// filter.
+    /// Has engines asked about a scope that may be a container. One that is none is not wanted, if there is a filter.
     pub(super) fn inquire(&mut self, slot: u32) {
         let Some(scope) = self.scopes.get_mut(&slot) else {
             return;
         };
-        let name = &scope.passport.name;
-        if let Some(id) = id_in_cgroup_name(name) {
-            let kind = engine_of(name);
-            self.inspector.ask(&scope.passport.run_id, id, kind);
-            let container = scope.target.container.take();
-            let known = container.unwrap_or_else(|| Container {
-                id: id.to_owned(),
-                engine: Some(kind.name().to_owned()),
-                ..Container::default()
-            });
-            scope.target.container = Some(known);
-        } else if !self.settings.filter.is_empty() {
+        let path = scope.passport.cgroup.as_ref().map(PathBuf::from);
+        match path.filter(|path| suspected(path).is_some()) {
+            Some(path) => {
+                let question = Question {
+                    run_id: scope.passport.run_id.clone(),
+                    cgroup_id: scope.passport.cgroup_id,
+                    path,
+                };
+                scope.asked = self.inspector.ask(question).then(Instant::now);
+            }
+            None => self.does_not_want(slot),
+        }
+    }
+
+    /// A scope that is no container.
+    fn does_not_want(&mut self, slot: u32) {
+        if !self.settings.filter.is_empty() {
             self.unwanted.insert(slot);
         }
     }
@@ -34,11 +40,23 @@ impl Daemon {
     /// Takes in what engines have said, and lets go what is not wanted. What has ended before the engine could be
     /// asked is kept: what it did cannot be had again.
     pub(super) fn take_in_details(&mut self) -> Result<(), DaemonError> {
-        while let Some(Answer { run_id, known }) = self.inspector.answer() {
-            let mut scopes = self.scopes.iter();
+        while let Some(Answer { run_id, said }) = self.inspector.answer() {
+            let mut scopes = self.scopes.iter_mut();
             let found = scopes.find(|(_, scope)| scope.passport.run_id == run_id);
-            if let (Some((&slot, _)), Some(known)) = (found, known) {
-                self.learn(slot, known)?;
+            let Some((&slot, scope)) = found else {
+                continue;
+            };
+            scope.asked = None;
+            match said {
+                Said::Container(known) => self.learn(slot, *known)?,
+                Said::Elsewhere => {
+                    log::warn!(
+                        "`{}` is called like a container that is elsewhere; it is taken for what it is, a cgroup",
+                        escape::text(&scope.passport.name)
+                    );
+                    self.does_not_want(slot);
+                }
+                Said::Nothing => {}
             }
         }
         let unwanted = std::mem::take(&mut self.unwanted);
@@ -70,9 +88,11 @@ impl Daemon {
         // A file that is there keeps its name.
         if let Some(name) = container.name.as_deref().filter(|_| !scope.is_written()) {
             scope.passport.stem = names::stem(name, &scope.passport.run_id);
-            self.store.keep(&scope.passport)?;
         }
+        scope.passport.kind = TargetKind::Container;
+        self.store.keep(&scope.passport)?;
         scope.target = Target {
+            kind: TargetKind::Container,
             container: Some(container),
             seccomp: Some(seccomp),
             ..std::mem::take(&mut scope.target)

@@ -34,6 +34,9 @@ impl Daemon {
             let Some(scope) = self.scopes.get_mut(&slot) else {
                 continue;
             };
+            if scope.is_to_be_named() {
+                continue;
+            }
             if scope.note_counts(now.monotonic_ns, &snapshot) {
                 let recording = scope.recording(&snapshot, &now, WindowEnd::Interrupted);
                 let stem = &scope.passport.stem;

@@ -1,14 +1,31 @@
-//! Asks engines about containers, in a thread of its own: engines are slow, and recording must not wait.
+//! Finds out whether a cgroup is a container's, and whose, in a thread of its own: engines are slow, and recording
+//! must not wait.
+//!
+//! A container is who its engine says its process is: the cgroup of that process, by its inode, is the scope or below
+//! it. The name of a cgroup only says whom to ask. Of one that has ended, the engine's word for where it makes that
+//! container's cgroup has to be the whole path.
 
+use super::witness::Witness;
 use crate::recording::{Container, SeccompState};
-use crate::target::engine::{About, Engine};
+use crate::target::cgroup::Hierarchy;
+use crate::target::engine::{
+    About, Engine, EngineError, Inspected, cgroup_paths, id_in_cgroup_name,
+};
 use crate::target::engine_run::EngineKind;
 use std::collections::BTreeMap;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
+use std::time::{Duration, Instant};
 
 /// Containers that wait to be asked about. One that finds no place stays without a name.
 const WAITING_MAX: usize = 1024;
+
+/// How long it takes until what happened has been told, usually and at most.
+const TELLING: Duration = Duration::from_millis(300);
+const TELLING_MAX: Duration = Duration::from_secs(3);
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// Somebody who can be asked.
 pub(super) struct Inspector {
@@ -16,18 +33,28 @@ pub(super) struct Inspector {
     answers: Receiver<Answer>,
 }
 
-/// About which container.
-struct Question {
-    run_id: String,
-    container_id: String,
-    kind: EngineKind,
+/// Whose is this cgroup?
+pub(super) struct Question {
+    pub(super) run_id: String,
+    pub(super) cgroup_id: u64,
+    /// Its path below the root.
+    pub(super) path: PathBuf,
 }
 
-/// What the engine said.
+/// What there is to say to it.
 pub(super) struct Answer {
     pub(super) run_id: String,
-    /// `None` if it does not know the container, or cannot be asked.
-    pub(super) known: Option<Known>,
+    pub(super) said: Said,
+}
+
+/// What engines say of a cgroup.
+pub(super) enum Said {
+    /// It is this container's.
+    Container(Box<Known>),
+    /// It is called like that container, which is elsewhere.
+    Elsewhere,
+    /// Nobody knows such a container, or can be asked.
+    Nothing,
 }
 
 /// What is known of a container.
@@ -37,23 +64,26 @@ pub(super) struct Known {
     pub(super) labels: BTreeMap<String, String>,
 }
 
+/// The container that a cgroup may be, by its name.
+pub(super) fn suspected(path: &Path) -> Option<&str> {
+    id_in_cgroup_name(path.file_name()?.to_str()?)
+}
+
 impl Inspector {
-    pub(super) fn start() -> Self {
+    pub(super) fn start(hierarchy: Hierarchy) -> Self {
+        let witness = Witness::start();
         let (questions, asked) = sync_channel::<Question>(WAITING_MAX);
         let (tell, answers) = sync_channel(WAITING_MAX);
         thread::spawn(move || {
-            let mut engines = BTreeMap::new();
+            let mut engines = Engines {
+                witness,
+                hierarchy,
+                about: BTreeMap::new(),
+            };
             for question in asked {
-                let Question {
-                    run_id,
-                    container_id,
-                    kind,
-                } = question;
-                let (engine, about) = engines
-                    .entry(kind.name())
-                    .or_insert_with(|| (Engine::of_kind(kind), None));
-                let known = ask(engine, about, &container_id);
-                if tell.send(Answer { run_id, known }).is_err() {
+                let said = engines.answer(&question);
+                let run_id = question.run_id;
+                if tell.send(Answer { run_id, said }).is_err() {
                     break;
                 }
             }
@@ -61,16 +91,13 @@ impl Inspector {
         Self { questions, answers }
     }
 
-    /// Asks. The answer comes some time.
-    pub(super) fn ask(&self, run_id: &str, container_id: &str, kind: EngineKind) {
-        let question = Question {
-            run_id: run_id.to_owned(),
-            container_id: container_id.to_owned(),
-            kind,
-        };
-        if self.questions.try_send(question).is_err() {
+    /// Asks. The answer comes some time; says whether it will.
+    pub(super) fn ask(&self, question: Question) -> bool {
+        let is_asked = self.questions.try_send(question).is_ok();
+        if !is_asked {
             log::warn!("too many new containers at once; what the engine says of one is not known");
         }
+        is_asked
     }
 
     /// The next answer that has come.
@@ -79,24 +106,120 @@ impl Inspector {
     }
 }
 
-fn ask(engine: &Engine, about: &mut Option<About>, container_id: &str) -> Option<Known> {
-    let inspected = engine.inspect(container_id);
-    let inspected = inspected.inspect_err(|error| log::debug!("{error}")).ok()?;
-    if about.is_none() {
-        *about = engine.about().ok();
-    }
-    Some(Known {
-        container: inspected.container(engine.kind(), about.as_ref()),
-        seccomp: inspected.seccomp(about.as_ref(), None),
-        labels: inspected.labels,
-    })
+/// All who can be asked.
+struct Engines {
+    witness: Witness,
+    hierarchy: Hierarchy,
+    about: BTreeMap<&'static str, Option<About>>,
 }
 
-/// The engine that made a cgroup of that name, by how it names them.
-pub(super) fn engine_of(cgroup: &str) -> EngineKind {
-    if cgroup.starts_with("libpod-") {
-        EngineKind::Podman
-    } else {
-        EngineKind::Docker
+impl Engines {
+    fn answer(&mut self, question: &Question) -> Said {
+        let Some(id) = suspected(&question.path) else {
+            return Said::Nothing;
+        };
+        let is_podman = question.path.to_string_lossy().contains("libpod-");
+        let Some((engine, inspected)) = self.describe(id, is_podman) else {
+            return Said::Nothing;
+        };
+        let kind = engine.kind();
+        match self.place(&question.path, question.cgroup_id, kind, &inspected) {
+            Place::Here => {}
+            Place::Elsewhere => return Said::Elsewhere,
+            Place::Unknown => return Said::Nothing,
+        }
+        let about = self.about(&engine);
+        Said::Container(Box::new(Known {
+            container: inspected.container(kind, about),
+            seccomp: inspected.seccomp(about, None),
+            labels: inspected.labels,
+        }))
     }
+
+    /// What an engine says of a container, by its full id. Podman gives its cgroups names of its own.
+    fn describe(&self, id: &str, is_podman: bool) -> Option<(Engine, Inspected)> {
+        let by_client = |kind| {
+            let engine = Engine::of_kind(kind);
+            let inspected = engine.inspect(id);
+            let inspected = inspected.inspect_err(|error| log::debug!("{error}")).ok()?;
+            Some((engine, inspected))
+        };
+        if is_podman {
+            return by_client(EngineKind::Podman);
+        }
+        if self.witness.socket().is_none() {
+            let found = by_client(EngineKind::Docker);
+            return found.or_else(|| Engine::find_by_runtime(id).ok());
+        }
+        let found = self.await_docker(id, TELLING);
+        let found = found.or_else(|| Engine::find_by_runtime(id).ok());
+        found.or_else(|| self.await_docker(id, TELLING_MAX))
+    }
+
+    /// What Docker says of a container, if it does within that time: of one that is gone it may not have told yet.
+    fn await_docker(&self, id: &str, patience: Duration) -> Option<(Engine, Inspected)> {
+        let deadline = Instant::now() + patience;
+        let mut found = self.of_docker(id);
+        while found.is_none() && Instant::now() < deadline {
+            thread::sleep(PAUSE);
+            found = self.witness.told(id);
+        }
+        Some((Engine::of_kind(EngineKind::Docker), found?))
+    }
+
+    /// What Docker says now, else what it said when the container was made.
+    fn of_docker(&self, id: &str) -> Option<Inspected> {
+        let now = self.witness.socket().and_then(|socket| {
+            let inspected = socket.inspect(id);
+            inspected.unwrap_or_else(|error| {
+                log::debug!("{error}");
+                None
+            })
+        });
+        now.or_else(|| self.witness.told(id))
+    }
+
+    fn about(&mut self, engine: &Engine) -> Option<&About> {
+        let kept = self.about.entry(engine.kind().name()).or_default();
+        if kept.is_none() {
+            *kept = engine.about().ok();
+        }
+        kept.as_ref()
+    }
+
+    /// Where the container is, seen from a cgroup.
+    fn place(&self, path: &Path, id: u64, kind: EngineKind, inspected: &Inspected) -> Place {
+        let process = inspected.first_process().and_then(|pid| {
+            let cgroup = self.hierarchy.of_process(pid);
+            cgroup.map_err(|_| EngineError::NotRunning {
+                name: inspected.name.clone(),
+                status: String::new(),
+            })
+        });
+        let is_there = |path: &Path| path.metadata().is_ok_and(|found| found.ino() == id);
+        let own = self
+            .hierarchy
+            .point()
+            .join(path.strip_prefix("/").unwrap_or(path));
+        match process {
+            Ok(cgroup) if cgroup.path.ancestors().any(is_there) => return Place::Here,
+            // It may be in its next life, in another cgroup than that of the last.
+            Ok(_) if is_there(&own) => return Place::Elsewhere,
+            Ok(_) | Err(_) => {}
+        }
+        match cgroup_paths(kind, inspected).iter().any(|one| one == path) {
+            true => Place::Here,
+            false => Place::Unknown,
+        }
+    }
+}
+
+/// Where a container is.
+enum Place {
+    /// In this cgroup.
+    Here,
+    /// In another one.
+    Elsewhere,
+    /// It is gone, and the engine does not make its cgroup here.
+    Unknown,
 }

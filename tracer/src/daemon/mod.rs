@@ -30,6 +30,7 @@ mod scope;
 mod serve;
 mod store;
 mod turned_away;
+mod witness;
 
 pub use client::{Client, ClientError};
 pub use core::{Daemon, Generate, Settings};
@@ -39,6 +40,19 @@ pub use follow::{Followed, follow};
 pub use keep::{Keep, KeepLimit, NoLimit};
 pub use policy::{Grant, Policy, UserGrant};
 pub use serve::{Places, serve};
+
+/// What comes from outside and is not of the protocol: requests for metrics, and papers of another daemon.
+pub(crate) fn read(bytes: &[u8]) {
+    let _ = http::wanted(bytes);
+    let text = String::from_utf8_lossy(bytes);
+    if let Some(passport) = passport::Passport::from_text(&text, "boot") {
+        let again = passport::Passport::from_text(&passport.to_text("boot"), "boot");
+        assert_eq!(again, Some(passport));
+    }
+    let _ = (text.parse::<KeepLimit>(), text.parse::<UserGrant>());
+    let _ = text.parse::<Label>();
+    let _ = names::stem(&text, &text);
+}
 
 /// Where the daemon listens, unless told otherwise.
 pub const SOCKET: &str = "/run/seccomp-tracer/daemon.sock";

@@ -11,6 +11,13 @@ use crate::target::cgroup::Cgroup;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
+use std::time::{Duration, Instant};
+
+/// How long engines may take until it is of no use any more to know who something was.
+const ANSWER_MAX: Duration = Duration::from_secs(60);
+
+/// How long a first recording may wait for its name.
+const NAME_MAX: Duration = Duration::from_secs(20);
 
 /// A scope that is being recorded.
 pub(super) struct Scope {
@@ -18,6 +25,8 @@ pub(super) struct Scope {
     pub(super) ledger: Ledger,
     /// What is known of the target beside its cgroup.
     pub(super) target: Target,
+    /// Since when engines are asked about it, until they have answered.
+    pub(super) asked: Option<Instant>,
     /// `cgroup.events`, open since there was a cgroup; `None` if it was gone before.
     events: Option<File>,
     /// Whether there has been anybody in it.
@@ -67,6 +76,7 @@ impl Scope {
             passport,
             ledger,
             target,
+            asked: None,
             events,
             was_populated: false,
             written: None,
@@ -91,6 +101,17 @@ impl Scope {
                 self.was_populated && !is_populated
             }
         }
+    }
+
+    /// Whether an engine may still say who it was.
+    pub(super) fn is_asked_about(&self) -> bool {
+        self.asked.is_some_and(|since| since.elapsed() < ANSWER_MAX)
+    }
+
+    /// Whether it is worth waiting for its name before it is written for the first time.
+    pub(super) fn is_to_be_named(&self) -> bool {
+        let is_new = self.asked.is_some_and(|since| since.elapsed() < NAME_MAX);
+        is_new && !self.is_written()
     }
 
     /// Somebody was seen in it.

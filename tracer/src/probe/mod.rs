@@ -9,9 +9,11 @@ mod fleet;
 mod hint;
 mod hook;
 pub(crate) mod offsets;
+mod paths;
 mod pins;
 mod refused;
 mod sighting;
+mod sys;
 
 pub use attach::{Attachment, Looking, Probe, ProbeError, Scope, Start, Watch};
 pub use btf::BtfError;
@@ -19,6 +21,13 @@ pub use counts::{CallCount, Snapshot};
 pub use fleet::{ChildStart, Fill, Fleet, LEVELS_MAX, Listed, Room, SCOPES_MAX};
 pub use hint::errno;
 pub use hook::Size;
+pub use paths::Paths;
 pub use pins::{PinError, Pins, is_bpf_file_system};
 pub use refused::{Refused, RefusedCount};
 pub use sighting::{Event, Origin, What};
+
+/// What comes from the kernel side: reports, and paths of cgroups.
+pub(crate) fn read(bytes: &[u8]) {
+    std::hint::black_box(Event::from_bytes(bytes));
+    paths::read(bytes);
+}

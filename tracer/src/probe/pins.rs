@@ -5,6 +5,7 @@
 //! everything else is. It refuses to know what is in the maps.
 
 use super::attach::{OBJECT, ProbeError};
+use super::sys;
 use aya::Ebpf;
 use aya::maps::{Map, MapData, MapError};
 use aya::pin::PinError as Refusal;
@@ -172,6 +173,18 @@ impl Pins {
     ) -> Result<(), PinError> {
         let path = self.folder.join(name);
         pin(&path).map_err(|source| PinError::Refused { path, source })
+    }
+
+    /// Whether something of that name is pinned.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.folder.join(name).exists()
+    }
+
+    /// Pins what this descriptor is of, in place of what has that name.
+    pub(super) fn put_fd(&self, name: &str, fd: &OwnedFd) -> Result<(), PinError> {
+        let path = self.folder.join(name);
+        let _ = fs::remove_file(&path);
+        sys::pin(&path, fd).map_err(|source| folder_error(&path, source))
     }
 
     /// A pinned map.

@@ -43,6 +43,10 @@ pub struct Inspected {
     pub pid_mode: Option<String>,
     /// `--label`, and the image's own.
     pub labels: BTreeMap<String, String>,
+    /// `--cgroup-parent`, empty without; `None` where the engine has not said.
+    pub cgroup_parent: Option<String>,
+    /// Whether the engine starts it again when it ends, by its `--restart`.
+    pub restarts: bool,
 }
 
 /// An engine as it describes itself. Strings are hostile.
@@ -104,6 +108,15 @@ struct HostConfigObject {
     cap_add: Option<Vec<String>>,
     cap_drop: Option<Vec<String>>,
     pid_mode: Option<String>,
+    cgroup_parent: Option<String>,
+    restart_policy: Option<PolicyObject>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct PolicyObject {
+    #[serde(default)]
+    name: String,
 }
 
 #[derive(Deserialize)]
@@ -164,6 +177,10 @@ pub(crate) fn inspected(json: &[u8]) -> Result<Inspected, serde_json::Error> {
         dropped_capabilities: host.cap_drop.unwrap_or_default(),
         pid_mode: said(host.pid_mode),
         labels: config.labels.unwrap_or_default(),
+        cgroup_parent: host.cgroup_parent,
+        restarts: host
+            .restart_policy
+            .is_some_and(|policy| !["", "no"].contains(&policy.name.as_str())),
     })
 }
 
@@ -196,7 +213,7 @@ fn said(text: Option<String>) -> Option<String> {
 }
 
 /// Whether the text is a full container id.
-fn is_id(text: &str) -> bool {
+pub(super) fn is_id(text: &str) -> bool {
     let is_digit = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
     text.len() == 64 && text.bytes().all(is_digit)
 }
@@ -233,7 +250,7 @@ impl About {
 #[must_use]
 pub fn id_in_cgroup_name(name: &str) -> Option<&str> {
     let name = name.strip_suffix(".scope").unwrap_or(name);
-    let prefixes = ["docker-", "libpod-"];
+    let prefixes = ["docker-", "libpod-", "cri-containerd-", "crio-"];
     let id = prefixes.iter().find_map(|prefix| name.strip_prefix(prefix));
     Some(id.unwrap_or(name)).filter(|id| is_id(id))
 }

@@ -37,6 +37,23 @@ impl Engine {
     }
 }
 
+impl Engine {
+    /// Asks the runtimes alone.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError::NotFound`] if none of them, or more than one, knows such a container.
+    pub fn find_by_runtime(id: &str) -> Result<(Self, Inspected), EngineError> {
+        match runtimes::find(id, None) {
+            Known::One(found) => Ok(*found),
+            Known::Several(_) | Known::None(_) => Err(EngineError::NotFound {
+                name: id.to_owned(),
+                similar: Vec::new(),
+            }),
+        }
+    }
+}
+
 /// Whether somebody else may still know the container.
 fn is_open(error: &EngineError) -> bool {
     !matches!(

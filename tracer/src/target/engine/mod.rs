@@ -8,13 +8,17 @@ pub(crate) mod answers;
 mod error;
 mod find;
 pub(crate) mod listed;
+mod place;
 pub(crate) mod podman;
 mod prepare;
 mod runtimes;
+pub(crate) mod socket;
 
 pub use answers::{About, Inspected, id_in_cgroup_name};
 pub use error::{EngineError, Said};
+pub use place::cgroup_paths;
 pub use prepare::{PrepareError, Prepared};
+pub use socket::{EngineEvent, Socket};
 
 use super::engine_run::{EngineKind, EngineRun};
 use super::runtime;
@@ -160,6 +164,18 @@ impl Engine {
         let text = String::from_utf8(answer.stdout).ok()?;
         let is_answer = answer.status.success() && !text.trim().is_empty();
         is_answer.then(|| text.trim().to_owned())
+    }
+
+    /// The same, and why it cannot be told.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError`] if the client is not there, or does not answer.
+    pub fn asked_endpoint(&self) -> Result<Option<String>, EngineError> {
+        let format = "{{.Endpoints.docker.Host}}";
+        let answer = self.ask_engine(&["context", "inspect", "--format", format])?;
+        let text = String::from_utf8_lossy(&answer.stdout).trim().to_owned();
+        Ok(Some(text).filter(|text| !text.is_empty()))
     }
 
     fn ask_engine(&self, arguments: &[&str]) -> Result<Answer, EngineError> {

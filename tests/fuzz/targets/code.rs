@@ -1,0 +1,4 @@
+//! Filters of processes.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| seccomp_tracer::hostile::code(bytes));
