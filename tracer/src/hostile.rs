@@ -326,10 +326,7 @@ mod tests {
             1
         );
         let text = String::from_utf8(read("ignore/one.toml")).unwrap();
-        assert_eq!(
-            audit::ignore::read(&text).map(|entries| entries.len()),
-            Ok(1)
-        );
+        assert_eq!(audit::ignore::read(&text).map_or(0, |read| read.len()), 1);
         let filter = Installed::decode(&[read("code/allow.bin")]).unwrap();
         let deviations = filter.deviations(&Meaning::unconfined(), Abi::X86_64);
         assert!(!deviations.unwrap().is_empty());
