@@ -229,10 +229,15 @@ mod tests {
         ];
         let speaking = std::thread::spawn(move || {
             for answer in answers {
-                let (mut stream, _) = listener.accept().unwrap();
-                let mut asked = [0; 1];
-                stream.read_exact(&mut asked).unwrap();
-                stream.write_all(answer.as_bytes()).unwrap();
+                let (stream, _) = listener.accept().unwrap();
+                let mut stream = BufReader::new(stream);
+                let mut line = String::new();
+                // What is not read would make the connection end with an error.
+                while line != "\r\n" {
+                    line.clear();
+                    stream.read_line(&mut line).unwrap();
+                }
+                stream.get_mut().write_all(answer.as_bytes()).unwrap();
             }
         });
         let socket = Socket(path);

@@ -51,6 +51,7 @@ fn a_container_is_described() {
             status: "running".into(),
             first: Pid::from_raw(557),
             runtime: Some("runc".into()),
+            cgroup_parent: Some(String::new()),
             ..Inspected::default()
         }
     );
