@@ -119,7 +119,7 @@ fn calls(names: &str) -> BTreeSet<Call> {
 fn assert_ran_under_the_default(recorded: &Recorded) {
     let recording = &recorded.recording;
     assert_eq!(recording.target.seccomp, Some(SeccompState::EngineDefault));
-    assert!(recording.has_filtered_facts());
+    assert_eq!(recording.target.filtered_at_start, Some(true));
     let unfiltered = counts_where(recording, false);
     assert!(unfiltered.is_empty(), "{unfiltered:?}");
     let all = set(&counts_where(recording, true));
@@ -132,7 +132,8 @@ fn assert_ran_under_the_default(recorded: &Recorded) {
 fn assert_ran_unconfined(recorded: &Recorded) {
     let recording = &recorded.recording;
     assert_eq!(recording.target.seccomp, Some(SeccompState::Unconfined));
-    assert!(!recording.has_filtered_facts());
+    assert_eq!(recording.target.filtered_at_start, Some(false));
+    assert!(counts_where(recording, true).is_empty());
     let all = set(&counts_where(recording, false));
     assert!(all.is_disjoint(&calls(SET_UP)), "{all:?}");
     assert_eq!(recorded.first_by(RUNTIME), calls("execve"));

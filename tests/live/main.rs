@@ -12,6 +12,7 @@ mod denials;
 mod harden;
 mod limits;
 mod losses;
+mod own_filter;
 mod pace;
 mod reach;
 mod rights;
@@ -42,6 +43,7 @@ fn main() -> ExitCode {
         .tests(Needs::Recording, harden::TESTS)
         .tests(Needs::Recording, running::TESTS)
         .tests(Needs::Recording, losses::TESTS)
+        .tests(Needs::Recording, own_filter::TESTS)
         .tests(Needs::Recording, pace::TESTS)
         .tests(Needs::Recording, reach::TESTS)
         .tests(Needs::Recording, rights::TESTS)

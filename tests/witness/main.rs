@@ -8,6 +8,7 @@
 #![no_main]
 #![no_builtins]
 
+mod boxed;
 mod refusing;
 mod storm;
 mod sys;
@@ -72,6 +73,8 @@ extern "sysv64" fn start(stack: *const usize) -> ! {
         b"lose-thread" => refusing::lose_thread(),
         b"refused" => refusing::refused(),
         b"restless" => refusing::restless(number),
+        b"boxed" => boxed::own(),
+        b"boxed-child" => boxed::child(number),
         b"exec" => exec(b"static\0"),
         b"storm" => storm::storm(number),
         b"ticks" => (0..number).for_each(|_| {

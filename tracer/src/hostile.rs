@@ -15,7 +15,7 @@ use crate::recording;
 use crate::syscall::{Abi, capability};
 use crate::target::engine::{answers, id_in_cgroup_name, listed, podman, socket};
 use crate::target::engine_run::{self, CgroupDriver, EngineKind, Recognised};
-use crate::target::oci_hook::{Annotation, State, annotation_of_bundle};
+use crate::target::oci_hook::{Annotation, Bundle, State};
 use crate::target::{cgroup, mounts, runtime};
 use std::ffi::{OsStr, OsString};
 use std::hint::black_box;
@@ -97,6 +97,7 @@ pub fn engine(bytes: &[u8]) {
         done(inspected.first_process());
         done(inspected.container(EngineKind::Docker, about.as_ref()));
         done(inspected.seccomp(about.as_ref(), None));
+        done(inspected.filtered_at_start(about.as_ref(), None));
     }
     done(answers::about(bytes, bytes));
     done(podman::about(bytes));
@@ -118,7 +119,7 @@ pub fn hook(bytes: &[u8]) {
     if let Ok(state) = State::read(bytes) {
         done(state.annotation.as_deref().map(Annotation::parse));
     }
-    done(annotation_of_bundle(bytes));
+    done(Bundle::read(bytes));
     done(Annotation::parse(&String::from_utf8_lossy(bytes)));
 }
 
@@ -295,7 +296,7 @@ mod tests {
         let state = State::read(&*read("hook/state.json")).unwrap();
         let annotation = state.annotation.as_deref().map(Annotation::parse);
         assert!(matches!(annotation, Some(Ok(_))));
-        let annotation = annotation_of_bundle(&*read("hook/config.json"));
+        let annotation = Bundle::read(&*read("hook/config.json")).map(|bundle| bundle.annotation);
         assert!(matches!(annotation, Ok(Some(_))));
         let text = String::from_utf8(read("hook/annotation.txt")).unwrap();
         assert!(Annotation::parse(&text).is_ok());

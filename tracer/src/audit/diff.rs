@@ -213,7 +213,7 @@ fn values(call: Call, a: &Observation, b: &Observation) -> Option<ValueDifferenc
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::audit::testing::{recording, tracked, unbounded, untracked};
+    use crate::audit::testing::{confined, recording, tracked, unbounded, untracked};
     use crate::profile::{Circumstances, KernelVersion, read};
     use crate::syscall::capability;
 
@@ -223,7 +223,7 @@ mod tests {
 
     #[test]
     fn recordings_differ_in_what_they_show_not_in_how_often() {
-        let a = recording(
+        let a = confined(
             "a",
             vec![
                 ("read", true, untracked(1)),

@@ -266,7 +266,7 @@ fn count(appearances: &Appearances) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::audit::testing::{recording, tracked, untracked};
+    use crate::audit::testing::{confined, recording, tracked, untracked};
     use crate::recording::{CallFacts, Recording, Sighting};
     use crate::syscall::Abi;
 
@@ -340,7 +340,7 @@ mod tests {
             ("mount", false, untracked(3)),
             ("mount", true, tracked(&[3], &[(&[1], 1), (&[4096], 5)])),
         ];
-        let made = told("mount", vec![recording("r", facts)]);
+        let made = told("mount", vec![confined("r", facts)]);
         let parts: Vec<_> = made
             .iter()
             .map(|one| (one.filtered, one.counting))

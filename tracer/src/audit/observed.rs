@@ -1,7 +1,9 @@
 //! What runs show together, as far as it counts.
 
 use super::value::Values;
-use crate::recording::{Appearance, CallRuns, Counting, FactKey, First, Runs, Sighting, TupleRuns};
+use crate::recording::{
+    Appearance, Appearances, CallRuns, Counting, FactKey, First, Runs, Sighting,
+};
 use crate::syscall::Call;
 use std::collections::BTreeMap;
 
@@ -52,8 +54,10 @@ pub(super) fn calls(runs: &Runs) -> BTreeMap<Call, Vec<(FactKey, &CallRuns)>> {
 /// Unites the counting facts of runs.
 #[must_use]
 pub fn observe(runs: &Runs) -> Observed {
-    let eye = Eye {
+    let mut eye = Eye {
         counting: runs.counting(),
+        marked: vec![0; runs.runs().len()],
+        serial: 0,
         runs,
     };
     let mut observed = Observed {
@@ -61,10 +65,7 @@ pub fn observe(runs: &Runs) -> Observed {
         ..Observed::default()
     };
     for (call, columns) in calls(runs) {
-        let mut observation = Observation::default();
-        for (key, facts) in columns {
-            eye.add(key, facts, &mut observation);
-        }
+        let observation = eye.observe(&columns);
         // What was seen only where it does not count was seen in no run.
         if observation.runs > 0 {
             observed.calls.insert(call, observation);
@@ -77,112 +78,96 @@ pub fn observe(runs: &Runs) -> Observed {
 struct Eye<'a> {
     runs: &'a Runs,
     counting: Counting,
+    /// For each run the last thing that it was counted for: it may show it with and without a filter.
+    marked: Vec<u64>,
+    serial: u64,
 }
 
 impl Eye<'_> {
-    fn add(&self, key: FactKey, facts: &CallRuns, observation: &mut Observation) {
-        let counts = |one: &Appearance| self.counting.counts(key, one.run);
-        let mut all = Tally::default();
-        let mut untracked = Tally::default();
-        let tracked = |run| {
-            facts
-                .arguments
-                .values()
-                .any(|one| one.tracked.contains(run))
+    fn observe(&mut self, columns: &[(FactKey, &CallRuns)]) -> Observation {
+        let made = columns
+            .iter()
+            .map(|&(key, facts)| (key, facts.appearances.iter()));
+        let all = self.tally(made.flat_map(|(key, all)| all.map(move |one| (key, one))));
+        let mut observation = Observation {
+            count: all.count,
+            runs: all.runs,
+            first: all.first,
+            ..Observation::default()
         };
-        for one in facts.appearances.iter().filter(counts) {
-            self.tally(&mut all, one);
-            if !tracked(one.run) {
-                self.tally(&mut untracked, one);
-            }
+        if all.runs == 0 {
+            return observation;
         }
-        observation.count = observation.count.saturating_add(all.count);
-        observation.runs += all.runs;
-        earlier(
-            &mut observation.first,
-            all.first.map(|first| self.runs.sighting(first)),
+        let untracked = self.tally(
+            columns
+                .iter()
+                .flat_map(|&(key, facts)| untracked(key, facts)),
         );
         if untracked.runs > 0 {
-            self.enter(observation, Values::unknown(), &untracked);
+            observation.values.insert(Values::unknown(), untracked);
         }
-        for (indexes, tuples) in &facts.arguments {
-            self.add_tuples(key, indexes, tuples, observation);
-        }
-    }
-
-    fn add_tuples(
-        &self,
-        key: FactKey,
-        indexes: &[u8],
-        tuples: &TupleRuns,
-        observation: &mut Observation,
-    ) {
-        let mut unbounded = tuples.unbounded.iter();
-        observation.unbounded |= unbounded.any(|run| self.counting.counts(key, run));
-        for (tuple, appearances) in &tuples.seen {
-            let mut tally = Tally::default();
-            for one in appearances {
-                if self.counting.counts(key, one.run) {
-                    self.tally(&mut tally, one);
+        let mut with_values: BTreeMap<Values, Vec<(FactKey, &Appearances)>> = BTreeMap::new();
+        for &(key, facts) in columns {
+            for (indexes, tuples) in &facts.arguments {
+                let mut unbounded = tuples.unbounded.iter();
+                observation.unbounded |= unbounded.any(|run| self.counting.counts(key, run));
+                for (tuple, appearances) in &tuples.seen {
+                    let pairs = indexes.iter().copied().zip(tuple.iter().copied());
+                    let same = with_values.entry(pairs.collect()).or_default();
+                    same.push((key, appearances));
                 }
             }
-            if tally.runs > 0 {
-                let pairs = indexes.iter().copied().zip(tuple.iter().copied());
-                self.enter(observation, pairs.collect(), &tally);
+        }
+        for (values, same) in with_values {
+            let all = same
+                .iter()
+                .map(|&(key, appearances)| (key, appearances.iter()));
+            let seen = self.tally(all.flat_map(|(key, all)| all.map(move |one| (key, one))));
+            if seen.runs > 0 {
+                observation.values.insert(values, seen);
             }
         }
+        observation
     }
 
-    fn enter(&self, observation: &mut Observation, values: Values, tally: &Tally) {
-        let seen = observation.values.entry(values).or_default();
-        seen.count = seen.count.saturating_add(tally.count);
-        seen.runs += tally.runs;
-        earlier(
-            &mut seen.first,
-            tally.first.map(|first| self.runs.sighting(first)),
-        );
-    }
-
-    fn tally(&self, tally: &mut Tally, one: Appearance) {
-        tally.count = tally.count.saturating_add(one.count);
-        tally.runs += 1;
+    /// How often, in how many runs, and the earliest sighting, as far as it counts.
+    fn tally(&mut self, all: impl Iterator<Item = (FactKey, Appearance)>) -> Sightings {
+        self.serial += 1;
+        let mut tally = Sightings::default();
+        let mut earliest: Option<First> = None;
         let rank = |first: First| (first.at_ms, self.runs.program(first), first.pid);
-        if let Some(first) = one.first
-            && tally.first.is_none_or(|known| rank(first) < rank(known))
-        {
-            tally.first = Some(first);
+        for (_, one) in all.filter(|(key, one)| self.counting.counts(*key, one.run)) {
+            tally.count = tally.count.saturating_add(one.count);
+            let marked = &mut self.marked[one.run as usize];
+            tally.runs += usize::from(*marked != self.serial);
+            *marked = self.serial;
+            if let Some(first) = one.first
+                && earliest.is_none_or(|known| rank(first) < rank(known))
+            {
+                earliest = Some(first);
+            }
         }
+        tally.first = earliest.map(|first| self.runs.sighting(first));
+        tally
     }
 }
 
-/// How often, in how many runs, and the earliest sighting. A run is in one tally of a fact only, so that
-/// tallies of several columns add up.
-#[derive(Default)]
-struct Tally {
-    count: u64,
-    runs: usize,
-    first: Option<First>,
-}
-
-/// Keeps the earlier of two sightings; among equally early ones always the same.
-fn earlier(known: &mut Option<Sighting>, other: Option<Sighting>) {
-    fn rank(sighting: &Sighting) -> (u64, &str, u32) {
-        (sighting.at_ms, &sighting.program, sighting.pid)
-    }
-    let Some(other) = other else { return };
-    if known
-        .as_ref()
-        .is_none_or(|known| rank(&other) < rank(known))
-    {
-        *known = Some(other);
-    }
+/// Appearances in runs that tracked no argument of the call.
+fn untracked(key: FactKey, facts: &CallRuns) -> impl Iterator<Item = (FactKey, Appearance)> {
+    let tracked = |run| {
+        let mut all = facts.arguments.values();
+        all.any(|one| one.tracked.contains(run))
+    };
+    let all = facts.appearances.iter();
+    all.filter(move |one| !tracked(one.run))
+        .map(move |one| (key, one))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::audit::Recorded;
-    use crate::audit::testing::{recording, tracked, unbounded, untracked};
+    use crate::audit::testing::{confined, recording, tracked, unbounded, untracked};
     use crate::audit::types::{Counted, RecordingSummary};
     use crate::recording::{Loss, Recording};
     use crate::syscall::Abi;
@@ -203,27 +188,49 @@ mod tests {
     }
 
     #[test]
-    fn only_facts_under_a_filter_count_where_there_are_any() {
+    fn only_facts_under_a_filter_count_of_who_started_under_one() {
         let runtime = ("mount", false, untracked(3));
         let program = ("read", true, untracked(5));
+        let both = vec![runtime.clone(), program.clone()];
         let table = [
+            (both.clone(), Some(true), Counted::UnderFilter, vec!["read"]),
             (
-                vec![runtime.clone(), program.clone()],
+                both.clone(),
+                Some(false),
+                Counted::All,
+                vec!["read", "mount"],
+            ),
+            (both, None, Counted::All, vec!["read", "mount"]),
+            // It had none, whatever was said.
+            (vec![runtime], Some(true), Counted::All, vec!["mount"]),
+            (
+                vec![program],
+                Some(true),
                 Counted::UnderFilter,
                 vec!["read"],
             ),
-            (vec![runtime.clone()], Counted::All, vec!["mount"]),
-            (vec![program], Counted::UnderFilter, vec!["read"]),
-            (vec![], Counted::All, vec![]),
+            (vec![], Some(true), Counted::All, vec![]),
         ];
-        for (facts, which, names) in table {
-            let recording = recording("r", facts);
+        for (facts, filtered_at_start, which, names) in table {
+            let mut recording = recording("r", facts);
+            recording.target.filtered_at_start = filtered_at_start;
             let recorded = recorded([&recording]);
             assert_eq!(recorded.summaries()[0].counted, which);
             let expected: Vec<Call> = names.into_iter().map(call).collect();
             let seen: Vec<Call> = observe(&recorded.runs).calls.into_keys().collect();
             assert_eq!(seen, expected);
         }
+    }
+
+    #[test]
+    fn a_run_that_made_a_call_in_both_ways_counts_once() {
+        let socket = |filtered, times| ("socket", filtered, tracked(&[0], &[(&[2], times)]));
+        let facts = vec![socket(false, 3), socket(true, 4)];
+        let observed = observe(&recorded([&recording("r", facts)]).runs);
+        let socket = &observed.calls[&call("socket")];
+        assert_eq!((socket.runs, socket.count), (1, 7));
+        let seen = &socket.values[&values(&[(0, 2)])];
+        assert_eq!((seen.runs, seen.count), (1, 7));
     }
 
     #[test]
@@ -267,7 +274,7 @@ mod tests {
 
     #[test]
     fn the_summary_counts_what_counts() {
-        let mut recording = recording(
+        let mut recording = confined(
             "run-7",
             vec![
                 ("mount", false, untracked(1)),
@@ -298,8 +305,8 @@ mod tests {
     #[test]
     fn an_input_of_many_runs_is_summed_up() {
         let facts = |name| vec![(name, true, tracked(&[0], &[(&[2], 1)]))];
-        let one = recording("one", facts("socket"));
-        let mut two = recording("two", facts("socket"));
+        let one = confined("one", facts("socket"));
+        let mut two = confined("two", facts("socket"));
         two.facts.extend(recording("two", facts("bpf")).facts);
         two.losses.set(Loss::MapError, u64::MAX);
         let mut three = recording("three", vec![("mount", false, untracked(1))]);

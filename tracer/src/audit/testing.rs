@@ -33,6 +33,13 @@ pub(crate) fn recording(run_id: &str, facts: Vec<(&str, bool, CallFacts)>) -> Re
     }
 }
 
+/// The same of a target that had its filter when it started.
+pub(crate) fn confined(run_id: &str, facts: Vec<(&str, bool, CallFacts)>) -> Recording {
+    let mut recording = recording(run_id, facts);
+    recording.target.filtered_at_start = Some(true);
+    recording
+}
+
 pub(crate) fn untracked(count: u64) -> CallFacts {
     CallFacts {
         count,

@@ -6,7 +6,7 @@ use super::watching::TargetArguments;
 use crate::probe::{Scope, Start};
 use crate::recording::{self, SeccompState, Target, TargetKind};
 use crate::report::escape;
-use crate::session::{self, Spawn, Stop};
+use crate::session::{self, Configured, Spawn, Stop};
 use crate::target::cgroup::{Cgroup, CgroupError, Hierarchy};
 use crate::target::engine::{
     About, Engine, EngineError, Inspected, PrepareError, Prepared, id_in_cgroup_name,
@@ -39,6 +39,8 @@ pub(super) struct Plan {
     pub(super) command: Option<Spawn>,
     pub(super) place: Place,
     pub(super) warnings: Vec<String>,
+    /// What the engine says of how the target starts.
+    pub(super) configured: Configured,
     engine: Option<(Engine, About)>,
     /// The image of a `docker run`, as the user named it.
     image: Option<String>,
@@ -196,6 +198,7 @@ impl Plan {
             command: Some(spawn),
             place: Place::Own(own),
             warnings: Vec::new(),
+            configured: Configured::default(),
             engine: None,
             image: None,
         })
@@ -236,6 +239,7 @@ impl Plan {
             command: Some(spawn(&command)?),
             place: Place::Own(parent),
             warnings: Vec::new(),
+            configured: Configured::default(),
             engine: Some((engine, about)),
             image,
         })
@@ -262,9 +266,13 @@ impl Plan {
         };
         let mode = add_process_facts(&mut target, pid)?;
         target.seccomp = Some(inspected.seccomp(about.as_ref(), mode));
+        let configured = configured(&inspected, about.as_ref(), mode);
         target.container = Some(inspected.container(engine.kind(), about.as_ref()));
         let label = format!("{name} of {}", engine.kind().name());
-        Ok(Self::running(label, target, cgroup))
+        Ok(Self {
+            configured,
+            ..Self::running(label, target, cgroup)
+        })
     }
 
     fn process(hierarchy: &Hierarchy, pid: Pid) -> Result<Self, Failure> {
@@ -273,9 +281,12 @@ impl Plan {
             kind: TargetKind::Process,
             ..Target::default()
         };
-        add_process_facts(&mut target, pid)?;
+        let mode = add_process_facts(&mut target, pid)?;
+        // Of a filter that it has, nobody knows who installed it.
+        let filter = (mode == Some(SeccompMode::Disabled)).then_some(false);
         let label = format!("process {}", pid.as_raw_nonzero());
         let mut plan = Self::running(label, target, watched.cgroup);
+        plan.configured.filter = filter;
         if !watched.strangers.is_empty() {
             let names = watched
                 .strangers
@@ -295,9 +306,15 @@ impl Plan {
 
     /// A container that its runtime has made and not started yet; what the runtime still does in it is not the
     /// container's.
-    pub(super) fn made_container(label: String, target: Target, cgroup: Cgroup) -> Self {
+    pub(super) fn made_container(
+        label: String,
+        target: Target,
+        configured: Configured,
+        cgroup: Cgroup,
+    ) -> Self {
         let namespaces = [namespace::own().unwrap_or_default(), 0];
         Self {
+            configured,
             start: Start::ContainerExec(namespaces),
             from_start: true,
             ..Self::running(label, target, cgroup)
@@ -316,6 +333,7 @@ impl Plan {
             command: None,
             place: Place::Foreign(cgroup),
             warnings: Vec::new(),
+            configured: Configured::default(),
             engine: None,
             image: None,
         }
@@ -350,6 +368,7 @@ impl Plan {
         self.target.container = Some(match started.inspected {
             Some(inspected) => {
                 self.target.seccomp = Some(inspected.seccomp(Some(about), None));
+                self.configured = configured(&inspected, Some(about), None);
                 inspected.container(kind, Some(about))
             }
             None => about.container_of_run(kind, started.id, self.image.clone()),
@@ -362,6 +381,18 @@ pub(super) struct Started {
     id: String,
     /// What the engine said about it, if it still knew it.
     inspected: Option<Inspected>,
+}
+
+/// What an engine says of how it started a container.
+fn configured(
+    inspected: &Inspected,
+    about: Option<&About>,
+    mode: Option<SeccompMode>,
+) -> Configured {
+    Configured {
+        filter: inspected.filtered_at_start(about, mode),
+        first: inspected.first_pid(),
+    }
 }
 
 /// Gives the seccomp mode as well.

@@ -13,7 +13,7 @@ pub(super) fn remarks(recording: &Recording) -> Vec<&'static str> {
         remarks
             .push("the recording is incomplete; `generate` takes it with --allow-incomplete only");
     }
-    if is_container && !recording.has_filtered_facts() && has_runtime(recording) {
+    if is_container && !recording.counts_under_filter_only() && has_runtime(recording) {
         remarks.push(
             "something was executed in the container from outside; without a filter, what the runtime did \
              on its way in cannot be told from what the container did",
@@ -76,7 +76,9 @@ mod tests {
             ("read", true, by("sh")),
             ("keyctl", false, by("runc:[2:INIT]")),
         ];
-        assert_eq!(remarks(&container(visited)), [""; 0]);
+        let mut visited = container(visited);
+        visited.target.filtered_at_start = Some(true);
+        assert_eq!(remarks(&visited), [""; 0]);
     }
 
     #[test]

@@ -286,6 +286,7 @@ fn context(plan: &Plan, clock: &Clock) -> Result<Context, Failure> {
             architecture: text(uname.machine()),
         },
         target: plan.target.clone(),
+        configured: plan.configured,
         monotonic_ns: clock.monotonic_ns,
         wall_ns: clock.wall_ns,
         from: if plan.from_start {

@@ -72,6 +72,7 @@ impl Daemon {
         let Known {
             container,
             seccomp,
+            configured,
             labels,
         } = known;
         if !self
@@ -91,6 +92,7 @@ impl Daemon {
         }
         scope.passport.kind = TargetKind::Container;
         self.store.keep(&scope.passport)?;
+        scope.configured = configured;
         scope.target = Target {
             kind: TargetKind::Container,
             container: Some(container),

@@ -7,6 +7,7 @@
 
 use super::witness::Witness;
 use crate::recording::{Container, SeccompState};
+use crate::session::Configured;
 use crate::target::cgroup::Hierarchy;
 use crate::target::engine::{
     About, Engine, EngineError, Inspected, cgroup_paths, id_in_cgroup_name,
@@ -61,6 +62,7 @@ pub(super) enum Said {
 pub(super) struct Known {
     pub(super) container: Container,
     pub(super) seccomp: SeccompState,
+    pub(super) configured: Configured,
     pub(super) labels: BTreeMap<String, String>,
 }
 
@@ -132,6 +134,10 @@ impl Engines {
         Said::Container(Box::new(Known {
             container: inspected.container(kind, about),
             seccomp: inspected.seccomp(about, None),
+            configured: Configured {
+                filter: inspected.filtered_at_start(about, None),
+                first: inspected.first_pid(),
+            },
             labels: inspected.labels,
         }))
     }

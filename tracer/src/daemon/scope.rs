@@ -6,7 +6,7 @@ use crate::probe::Snapshot;
 use crate::recording::{
     Arguments, CallFacts, FactKey, Host, Loss, Losses, Recording, Target, WindowEnd,
 };
-use crate::session::{Context, Ledger, Seen, recording_of, rfc3339};
+use crate::session::{Configured, Context, Ledger, Seen, recording_of, rfc3339};
 use crate::target::cgroup::Cgroup;
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -27,6 +27,8 @@ pub(super) struct Scope {
     pub(super) target: Target,
     /// Since when engines are asked about it, until they have answered.
     pub(super) asked: Option<Instant>,
+    /// What its engine says of how it starts.
+    pub(super) configured: Configured,
     /// `cgroup.events`, open since there was a cgroup; `None` if it was gone before.
     events: Option<File>,
     /// Whether there has been anybody in it.
@@ -77,6 +79,7 @@ impl Scope {
             ledger,
             target,
             asked: None,
+            configured: Configured::default(),
             events,
             was_populated: false,
             written: None,
@@ -152,6 +155,7 @@ impl Scope {
             run_id: passport.run_id.clone(),
             host: now.host.clone(),
             target: self.target.clone(),
+            configured: self.configured,
             monotonic_ns: now.monotonic_ns,
             wall_ns: now.wall_ns,
             from: passport.from,

@@ -83,9 +83,15 @@ fn what_the_runtime_did_before_its_filter_does_not_count() {
         (NATIVE, "getpid", true, [0; 3]),
     ];
     let base = resolved(base::docker(), &[]);
-    let outcome = minimize(&runs([&recording(seen)]), &options(Some(base)));
+    let mut recording = recording(seen);
+    recording.target.filtered_at_start = Some(true);
+    let outcome = minimize(&runs([&recording]), &options(Some(base.clone())));
     assert!(outcome.reasons.contains_key(&call("getpid")));
     assert!(!outcome.reasons.contains_key(&call("symlinkat")));
+    // Who installs a filter itself has no runtime before it.
+    recording.target.filtered_at_start = Some(false);
+    let outcome = minimize(&runs([&recording]), &options(Some(base)));
+    assert!(outcome.reasons.contains_key(&call("symlinkat")));
 }
 
 #[test]

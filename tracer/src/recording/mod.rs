@@ -3,6 +3,7 @@
 //! A recording remembers; it does not judge. It knows calls, argument values, counts, who did it first and
 //! what was lost. It refuses to know about profiles, and how it came into being (kernel, clock, files).
 
+mod boundary;
 mod clients;
 mod denials;
 mod file;
@@ -73,6 +74,9 @@ pub struct Target {
     /// Clients of container engines and service managers that were executed in the scope: what they had started is
     /// not in the recording.
     pub clients: BTreeSet<String>,
+    /// Whether it had a seccomp filter when it started: as the kernel saw it at its exec, else as its engine
+    /// had configured it; `None` if neither is known. One that it installs itself later changes nothing.
+    pub filtered_at_start: Option<bool>,
 }
 
 /// How the target was named on the command line.
@@ -225,10 +229,12 @@ pub struct TupleFacts {
 }
 
 impl Recording {
-    /// Whether the target was ever seen under a seccomp filter.
+    /// Whether only what was made under a filter is the target's own doing: it had its filter when it started,
+    /// so that whatever was done without one is the runtime's.
     #[must_use]
-    pub fn has_filtered_facts(&self) -> bool {
-        self.facts.keys().any(|key| key.filtered)
+    pub fn counts_under_filter_only(&self) -> bool {
+        let is_confined = self.target.starts_confined(self.window.from);
+        is_confined && self.facts.keys().any(|key| key.filtered)
     }
 
     /// How many calls were made in all.

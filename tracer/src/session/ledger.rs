@@ -19,6 +19,8 @@ pub struct Rights {
     pub filtered: bool,
     /// Whether it had no_new_privs set.
     pub no_new_privs: bool,
+    /// The process whose exec it was.
+    pub pid: u32,
 }
 
 /// Collects a session's facts.
@@ -26,7 +28,9 @@ pub struct Rights {
 pub struct Ledger {
     start_ns: u64,
     last_new_ns: u64,
-    rights: Option<Rights>,
+    /// By slot, and the first to start by itself.
+    rights: BTreeMap<u32, Rights>,
+    first_started: Option<u32>,
     cgroup_ids: Vec<u64>,
     calls: BTreeMap<FactKey, Origin>,
     tuples: BTreeMap<(FactKey, [u64; 3]), Origin>,
@@ -86,7 +90,7 @@ impl Ledger {
     /// Enters a first sighting. The earliest counts: each CPU reports its own. What was refused is told, for
     /// those who want to hear at once.
     pub fn enter(&mut self, event: Event) -> Option<Refusal> {
-        let Event { what, origin, .. } = event;
+        let Event { slot, what, origin } = event;
         self.note_program(&origin.program);
         match what {
             What::Denied(key, values) => return Some(self.refuse(key, values, origin)),
@@ -95,12 +99,16 @@ impl Ledger {
                 filtered,
                 no_new_privs,
             } => {
-                self.start_ns = origin.time_ns;
-                self.last_new_ns = origin.time_ns;
-                self.rights.get_or_insert(Rights {
+                if self.first_started.is_none() {
+                    self.start_ns = origin.time_ns;
+                    self.last_new_ns = origin.time_ns;
+                    self.first_started = Some(slot);
+                }
+                self.rights.entry(slot).or_insert(Rights {
                     capabilities,
                     filtered,
                     no_new_privs,
+                    pid: origin.pid,
                 });
             }
             What::Scope { cgroup_id } => self.cgroup_ids.push(cgroup_id),
@@ -181,10 +189,26 @@ impl Ledger {
         self.last_new_ns
     }
 
-    /// The rights with which the target started, once it did.
+    /// The rights with which the target started, once it did; of several scopes, those of the first.
     #[must_use]
     pub fn rights(&self) -> Option<Rights> {
-        self.rights
+        self.rights.get(&self.first_started?).copied()
+    }
+
+    /// Whether some scopes started under a filter, and others without one.
+    #[must_use]
+    pub fn is_mixed(&self) -> bool {
+        let filtered = |filtered| self.rights.values().any(|one| one.filtered == filtered);
+        filtered(true) && filtered(false)
+    }
+
+    /// Leaves of a scope's counts what is its target's, where scopes that started under a filter are put together
+    /// with others, which have no such boundary.
+    pub fn keep_own(&self, slot: u32, snapshot: &mut Snapshot) {
+        let rights = self.rights.get(&slot);
+        if self.is_mixed() && rights.is_some_and(|rights| rights.filtered) {
+            snapshot.retain(|key, _| key.filtered);
+        }
     }
 
     /// Ids of the cgroups of the scopes that were found, when children are watched.

@@ -10,6 +10,7 @@ mod ledger;
 mod listening;
 mod programs;
 mod room;
+mod start;
 mod value;
 mod watch;
 
@@ -18,5 +19,6 @@ pub use clock::now_ns;
 pub use ledger::{Ledger, Rights};
 pub use listening::Listening;
 pub(crate) use listening::Signals;
+pub use start::Configured;
 pub use value::{Context, Seen, denials, recording, recording_of, rfc3339};
 pub use watch::{Ended, Limits, Observer, Progress, SessionError, Stop, Target, watch};

@@ -1,6 +1,7 @@
 //! From the end of a session to the recording. Pure: what it needs to know comes in.
 
 use super::ledger::Ledger;
+use super::start::{self, Configured};
 use super::watch::Ended;
 use crate::probe::Snapshot;
 use crate::recording::{
@@ -16,6 +17,8 @@ pub struct Context {
     pub host: Host,
     /// What was watched; rights seen at the first exec are filled in.
     pub target: Target,
+    /// What its engine says of how it starts.
+    pub configured: Configured,
     /// When the session started, by `CLOCK_MONOTONIC` in nanoseconds …
     pub monotonic_ns: u64,
     /// … and by the wall clock, in nanoseconds since 1970.
@@ -73,6 +76,8 @@ pub fn recording_of(seen: Seen<'_>, losses: Losses, context: Context) -> Recordi
     let mut target = context.target;
     let clients = ledger.clients().iter().map(|&name| name.to_owned());
     target.clients.extend(clients);
+    let filtered = start::filtered_at_start(target.kind, ledger, context.configured);
+    target.filtered_at_start = filtered.or(target.filtered_at_start);
     if let Some(rights) = ledger.rights() {
         target.capabilities = Some(capability::from_mask(rights.capabilities));
         target.no_new_privs = Some(rights.no_new_privs);

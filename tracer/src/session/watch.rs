@@ -358,7 +358,9 @@ impl Session {
         let mut snapshot = Snapshot::new();
         let mut refused = Refused::new();
         for slot in slots(probe, &self.ledger)? {
-            add(&mut snapshot, probe.snapshot(slot)?);
+            let mut scope = probe.snapshot(slot)?;
+            self.ledger.keep_own(slot, &mut scope);
+            add(&mut snapshot, scope);
             add_refused(&mut refused, probe.refused(slot)?);
         }
         let denial_losses = probe.denial_losses()?;

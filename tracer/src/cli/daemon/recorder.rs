@@ -50,6 +50,7 @@ pub(crate) fn record(
         no_new_privs: recording.target.no_new_privs.or(plan.target.no_new_privs),
         seccomp: recording.target.seccomp.or(plan.target.seccomp),
         container: recording.target.container.or(plan.target.container),
+        filtered_at_start: (recording.target.filtered_at_start).or(plan.configured.filter),
         ..plan.target
     };
     Ok(Watched {

@@ -16,7 +16,7 @@ use crate::probe::Looking;
 use crate::profile::{Source, extended, write};
 use crate::recording::{self, Container, Recording, Refusal, Runs, Target, TargetKind};
 use crate::report::escape;
-use crate::session::{Observer, Progress};
+use crate::session::{Configured, Observer, Progress};
 use crate::target::cgroup::{Cgroup, Hierarchy};
 use crate::target::{process, runtime};
 use rustix::process::Pid;
@@ -41,6 +41,9 @@ pub(super) struct Arguments {
     /// Runtime that starts the container.
     #[arg(long, value_name = "NAME")]
     runtime: Option<String>,
+    /// Whether it is told to install a filter.
+    #[arg(long, value_name = "BOOL")]
+    filter: Option<bool>,
     #[command(flatten)]
     profile: ProfileArguments,
 }
@@ -86,9 +89,14 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
 fn record(arguments: &Arguments) -> Result<Recording, Failure> {
     let mut listening = watching::listen()?;
     watching::possible()?;
+    let configured = Configured {
+        filter: arguments.filter,
+        first: u32::try_from(arguments.pid).ok(),
+    };
     let plan = Plan::made_container(
         arguments.id.clone(),
         target(arguments),
+        configured,
         cgroup(arguments.pid)?,
     );
     let limits = LimitArguments::default();

@@ -7,8 +7,7 @@ use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::output::{self, Sink};
 use crate::report::escape;
-use crate::target::oci_hook::annotation_of_bundle;
-use crate::target::oci_hook::{ANNOTATION, Annotation, AnnotationError, State, StateError};
+use crate::target::oci_hook::{ANNOTATION, Annotation, AnnotationError, Bundle, State, StateError};
 use crate::target::{process, runtime};
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
@@ -94,12 +93,18 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
 fn start(profile: &ProfileArguments) -> Result<String, Failure> {
     let state = State::read(io::stdin().lock());
     let state = state.map_err(|error| Failure::invalid(NotStarted::State(error)))?;
-    let annotation = annotation(&state)?;
+    let bundle = state.bundle.as_deref().map(bundle);
+    let filter = match &bundle {
+        Some(Ok(bundle)) => Some(bundle.has_filter),
+        // Whether that matters is seen when the annotation is looked for.
+        Some(Err(_)) | None => None,
+    };
+    let annotation = annotation(&state, bundle)?;
     for path in annotation.input.iter().chain([&annotation.output]) {
         profile.admit(path)?;
     }
     look(&state, &annotation, profile)?;
-    attach(start_recorder(&state, &annotation, profile)?)?;
+    attach(start_recorder(&state, &annotation, filter, profile)?)?;
     let output = annotation.output.display();
     Ok(format!("recording container {}, for {output}", state.id))
 }
@@ -127,11 +132,14 @@ fn look(state: &State, annotation: &Annotation, profile: &ProfileArguments) -> R
 }
 
 /// What the container asks for. Not every runtime has annotations in the state.
-fn annotation(state: &State) -> Result<Annotation, Failure> {
+fn annotation(
+    state: &State,
+    bundle: Option<Result<Bundle, Failure>>,
+) -> Result<Annotation, Failure> {
     let not_asked = || Failure::invalid(NotStarted::NotAsked(state.id.clone()));
-    let text = match (&state.annotation, &state.bundle) {
+    let text = match (&state.annotation, bundle) {
         (Some(text), _) => text.clone(),
-        (None, Some(bundle)) => of_bundle(bundle)?.ok_or_else(not_asked)?,
+        (None, Some(bundle)) => bundle?.annotation.ok_or_else(not_asked)?,
         (None, None) => return Err(not_asked()),
     };
     Annotation::parse(&text).map_err(|error| {
@@ -140,11 +148,11 @@ fn annotation(state: &State) -> Result<Annotation, Failure> {
     })
 }
 
-fn of_bundle(bundle: &Path) -> Result<Option<String>, Failure> {
-    let path = bundle.join("config.json");
+fn bundle(directory: &Path) -> Result<Bundle, Failure> {
+    let path = directory.join("config.json");
     let found = File::open(&path)
         .map_err(StateError::Read)
-        .and_then(annotation_of_bundle);
+        .and_then(Bundle::read);
     found.map_err(|source| Failure::invalid(NotStarted::Bundle { path, source }))
 }
 
@@ -152,6 +160,7 @@ fn of_bundle(bundle: &Path) -> Result<Option<String>, Failure> {
 fn start_recorder(
     state: &State,
     annotation: &Annotation,
+    filter: Option<bool>,
     profile: &ProfileArguments,
 ) -> Result<Child, Failure> {
     let cannot = |error| Failure::environment(NotStarted::Recorder(error));
@@ -162,6 +171,9 @@ fn start_recorder(
     command.arg(option("--output", &annotation.output));
     if let Some(input) = &annotation.input {
         command.arg(option("--input", input));
+    }
+    if let Some(filter) = filter {
+        command.arg(option("--filter", filter.to_string()));
     }
     if let Some(runtime) = runtime() {
         command.arg(option("--runtime", runtime));

@@ -32,6 +32,8 @@ pub(super) struct TargetObject {
     pub(super) seccomp: Option<SeccompName>,
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub(super) clients: BTreeSet<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) filtered_at_start: Option<bool>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -168,6 +170,7 @@ impl From<&Target> for TargetObject {
             no_new_privs: target.no_new_privs,
             seccomp: target.seccomp.map(Into::into),
             clients: target.clients.clone(),
+            filtered_at_start: target.filtered_at_start,
         }
     }
 }
@@ -205,6 +208,7 @@ impl From<TargetObject> for Target {
             no_new_privs: object.no_new_privs,
             seccomp: object.seccomp.map(Into::into),
             clients: object.clients,
+            filtered_at_start: object.filtered_at_start,
         }
     }
 }

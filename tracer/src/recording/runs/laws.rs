@@ -1,7 +1,9 @@
 //! Merging is a union of sets of runs: laws over generated recordings.
 
 use super::*;
-use crate::recording::{Loss, TargetKind, WindowEnd, WindowStart, from_json, read, to_json, write};
+use crate::recording::{
+    Loss, SeccompState, TargetKind, WindowEnd, WindowStart, from_json, read, to_json, write,
+};
 use crate::syscall::{Abi, Call};
 use proptest::prelude::*;
 
@@ -54,9 +56,28 @@ fn facts() -> impl Strategy<Value = BTreeMap<FactKey, CallFacts>> {
     prop::collection::btree_map(key, facts, 0..8)
 }
 
+/// Everything that can be said of how a target started.
+fn start() -> impl Strategy<Value = (Target, WindowStart)> {
+    use SeccompState::{Custom, EngineDefault, Filtered, Unconfined};
+    use TargetKind::{Cgroup, Command, Container, Process};
+    let kind = prop::sample::select(vec![Command, Container, Process, Cgroup]);
+    let seccomp = prop::sample::select(vec![Unconfined, EngineDefault, Custom, Filtered]);
+    let from = prop::sample::select(vec![WindowStart::Exec, WindowStart::Attach]);
+    let parts = (kind, prop::option::of(seccomp), any::<Option<bool>>(), from);
+    parts.prop_map(|(kind, seccomp, filtered_at_start, from)| {
+        let target = Target {
+            kind,
+            seccomp,
+            filtered_at_start,
+            ..Target::default()
+        };
+        (target, from)
+    })
+}
+
 fn recording() -> impl Strategy<Value = Recording> {
-    let parts = (0..1000u32, 0..4u8, any::<u64>(), facts());
-    parts.prop_map(|(id, day, lost, facts)| {
+    let parts = (0..1000u32, 0..4u8, any::<u64>(), facts(), start());
+    parts.prop_map(|(id, day, lost, facts, (target, from))| {
         let mut losses = Losses::default();
         losses.set(Loss::MapError, lost);
         Recording {
@@ -66,15 +87,12 @@ fn recording() -> impl Strategy<Value = Recording> {
                 kernel: format!("6.{day}"),
                 architecture: "x86_64".to_owned(),
             },
-            target: Target {
-                kind: TargetKind::Process,
-                ..Target::default()
-            },
+            target,
             window: Window {
                 start: format!("2026-01-0{day}T00:00:00Z"),
                 duration_ms: 5,
                 last_new_fact_ms: 5,
-                from: WindowStart::Attach,
+                from,
                 until: WindowEnd::Empty,
             },
             facts,
@@ -173,7 +191,17 @@ proptest! {
         let merged = Runs::merged(&groups(&all)).unwrap();
         let counting = merged.counting();
         for (run, recording) in (0..).zip(merged.recordings()) {
-            prop_assert_eq!(counting.under_filter(run), recording.has_filtered_facts());
+            let under_filter = recording.counts_under_filter_only();
+            prop_assert_eq!(counting.under_filter(run), under_filter);
+            // Who started without a filter may have made any of it, and something always counts.
+            let mut keys = recording.facts.keys();
+            let counts = |key: &&FactKey| counting.counts(**key, run);
+            if recording.target.filtered_at_start == Some(false) {
+                prop_assert!(keys.all(|key| counts(&key)));
+            } else {
+                prop_assert_eq!(keys.any(|key| counts(&key)), !recording.facts.is_empty());
+            }
+            prop_assert!(recording.facts.keys().filter(|key| key.filtered).all(|key| counts(&key)));
         }
     }
 }

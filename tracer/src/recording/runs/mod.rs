@@ -113,25 +113,29 @@ impl Runs {
         missing.fold(0, u64::saturating_add)
     }
 
-    /// The facts that count: of a run that was ever seen under a filter, only those under it, as the rest
-    /// is the runtime's own set-up; of other runs, all.
+    /// The facts that count: of a run whose target had its filter when it started, only those under a filter,
+    /// as the rest is the runtime's own set-up; of other runs, all. A run of which nothing was seen under a filter
+    /// had none, whatever was said of it.
     #[must_use]
     pub fn counting(&self) -> Counting {
-        let mut filtered = vec![false; self.runs.len()];
-        let mut left = filtered.len();
-        let under_filter = self.facts.iter().filter(|(key, _)| key.filtered);
-        for (_, facts) in under_filter {
+        let confined = self.runs.iter();
+        let confined = confined.map(|run| run.target.starts_confined(run.window.from));
+        let confined: Vec<bool> = confined.collect();
+        let mut left = confined.iter().filter(|&&confined| confined).count();
+        let mut under_filter = vec![false; self.runs.len()];
+        for (_, facts) in self.facts.iter().filter(|(key, _)| key.filtered) {
             // Nearly every run makes nearly every call, so this ends soon.
             if left == 0 {
                 break;
             }
             for one in &facts.appearances {
-                let known = &mut filtered[one.run as usize];
-                left -= usize::from(!*known);
-                *known = true;
+                let run = one.run as usize;
+                let is_new = confined[run] && !under_filter[run];
+                left -= usize::from(is_new);
+                under_filter[run] |= is_new;
             }
         }
-        Counting { filtered }
+        Counting { under_filter }
     }
 
     /// The runs one by one, each with everything that it did. Takes as much memory as the recordings did.
@@ -195,21 +199,21 @@ impl Runs {
 /// Which facts of runs count.
 #[derive(Clone, Debug)]
 pub struct Counting {
-    /// For each run, whether it was ever seen under a filter.
-    filtered: Vec<bool>,
+    /// For each run, whether only what was made under a filter counts.
+    under_filter: Vec<bool>,
 }
 
 impl Counting {
     /// Whether a fact of a run counts.
     #[must_use]
     pub fn counts(&self, key: FactKey, run: u32) -> bool {
-        self.filtered[run as usize] == key.filtered
+        key.filtered || !self.under_filter[run as usize]
     }
 
     /// Whether only facts under a filter count of a run.
     #[must_use]
     pub fn under_filter(&self, run: u32) -> bool {
-        self.filtered[run as usize]
+        self.under_filter[run as usize]
     }
 }
 

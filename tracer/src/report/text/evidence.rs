@@ -93,8 +93,8 @@ pub(super) fn recordings(recordings: &[RecordingSummary]) -> String {
         .map(|one| {
             let mut notes = vec![match one.counted {
                 Counted::UnderFilter => "made under a filter".to_owned(),
-                Counted::All => "all, as there was no filter".to_owned(),
-                Counted::Mixed => "those under a filter, of runs that had one".to_owned(),
+                Counted::All => "all, as no filter is known from its start".to_owned(),
+                Counted::Mixed => "those under a filter, of runs that started with one".to_owned(),
             }];
             if one.runs != 1 {
                 notes.insert(0, count(one.runs, "run"));

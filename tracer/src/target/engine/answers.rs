@@ -47,6 +47,8 @@ pub struct Inspected {
     pub cgroup_parent: Option<String>,
     /// Whether the engine starts it again when it ends, by its `--restart`.
     pub restarts: bool,
+    /// Whether the runtime was told to install a filter, where its own state was read.
+    pub runtime_filter: Option<bool>,
 }
 
 /// An engine as it describes itself. Strings are hostile.
@@ -181,6 +183,7 @@ pub(crate) fn inspected(json: &[u8]) -> Result<Inspected, serde_json::Error> {
         restarts: host
             .restart_policy
             .is_some_and(|policy| !["", "no"].contains(&policy.name.as_str())),
+        runtime_filter: None,
     })
 }
 
@@ -313,7 +316,37 @@ impl Inspected {
         }
     }
 
+    /// Whether the container had its filter when it started, by how it is configured. Of a filter that its
+    /// first process has now, nobody knows who installed it; one that it lacks it never had.
+    #[must_use]
+    pub fn filtered_at_start(
+        &self,
+        about: Option<&About>,
+        mode: Option<SeccompMode>,
+    ) -> Option<bool> {
+        if mode == Some(SeccompMode::Disabled) {
+            return Some(false);
+        }
+        self.runtime_filter.or(match self.configured(about) {
+            SeccompState::Unconfined => Some(false),
+            SeccompState::EngineDefault | SeccompState::Custom => Some(true),
+            SeccompState::Filtered => None,
+        })
+    }
+
+    /// The first process as a number, if it runs.
+    #[must_use]
+    pub fn first_pid(&self) -> Option<u32> {
+        let first = self.first?.as_raw_nonzero().get();
+        u32::try_from(first).ok()
+    }
+
     fn configured(&self, about: Option<&About>) -> SeccompState {
+        match self.runtime_filter {
+            Some(true) => return SeccompState::Filtered,
+            Some(false) => return SeccompState::Unconfined,
+            None => {}
+        }
         // Of several options the engine takes the last one. Old clients write a colon.
         let given = self.security_options.iter().rev().find_map(|option| {
             let rest = option.strip_prefix("seccomp")?;
@@ -321,6 +354,8 @@ impl Inspected {
         });
         match given {
             Some("unconfined") => SeccompState::Unconfined,
+            // Whether a profile holds then depends on the engine's version.
+            Some(_) if self.is_privileged => SeccompState::Filtered,
             Some("builtin") => SeccompState::EngineDefault,
             Some(_) => SeccompState::Custom,
             None if self.is_privileged => SeccompState::Unconfined,

@@ -4,9 +4,12 @@
 
 use super::answers::Inspected;
 use crate::target::engine_run::EngineKind;
+use crate::target::oci_hook::{StateError, first_value};
 use rustix::process::Pid;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use std::collections::BTreeMap;
+use std::io::Read;
 
 /// A container of a runtime. Strings are hostile.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -46,6 +49,23 @@ const TYPES: [&str; 2] = [
 /// Fewer characters than this are no start of an id.
 const START_MIN: usize = 4;
 
+/// Whether runc was told to install a filter, from the state that it keeps of a container.
+/// <https://github.com/opencontainers/runc/blob/v1.2.0/libcontainer/configs/config.go>
+pub(super) fn filter_in_state(from: impl Read) -> Result<bool, StateError> {
+    #[derive(Deserialize)]
+    #[serde(expecting = "an object")]
+    struct Written {
+        config: Config,
+    }
+    #[derive(Deserialize)]
+    #[serde(expecting = "an object")]
+    struct Config {
+        seccomp: Option<IgnoredAny>,
+    }
+    let written: Written = first_value(from)?;
+    Ok(written.config.seccomp.is_some())
+}
+
 /// Reads a runtime's list; both write nothing that is a list when they have none.
 pub(crate) fn listed(json: &[u8]) -> Result<Vec<Listed>, serde_json::Error> {
     let all: Option<Vec<Listed>> = serde_json::from_slice(json)?;
@@ -53,6 +73,11 @@ pub(crate) fn listed(json: &[u8]) -> Result<Vec<Listed>, serde_json::Error> {
 }
 
 impl Listed {
+    /// Its id.
+    pub(super) fn id(&self) -> &str {
+        &self.id
+    }
+
     /// Whose it is, if the runtime's state lies where that kind has it.
     pub(crate) fn kind(&self, home: EngineKind) -> EngineKind {
         let keys = self.annotations.iter().flat_map(BTreeMap::keys);
@@ -137,6 +162,18 @@ mod tests {
             .map(|(key, value)| format!("{key:?}: {value:?}"))
             .collect();
         one(&format!(r#", "annotations": {{{}}}"#, pairs.join(",")))
+    }
+
+    #[test]
+    fn the_state_of_a_container_says_whether_it_has_a_filter() {
+        let said = |text: &str| filter_in_state(text.as_bytes()).ok();
+        let filter = r#"{"id": "a", "config": {"rootfs": "/", "seccomp": {"default_action": 2}}}"#;
+        assert_eq!(said(filter), Some(true));
+        assert_eq!(said(r#"{"config": {"seccomp": null}}"#), Some(false));
+        assert_eq!(said(r#"{"config": {}}"#), Some(false));
+        for bad in ["", "{}", "[]", r#"{"config": 1}"#] {
+            assert_eq!(said(bad), None, "{bad}");
+        }
     }
 
     #[test]

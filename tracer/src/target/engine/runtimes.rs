@@ -10,6 +10,7 @@ use super::listed::{self, Listed};
 use super::{Engine, SIMILAR_MAX, Way};
 use crate::syscall::nearest;
 use crate::target::engine_run::EngineKind;
+use crate::target::oci_hook::Bundle;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -72,7 +73,10 @@ fn choose(wanted: &str, all: Vec<(Engine, Listed)>) -> Known {
     match called.pop() {
         Some((engine, one)) => {
             let runtime = engine.program.to_string_lossy();
-            let inspected = one.inspected(&runtime);
+            let inspected = Inspected {
+                runtime_filter: engine.filter(&one),
+                ..one.inspected(&runtime)
+            };
             Known::One(Box::new((engine, inspected)))
         }
         None => {
@@ -116,6 +120,22 @@ fn divisions(home: &Path) -> Vec<PathBuf> {
 }
 
 impl Engine {
+    /// Whether a runtime was told to install a filter for one of its containers. Its own state says so, as it
+    /// was when the container was made; the bundle may have been changed since.
+    fn filter(&self, one: &Listed) -> Option<bool> {
+        let [_, root] = self.flags.as_slice() else {
+            return None;
+        };
+        // Runtimes allow no more in an id, but it comes from outside.
+        let id = Path::new(one.id()).file_name()?;
+        let directory = Path::new(root).join(id);
+        let open = |name: &str| fs::File::open(directory.join(name)).ok();
+        match self.program.to_str()? {
+            "crun" => Some(Bundle::read(open("config.json")?).ok()?.has_filter),
+            _ => listed::filter_in_state(open("state.json")?).ok(),
+        }
+    }
+
     /// The containers of a runtime.
     fn listed(&self) -> Result<Vec<Listed>, EngineError> {
         let answer = self.ask_engine(&["list", "--format", "json"])?;

@@ -10,4 +10,5 @@ mod state;
 
 pub use annotation::{ANNOTATION, Annotation, AnnotationError};
 pub use config::{Config, Unwritable};
-pub use state::{State, StateError, annotation_of_bundle};
+pub(super) use state::first_value;
+pub use state::{Bundle, State, StateError};

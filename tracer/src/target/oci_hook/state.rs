@@ -6,7 +6,7 @@
 use super::annotation::ANNOTATION;
 use rustix::process::Pid;
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use std::collections::BTreeMap;
 use std::io::{self, Read};
 use std::path::PathBuf;
@@ -83,19 +83,39 @@ impl State {
     }
 }
 
-/// Our annotation in a bundle's `config.json`.
-///
-/// # Errors
-///
-/// [`StateError`] if it is not one.
-pub fn annotation_of_bundle(from: impl Read) -> Result<Option<String>, StateError> {
-    #[derive(Deserialize)]
-    #[serde(expecting = "an object")]
-    struct Written {
-        annotations: Option<BTreeMap<String, String>>,
+/// What a container's configuration, the `config.json` of its bundle, says to us.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bundle {
+    /// The value of our annotation, if it is among the annotations. Hostile.
+    pub annotation: Option<String>,
+    /// Whether the runtime is told to install a seccomp filter.
+    pub has_filter: bool,
+}
+
+impl Bundle {
+    /// Reads the first JSON value from there.
+    ///
+    /// # Errors
+    ///
+    /// [`StateError`] if it is no configuration.
+    pub fn read(from: impl Read) -> Result<Self, StateError> {
+        #[derive(Deserialize)]
+        #[serde(expecting = "an object")]
+        struct Written {
+            annotations: Option<BTreeMap<String, String>>,
+            linux: Option<Linux>,
+        }
+        #[derive(Deserialize)]
+        #[serde(expecting = "an object")]
+        struct Linux {
+            seccomp: Option<IgnoredAny>,
+        }
+        let written: Written = first_value(from)?;
+        Ok(Self {
+            annotation: ours(written.annotations),
+            has_filter: written.linux.is_some_and(|linux| linux.seccomp.is_some()),
+        })
     }
-    let written: Written = first_value(from)?;
-    Ok(ours(written.annotations))
 }
 
 fn ours(annotations: Option<BTreeMap<String, String>>) -> Option<String> {
@@ -103,7 +123,9 @@ fn ours(annotations: Option<BTreeMap<String, String>>) -> Option<String> {
 }
 
 /// The first JSON value, within the bounds. Its depth is bounded by the parser.
-fn first_value<T: DeserializeOwned>(from: impl Read) -> Result<T, StateError> {
+pub(in crate::target) fn first_value<T: DeserializeOwned>(
+    from: impl Read,
+) -> Result<T, StateError> {
     let mut counted = Counted {
         from: io::BufReader::new(from).take(SIZE_MAX_BYTES),
         bytes: 0,
@@ -227,11 +249,26 @@ mod tests {
     }
 
     #[test]
-    fn the_bundle_may_have_the_annotation() {
-        let read = |text: &[u8]| annotation_of_bundle(text);
+    fn the_bundle_may_have_the_annotation_and_a_filter() {
+        let read = |text: &[u8]| Bundle::read(text);
+        let bundle = |annotation: Option<&str>, has_filter| Bundle {
+            annotation: annotation.map(str::to_owned),
+            has_filter,
+        };
         let text = br#"{"root": {}, "annotations": {"io.containers.trace-syscall": "of:/o"}}"#;
-        assert_eq!(read(text).unwrap().as_deref(), Some("of:/o"));
-        assert_eq!(read(b"{}").unwrap(), None);
+        assert_eq!(read(text).unwrap(), bundle(Some("of:/o"), false));
+        for (text, has_filter) in [
+            (&b"{}"[..], false),
+            (b"{\"linux\": null}", false),
+            (b"{\"linux\": {\"seccomp\": null}}", false),
+            (
+                b"{\"linux\": {\"seccomp\": {\"defaultAction\": \"SCMP_ACT_ERRNO\"}}}",
+                true,
+            ),
+        ] {
+            assert_eq!(read(text).unwrap(), bundle(None, has_filter));
+        }
         assert!(read(b"{\"annotations\": []}").is_err());
+        assert!(read(b"{\"linux\": []}").is_err());
     }
 }

@@ -170,7 +170,8 @@ fn the_active_profile_follows_from_options_engine_and_kernel() {
         (&["seccomp=unconfined"], false, default, None, Unconfined),
         (&["seccomp:unconfined"], false, default, None, Unconfined),
         (&["seccomp=builtin"], false, Some("/p"), None, EngineDefault),
-        (&["seccomp={}"], true, default, None, Custom),
+        // Engines differ in whether it holds.
+        (&["seccomp={}"], true, default, None, Filtered),
         (
             &["seccomp={}", "seccomp=builtin"],
             false,
@@ -190,6 +191,45 @@ fn the_active_profile_follows_from_options_engine_and_kernel() {
         );
     }
     assert_eq!(Inspected::default().seccomp(None, None), Filtered);
+}
+
+#[test]
+fn what_a_container_started_under_is_what_was_configured_and_not_what_it_has_now() {
+    let started = |options: &[&str], privileged, told, mode| {
+        let inspected = Inspected {
+            security_options: options.iter().map(|&option| option.to_owned()).collect(),
+            is_privileged: privileged,
+            runtime_filter: told,
+            ..Inspected::default()
+        };
+        let about = About {
+            seccomp_profile: Some("default".to_owned()),
+            ..About::default()
+        };
+        inspected.filtered_at_start(Some(&about), mode)
+    };
+    let filter = Some(SeccompMode::Filter);
+    let table: [(&[&str], bool, Option<bool>, _, _); 8] = [
+        (&[], false, None, filter, Some(true)),
+        (&[], false, None, None, Some(true)),
+        // It installed one itself.
+        (&["seccomp=unconfined"], false, None, filter, Some(false)),
+        (&[], true, None, filter, Some(false)),
+        (&["seccomp={}"], true, None, filter, None),
+        // One that it has not now, it never had.
+        (&[], false, None, Some(SeccompMode::Disabled), Some(false)),
+        // The runtime's own state.
+        (&[], false, Some(false), filter, Some(false)),
+        (&["seccomp={}"], true, Some(true), filter, Some(true)),
+    ];
+    for (options, privileged, told, mode, expected) in table {
+        assert_eq!(
+            started(options, privileged, told, mode),
+            expected,
+            "{options:?} {privileged} {told:?} {mode:?}"
+        );
+    }
+    assert_eq!(Inspected::default().filtered_at_start(None, filter), None);
 }
 
 #[test]
