@@ -37,6 +37,7 @@ impl Place {
             cgroup_id: cgroup.id,
             level: cgroup.level,
             children_max,
+            beside: None,
         }
     }
 

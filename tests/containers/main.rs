@@ -8,6 +8,7 @@ mod daemon;
 mod harden;
 mod hook;
 mod live;
+mod lives;
 mod podman;
 mod recorder;
 mod runtimes;
@@ -33,6 +34,8 @@ fn main() -> ExitCode {
         .tests(Needs::Docker, runtimes::TESTS)
         .tests(Needs::Podman, hook::TESTS)
         .tests(Needs::Docker, live::TESTS)
+        .tests(Needs::Docker, lives::TESTS)
+        .tests(Needs::Podman, lives::PODMAN)
         .tests_for_machine(systemd::TESTS)
         .run()
 }

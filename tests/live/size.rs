@@ -46,6 +46,7 @@ fn the_program_is_as_large_as_it_was() {
             cgroup_id: 1,
             level: 1,
             children_max,
+            beside: None,
         };
         let watch = Watch {
             scope,

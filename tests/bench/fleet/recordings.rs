@@ -95,6 +95,7 @@ pub(super) fn recording(run: u64) -> Recording {
             last_new_fact_ms: 500_000,
             from: WindowStart::Exec,
             until: WindowEnd::Empty,
+            lives: None,
         },
         facts,
         losses: Losses::default(),

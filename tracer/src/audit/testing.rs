@@ -26,6 +26,7 @@ pub(crate) fn recording(run_id: &str, facts: Vec<(&str, bool, CallFacts)>) -> Re
             last_new_fact_ms: 10,
             from: WindowStart::Exec,
             until: WindowEnd::Empty,
+            lives: None,
         },
         facts: facts.collect(),
         losses: Losses::default(),

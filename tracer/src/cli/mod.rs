@@ -26,6 +26,7 @@ mod hint;
 mod hook;
 mod limits;
 mod live;
+mod lives;
 mod man;
 mod merge;
 mod messages;

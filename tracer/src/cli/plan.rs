@@ -2,6 +2,7 @@
 
 use super::exit::Exit;
 use super::failure::Failure;
+use super::lives::Lives;
 use super::watching::TargetArguments;
 use crate::probe::{Scope, Start};
 use crate::recording::{self, SeccompState, Target, TargetKind};
@@ -42,6 +43,8 @@ pub(super) struct Plan {
     /// What the engine says of how the target starts.
     pub(super) configured: Configured,
     engine: Option<(Engine, About)>,
+    /// A container that runs already, and who knows it.
+    container: Option<(Hierarchy, Engine, Inspected)>,
     /// The image of a `docker run`, as the user named it.
     image: Option<String>,
 }
@@ -52,21 +55,42 @@ pub(super) enum Place {
     Own(OwnCgroup),
     /// Somebody else's.
     Foreign(Cgroup),
+    /// A container's, whose engine may start it again.
+    Container(Cgroup, Box<Lives>),
 }
 
 impl Place {
     fn cgroup(&self) -> &Cgroup {
         match self {
             Self::Own(own) => own.cgroup(),
-            Self::Foreign(cgroup) => cgroup,
+            Self::Foreign(cgroup) | Self::Container(cgroup, _) => cgroup,
+        }
+    }
+
+    /// The lives of a container, if it is one that may have several.
+    pub(super) fn lives(&self) -> Option<&Lives> {
+        match self {
+            Self::Own(_) | Self::Foreign(_) => None,
+            Self::Container(_, lives) => Some(lives),
         }
     }
 }
 
 impl session::Target for Place {
     fn is_populated(&self) -> bool {
-        // A cgroup that is gone has nobody in it.
-        self.cgroup().is_populated().unwrap_or(false)
+        match self.lives() {
+            Some(lives) => lives.may_go_on(),
+            // A cgroup that is gone has nobody in it.
+            None => self.cgroup().is_populated().unwrap_or(false),
+        }
+    }
+
+    fn is_own(&self, cgroup_id: u64) -> bool {
+        self.lives().is_none_or(|lives| lives.is_own(cgroup_id))
+    }
+
+    fn is_running(&self) -> bool {
+        self.lives().is_some()
     }
 
     fn signal(&self, which: Signal) {
@@ -200,6 +224,7 @@ impl Plan {
             warnings: Vec::new(),
             configured: Configured::default(),
             engine: None,
+            container: None,
             image: None,
         })
     }
@@ -241,6 +266,7 @@ impl Plan {
             warnings: Vec::new(),
             configured: Configured::default(),
             engine: Some((engine, about)),
+            container: None,
             image,
         })
     }
@@ -269,10 +295,52 @@ impl Plan {
         let configured = configured(&inspected, about.as_ref(), mode);
         target.container = Some(inspected.container(engine.kind(), about.as_ref()));
         let label = format!("{name} of {}", engine.kind().name());
-        Ok(Self {
-            configured,
-            ..Self::running(label, target, cgroup)
-        })
+        let mut plan = Self::running(label, target, cgroup.clone());
+        plan.configured = configured;
+        plan.follow(hierarchy, cgroup, engine, inspected);
+        Ok(plan)
+    }
+
+    /// Follows a container through its lives, as far as its engine makes its cgroups where they can be watched.
+    fn follow(
+        &mut self,
+        hierarchy: &Hierarchy,
+        cgroup: Cgroup,
+        engine: Engine,
+        inspected: Inspected,
+    ) {
+        let lives = Lives::of(hierarchy, &cgroup, engine.is_runtime());
+        let namespaces = [namespace::own(), namespace::engine(&engine)];
+        match lives.parent() {
+            Some(parent) => {
+                self.scope.beside = Some(parent.id);
+                self.start = Start::ContainerExec(namespaces.map(Option::unwrap_or_default));
+            }
+            None => self.warnings.push(
+                "should it be started again, that is not followed: its engine then makes another container, or a \
+                 cgroup that cannot be watched before"
+                    .to_owned(),
+            ),
+        }
+        self.place = Place::Container(cgroup, Box::new(lives));
+        self.container = Some((hierarchy.clone(), engine, inspected));
+    }
+
+    /// Begins to ask the engine whether the container lives on.
+    pub(super) fn keep(&self, lasts: bool) {
+        if let (Some(lives), Some((hierarchy, engine, inspected))) =
+            (self.place.lives(), &self.container)
+        {
+            lives.keep(hierarchy, engine, inspected, lasts);
+        }
+    }
+
+    /// What is beside a container, and not its own, before it is watched.
+    pub(super) fn strangers(&self) -> Vec<u64> {
+        let parent = self.place.lives().and_then(Lives::parent);
+        let siblings = parent.map(Cgroup::children).unwrap_or_default().into_iter();
+        let siblings = siblings.map(|sibling| sibling.id);
+        siblings.filter(|&id| id != self.scope.cgroup_id).collect()
     }
 
     fn process(hierarchy: &Hierarchy, pid: Pid) -> Result<Self, Failure> {
@@ -335,6 +403,7 @@ impl Plan {
             warnings: Vec::new(),
             configured: Configured::default(),
             engine: None,
+            container: None,
             image: None,
         }
     }
@@ -409,6 +478,7 @@ fn scope(cgroup: &Cgroup, children_max: u32) -> Scope {
         cgroup_id: cgroup.id,
         level: cgroup.level,
         children_max,
+        beside: None,
     }
 }
 

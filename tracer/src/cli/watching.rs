@@ -2,10 +2,11 @@
 
 use super::exit::Exit;
 use super::failure::Failure;
+use super::lives::Lives;
 use super::output;
 use super::plan::Plan;
 use crate::probe::{Looking, Probe, ProbeError, Watch};
-use crate::recording::{Host, Recording, Refusal, WindowEnd, WindowStart};
+use crate::recording::{Host, Loss, Recording, Refusal, WindowEnd, WindowStart};
 use crate::session::{self, Context, Limits, Listening, Observer, Progress, SessionError};
 use crate::target::engine_run::EngineKind;
 use crate::target::requirements;
@@ -203,7 +204,12 @@ pub(super) fn hold(
         raw_tracepoint: limits.raw_tracepoint,
     };
     let clock = Clock::now();
-    let mut probe = Probe::attach(&watch).map_err(no_probe)?;
+    let mut probe = Probe::load(&watch).map_err(no_probe)?;
+    probe
+        .list(&watch.scope, &plan.strangers())
+        .and_then(|()| probe.start())
+        .map_err(no_probe)?;
+    plan.keep(limits.for_.is_some());
     log::debug!("attached by {}", probe.attachment());
     let (scopes, found) = mpsc::channel();
     let details = plan.details(found);
@@ -223,13 +229,17 @@ pub(super) fn hold(
     // Who waits for containers need wait no longer.
     drop(forward);
     let ended = ended.map_err(no_session)?;
-    let losses = probe.losses().map_err(no_probe)?;
+    let mut losses = probe.losses().map_err(no_probe)?;
+    let lives = plan.place.lives();
+    losses.set(Loss::MissedLife, lives.map_or(0, Lives::missed));
+    let found = u32::try_from(ended.ledger.cgroup_ids().len()).unwrap_or(u32::MAX);
+    let lives = lives.map(|_| found.saturating_add(1));
     if let Some(thread) = details {
         plan.learn(thread.join().ok().flatten());
     }
     let denials = (looking != Looking::AtCalls).then(|| session::denials(&ended));
     Ok(Watched {
-        recording: session::recording(&ended, losses, denials, context(&plan, &clock)?),
+        recording: session::recording(&ended, losses, denials, context(&plan, &clock, lives)?),
         status: ended.status,
     })
 }
@@ -275,7 +285,7 @@ impl Clock {
     }
 }
 
-fn context(plan: &Plan, clock: &Clock) -> Result<Context, Failure> {
+fn context(plan: &Plan, clock: &Clock, lives: Option<u32>) -> Result<Context, Failure> {
     let uname = rustix::system::uname();
     let text = |text: &std::ffi::CStr| text.to_string_lossy().into_owned();
     let run_id = output::read(std::path::Path::new("/proc/sys/kernel/random/uuid"))?;
@@ -294,6 +304,7 @@ fn context(plan: &Plan, clock: &Clock) -> Result<Context, Failure> {
         } else {
             WindowStart::Attach
         },
+        lives,
     })
 }
 

@@ -12,7 +12,9 @@ use crate::probe::{LEVELS_MAX, Listed};
 use crate::recording::{Loss, TargetKind, WindowStart};
 use crate::session::now_ns;
 use crate::target::cgroup::Cgroup;
+use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 
 impl Daemon {
     /// Takes in scopes that the kernel side found and that are not known yet.
@@ -27,9 +29,46 @@ impl Daemon {
             return Ok(());
         }
         let children = self.parents.children();
+        let mut strangers = BTreeMap::new();
         for (id, slot) in new {
             let cgroup = children.get(&id);
-            self.adopt(id, slot, cgroup, WindowStart::Exec)?;
+            match self.parents.are_selective() && !self.is_wanted(id, cgroup) {
+                true => drop(strangers.insert(slot, id)),
+                false => self.adopt(id, slot, cgroup, WindowStart::Exec)?,
+            }
+        }
+        self.dismiss(&strangers)
+    }
+
+    /// Whether a scope that was found beside a container is one of its lives.
+    fn is_wanted(&self, id: u64, cgroup: Option<&Cgroup>) -> bool {
+        let there = cgroup.map(|cgroup| PathBuf::from(&cgroup.relative));
+        let gone = || self.paths.as_ref()?.of(id);
+        let path = there.or_else(gone);
+        path.is_some_and(|path| self.parents.want(&path))
+    }
+
+    /// Lets scopes go that are nobody's who was asked for.
+    fn dismiss(&mut self, strangers: &BTreeMap<u32, u64>) -> Result<(), DaemonError> {
+        if strangers.is_empty() {
+            return Ok(());
+        }
+        for &id in strangers.values() {
+            self.leave_alone(id)?;
+        }
+        self.fleet.settle()?;
+        self.fleet.clear(&strangers.keys().copied().collect())?;
+        for &slot in strangers.keys() {
+            self.fleet.free(slot)?;
+        }
+        Ok(())
+    }
+
+    /// Keeps a cgroup from being found. The list is only so long; those that have gone need not be on it.
+    fn leave_alone(&mut self, id: u64) -> Result<(), DaemonError> {
+        if self.fleet.ignore(id).is_err() {
+            self.forget_ignored()?;
+            self.fleet.ignore(id)?;
         }
         Ok(())
     }
@@ -72,6 +111,9 @@ impl Daemon {
             start_ns: now_ns(),
             lost_before,
             missed,
+            container_id: None,
+            lives: 1,
+            is_idle: false,
         };
         self.store.keep(&passport)?;
         log::debug!(
@@ -126,6 +168,9 @@ impl Daemon {
             .any(|scope| scope.passport.cgroup_id == child.id);
         if is_known || !child.is_populated().unwrap_or(false) {
             return Ok(());
+        }
+        if !self.parents.want(Path::new(&child.relative)) {
+            return self.leave_alone(child.id);
         }
         match self.fleet.add(child.id)? {
             Some(slot) => self.adopt(child.id, slot, Some(child), WindowStart::Attach),

@@ -8,6 +8,7 @@ use super::error::DaemonError;
 use super::filter::Filter;
 use super::inspector::Inspector;
 use super::keep::Keep;
+use super::lives::Resting;
 use super::metrics::{Metrics, Tally};
 use super::parents::Parents;
 use super::policy::Policy;
@@ -45,6 +46,8 @@ pub struct Settings {
     pub filter: Filter,
     /// Cgroups to record.
     pub cgroups: Vec<PathBuf>,
+    /// Cgroups of containers to record, through all their lives.
+    pub containers: Vec<PathBuf>,
     /// How often recordings are written.
     pub interval: Duration,
     /// What is kept of recordings that have ended.
@@ -61,6 +64,8 @@ pub struct Daemon {
     pub(super) parents: Parents,
     pub(super) scopes: BTreeMap<u32, Scope>,
     pub(super) ended: VecDeque<Ended>,
+    /// Containers that may live again.
+    pub(super) resting: Resting,
     pub(super) settings: Settings,
     pub(super) inspector: Inspector,
     /// The paths of cgroups that may be gone already, where the kernel lets us have them.
@@ -86,11 +91,18 @@ impl Daemon {
     pub fn start(settings: Settings) -> Result<Self, DaemonError> {
         let hierarchy = Hierarchy::detect()?;
         let named = |path: &PathBuf| hierarchy.named(path);
-        let cgroups: Vec<Cgroup> = settings
-            .cgroups
-            .iter()
-            .map(named)
-            .collect::<Result<_, _>>()?;
+        let mut parents = Parents::new(settings.parents.clone());
+        let mut cgroups = settings.cgroups.clone();
+        for container in &settings.containers {
+            if !parents.follow(container, &hierarchy) {
+                log::warn!(
+                    "should `{}` be started again, that is not followed",
+                    crate::report::escape::path(container)
+                );
+                cgroups.push(container.clone());
+            }
+        }
+        let cgroups: Vec<Cgroup> = cgroups.iter().map(named).collect::<Result<_, _>>()?;
         let store = Store::open(&settings.state)?;
         let pins = settings.pins.as_deref().map(Pins::open).transpose()?;
         let left = match &pins {
@@ -115,9 +127,10 @@ impl Daemon {
             store,
             fleet,
             hierarchy: hierarchy.clone(),
-            parents: Parents::new(settings.parents.clone()),
+            parents,
             scopes: BTreeMap::new(),
             ended: VecDeque::new(),
+            resting: Resting::default(),
             settings,
             inspector: Inspector::start(hierarchy.clone()),
             paths,
@@ -128,6 +141,7 @@ impl Daemon {
             tally: Tally::default(),
             _pins: pins,
         };
+        daemon.resting = Resting::of(daemon.store.resting()?);
         if is_resumed {
             daemon.resume(&cgroups)?;
         } else {
@@ -205,7 +219,8 @@ impl Daemon {
             self.discover()?;
         }
         let Some(scope) = self.scopes.get_mut(&slot) else {
-            self.strays += 1;
+            // Of one that is dismissed some may still come.
+            self.strays += u64::from(!self.parents.are_selective());
             return Ok(());
         };
         scope.note_activity();

@@ -7,7 +7,7 @@ use super::names;
 use crate::recording::{Target, TargetKind};
 use crate::report::escape;
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 impl Daemon {
@@ -83,6 +83,7 @@ impl Daemon {
             self.unwanted.insert(slot);
             return Ok(());
         }
+        let id = container.id.clone();
         let Some(scope) = self.scopes.get_mut(&slot) else {
             return Ok(());
         };
@@ -91,7 +92,6 @@ impl Daemon {
             scope.passport.stem = names::stem(name, &scope.passport.run_id);
         }
         scope.passport.kind = TargetKind::Container;
-        self.store.keep(&scope.passport)?;
         scope.configured = configured;
         scope.target = Target {
             kind: TargetKind::Container,
@@ -99,16 +99,14 @@ impl Daemon {
             seccomp: Some(seccomp),
             ..std::mem::take(&mut scope.target)
         };
-        Ok(())
+        self.recognise(slot, &id)
     }
 
     /// Whether a scope was found below a parent, and not asked for by itself.
     fn is_child(&self, slot: u32) -> bool {
         let scope = self.scopes.get(&slot);
         let path = scope.and_then(|scope| scope.passport.cgroup.as_deref());
-        let above = path.and_then(|path| std::path::Path::new(path).parent());
-        let mut parents = self.parents.present();
-        parents.any(|parent| Some(std::path::Path::new(&parent.relative)) == above)
+        path.is_some_and(|path| self.parents.want_all_beside(Path::new(path)))
     }
 
     /// Ends recordings that nobody wants, and leaves nothing of them.

@@ -69,7 +69,7 @@ impl Daemon {
         }
         self.store.sync()?;
         for slot in slots {
-            self.forget(*slot)?;
+            self.forget(*slot, end)?;
         }
         self.fleet.clear(slots)?;
         for &slot in slots {
@@ -117,9 +117,12 @@ impl Daemon {
         now: &Now,
         end: WindowEnd,
     ) -> Result<(), DaemonError> {
-        let Some(scope) = self.scopes.get_mut(&slot).filter(|_| !snapshot.is_empty()) else {
+        let Some(scope) = self.scopes.get_mut(&slot) else {
             return Ok(());
         };
+        if snapshot.is_empty() && !scope.has_past() {
+            return Ok(());
+        }
         scope.note_counts(now.monotonic_ns, snapshot);
         let recording = scope.recording(snapshot, now, end);
         self.store
@@ -128,21 +131,31 @@ impl Daemon {
         Ok(())
     }
 
-    /// Forgets a scope whose last recording is written.
-    fn forget(&mut self, slot: u32) -> Result<(), DaemonError> {
+    /// Forgets a scope whose last recording is written. A container may live again, unless somebody has ended its
+    /// recording.
+    fn forget(&mut self, slot: u32, end: WindowEnd) -> Result<(), DaemonError> {
         let Some(scope) = self.scopes.get(&slot) else {
             return Ok(());
         };
-        self.store.remove(&scope.passport)?;
-        if scope.is_written() {
+        let (passport, is_written) = (scope.passport.clone(), scope.is_written());
+        if end == WindowEnd::Empty {
+            let is_idle = !is_written;
+            self.rest(Passport {
+                is_idle,
+                ..passport.clone()
+            })?;
+        }
+        self.store.remove(&passport)?;
+        self.store.forget_past(&passport)?;
+        if is_written {
             self.tally.ended += 1;
             if self.ended.len() == ENDED_MAX {
                 self.ended.pop_front();
             }
             self.ended.push_back(Ended {
-                run_id: scope.passport.run_id.clone(),
-                stem: scope.passport.stem.clone(),
-                owner: scope.passport.owner,
+                run_id: passport.run_id,
+                stem: passport.stem,
+                owner: passport.owner,
             });
         }
         self.scopes.remove(&slot);

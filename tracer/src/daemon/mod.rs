@@ -18,6 +18,7 @@ mod http;
 mod inspector;
 mod keep;
 mod listener;
+mod lives;
 mod metrics;
 mod names;
 mod notify;

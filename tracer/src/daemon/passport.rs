@@ -30,6 +30,12 @@ pub(super) struct Passport {
     pub(super) lost_before: Losses,
     /// At most how many of its calls were not recorded before there was room for it.
     pub(super) missed: u64,
+    /// The container that it is, once its engine has said so.
+    pub(super) container_id: Option<String>,
+    /// How many lives of that container are in its recording.
+    pub(super) lives: u32,
+    /// Whether all of these together did nothing, so that there is no recording.
+    pub(super) is_idle: bool,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -50,6 +56,17 @@ struct File {
     lost_before: BTreeMap<String, u64>,
     #[serde(default)]
     missed: u64,
+    #[serde(default)]
+    container_id: Option<String>,
+    #[serde(default = "one")]
+    lives: u32,
+    #[serde(default)]
+    is_idle: bool,
+}
+
+/// The first life, before there were others.
+const fn one() -> u32 {
+    1
 }
 
 impl Passport {
@@ -74,6 +91,9 @@ impl Passport {
                 .map(|(loss, count)| (loss.name().to_owned(), count))
                 .collect(),
             missed: self.missed,
+            container_id: self.container_id.clone(),
+            lives: self.lives,
+            is_idle: self.is_idle,
         };
         serde_json::to_string(&file).expect("plain values")
     }
@@ -108,6 +128,9 @@ impl Passport {
             start_ns: file.start_ns,
             lost_before,
             missed: file.missed,
+            container_id: file.container_id,
+            lives: file.lives,
+            is_idle: file.is_idle,
         })
     }
 }
@@ -133,6 +156,9 @@ mod tests {
             start_ns: 123,
             lost_before,
             missed: 3,
+            container_id: Some("ab".to_owned()),
+            lives: 2,
+            is_idle: false,
         };
         let text = passport.to_text("boot");
         assert_eq!(Passport::from_text(&text, "boot"), Some(passport));

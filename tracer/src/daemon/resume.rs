@@ -37,7 +37,13 @@ impl Daemon {
             let named = passport.cgroup.as_deref().map(std::path::Path::new);
             let cgroup = named.and_then(|path| self.hierarchy.named(path).ok());
             let cgroup = cgroup.filter(|cgroup| cgroup.id == passport.cgroup_id);
-            let scope = Scope::resumed(passport, last, cgroup.as_ref());
+            let has_lived = passport.lives > 1;
+            let past = has_lived.then(|| self.store.past(&passport)).flatten();
+            let past = past.and_then(|text| from_json(&text).ok());
+            let mut scope = Scope::resumed(passport, last, cgroup.as_ref());
+            if has_lived {
+                scope.live_on(past);
+            }
             self.scopes.insert(slot, scope);
             self.inquire(slot);
         }

@@ -6,8 +6,11 @@ use crate::probe::Snapshot;
 use crate::recording::{
     Arguments, CallFacts, FactKey, Host, Loss, Losses, Recording, Target, WindowEnd,
 };
-use crate::session::{Configured, Context, Ledger, Seen, recording_of, rfc3339};
+use crate::session::{
+    Configured, Context, Ledger, Seen, add_counts, recording_of, rfc3339, snapshot_of,
+};
 use crate::target::cgroup::Cgroup;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -33,10 +36,18 @@ pub(super) struct Scope {
     events: Option<File>,
     /// Whether there has been anybody in it.
     was_populated: bool,
+    /// What it did in earlier lives.
+    past: Option<Past>,
     /// How many calls had been made when it was last written, if it was.
     written: Option<u64>,
     /// Calls and tuples when they were last read.
     size: (usize, usize),
+}
+
+/// Earlier lives of a container.
+struct Past {
+    snapshot: Snapshot,
+    losses: Losses,
 }
 
 /// The clocks at one moment, and the machine.
@@ -82,9 +93,54 @@ impl Scope {
             configured: Configured::default(),
             events,
             was_populated: false,
+            past: None,
             written: None,
             size: (0, 0),
         }
+    }
+
+    /// It is another life of a container: its recording goes on with what the lives before gave.
+    pub(super) fn go_on(&mut self, passport: Passport, past: Option<Recording>) {
+        let start_ns = passport.start_ns;
+        let earlier = past.as_ref().map_or_else(
+            || Ledger::new(start_ns),
+            |past| Ledger::resumed(start_ns, past.window.last_new_fact_ms, &past.facts),
+        );
+        self.ledger.join(earlier);
+        self.passport = passport;
+        // If there is a file, it does not say this yet.
+        self.written = past.as_ref().map(|_| 0);
+        self.live_on(past);
+    }
+
+    /// Adds what earlier lives gave, if they did anything.
+    pub(super) fn live_on(&mut self, past: Option<Recording>) {
+        self.ledger.begin();
+        let Some(past) = past else {
+            return;
+        };
+        let target = &mut self.target;
+        target.capabilities = target.capabilities.take().or(past.target.capabilities);
+        target.no_new_privs = target.no_new_privs.or(past.target.no_new_privs);
+        self.past = Some(Past {
+            snapshot: snapshot_of(&past.facts),
+            losses: past.losses,
+        });
+    }
+
+    /// Whether it has lived before.
+    pub(super) fn has_past(&self) -> bool {
+        self.past.is_some()
+    }
+
+    /// The counts of all lives together.
+    fn all<'a>(&self, snapshot: &'a Snapshot) -> Cow<'a, Snapshot> {
+        let Some(past) = &self.past else {
+            return Cow::Borrowed(snapshot);
+        };
+        let mut all = past.snapshot.clone();
+        add_counts(&mut all, snapshot);
+        Cow::Owned(all)
     }
 
     /// Whether nobody is left in it. One that nobody has entered yet has not ended.
@@ -124,17 +180,18 @@ impl Scope {
 
     /// Notes counts. Says whether anything changed since the recording was last written.
     pub(super) fn note_counts(&mut self, now_ns: u64, snapshot: &Snapshot) -> bool {
+        self.was_populated |= !snapshot.is_empty();
+        let snapshot = &*self.all(snapshot);
         self.ledger.note_counts(now_ns, snapshot);
         let tuples = snapshot.values().map(|call| call.tuples.len()).sum();
         self.size = (snapshot.len(), tuples);
-        self.was_populated |= !snapshot.is_empty();
         let total = Some(total(snapshot));
         !snapshot.is_empty() && self.written != total
     }
 
     /// The recording was written as it was with these counts.
     pub(super) fn note_written(&mut self, snapshot: &Snapshot) {
-        self.written = Some(total(snapshot));
+        self.written = Some(total(&self.all(snapshot)));
     }
 
     /// Whether there is a recording.
@@ -145,6 +202,8 @@ impl Scope {
     /// The recording as it stands.
     pub(super) fn recording(&self, snapshot: &Snapshot, now: &Now, end: WindowEnd) -> Recording {
         let passport = &self.passport;
+        let is_container = self.target.container.is_some();
+        let snapshot = &*self.all(snapshot);
         let seen = Seen {
             ledger: &self.ledger,
             snapshot,
@@ -159,6 +218,7 @@ impl Scope {
             monotonic_ns: now.monotonic_ns,
             wall_ns: now.wall_ns,
             from: passport.from,
+            lives: is_container.then_some(passport.lives),
         };
         let mut recording = recording_of(seen, Losses::default(), context);
         recording.window.start = self.since(now);
@@ -181,6 +241,11 @@ impl Scope {
             losses.set(loss, count.saturating_sub(before));
         }
         losses.set(Loss::ScopesFull, self.passport.missed);
+        if let Some(past) = &self.past {
+            for (loss, count) in past.losses.iter() {
+                losses.set(loss, losses.get(loss).saturating_add(count));
+            }
+        }
         losses.set(Loss::Sighting, unseen);
         losses
     }

@@ -19,6 +19,10 @@ use std::time::SystemTime;
 const RECORDINGS: &str = "recordings";
 const SCOPES: &str = "scopes";
 
+/// Papers of containers that may live again, and what they did before they did.
+const RESTING: &str = "resting";
+const LIVES: &str = "lives";
+
 /// Characters of a run's id, which is a UUID.
 const RUN_ID_LEN: usize = 36;
 
@@ -32,6 +36,8 @@ const FILE_MAX_BYTES: u64 = 256 << 20;
 pub(super) struct Store {
     recordings: PathBuf,
     scopes: PathBuf,
+    resting: PathBuf,
+    lives: PathBuf,
     boot: String,
     /// The folder, locked.
     lock: OwnedFd,
@@ -54,10 +60,19 @@ impl Store {
         let store = Self {
             recordings: folder.join(RECORDINGS),
             scopes: folder.join(SCOPES),
+            resting: folder.join(RESTING),
+            lives: folder.join(LIVES),
             boot: boot_id()?,
             lock,
         };
-        for inner in [&store.recordings, &store.scopes] {
+        let Self {
+            recordings,
+            scopes,
+            resting,
+            lives,
+            ..
+        } = &store;
+        for inner in [recordings, scopes, resting, lives] {
             let problem = DaemonError::files(inner);
             make_folder(inner).map_err(&problem)?;
             remove_unfinished(inner).map_err(&problem)?;
@@ -67,17 +82,64 @@ impl Store {
 
     /// The papers of this boot.
     pub(super) fn passports(&self) -> Result<Vec<Passport>, DaemonError> {
-        let problem = DaemonError::files(&self.scopes);
+        let mut passports = self.papers(&self.scopes)?;
+        // A life that goes on with a recording has two for a moment; the later one holds.
+        passports.sort_by_key(|passport| (passport.slot, u32::MAX - passport.lives));
+        let mut kept: Vec<Passport> = Vec::new();
+        for passport in passports {
+            match kept.last() {
+                Some(last) if last.slot == passport.slot && last.lives > 1 => {
+                    self.erase(&passport.stem)?;
+                    self.remove(&passport)?;
+                }
+                _ => kept.push(passport),
+            }
+        }
+        Ok(kept)
+    }
+
+    /// The papers of containers that may live again.
+    pub(super) fn resting(&self) -> Result<Vec<Passport>, DaemonError> {
+        self.papers(&self.resting)
+    }
+
+    fn papers(&self, folder: &Path) -> Result<Vec<Passport>, DaemonError> {
+        let problem = DaemonError::files(folder);
         let mut passports = Vec::new();
-        for entry in fs::read_dir(&self.scopes).map_err(&problem)? {
+        for entry in fs::read_dir(folder).map_err(&problem)? {
             let text = read(&entry.map_err(&problem)?.path());
             let passport = text
                 .ok()
                 .and_then(|text| Passport::from_text(&text, &self.boot));
             passports.extend(passport);
         }
-        passports.sort_by_key(|passport| passport.slot);
         Ok(passports)
+    }
+
+    /// Keeps the papers of a container that may live again.
+    pub(super) fn rest(&self, passport: &Passport) -> Result<(), DaemonError> {
+        let text = passport.to_text(&self.boot);
+        write(&self.resting, &file_of(&self.resting, passport), &text)
+    }
+
+    /// Forgets that a container may live again.
+    pub(super) fn wake(&self, passport: &Passport) -> Result<(), DaemonError> {
+        remove(&file_of(&self.resting, passport))
+    }
+
+    /// Sets the recording of a container's lives aside, for as long as another one goes on.
+    pub(super) fn set_aside(&self, passport: &Passport, text: &str) -> Result<(), DaemonError> {
+        write(&self.lives, &file_of(&self.lives, passport), text)
+    }
+
+    /// What a container did in the lives before this one.
+    pub(super) fn past(&self, passport: &Passport) -> Option<String> {
+        read(&file_of(&self.lives, passport)).ok()
+    }
+
+    /// Forgets what is in the recording now.
+    pub(super) fn forget_past(&self, passport: &Passport) -> Result<(), DaemonError> {
+        remove(&file_of(&self.lives, passport))
     }
 
     /// Forgets all papers: what they are about is no longer there.
@@ -102,7 +164,7 @@ impl Store {
     }
 
     fn passport_path(&self, passport: &Passport) -> PathBuf {
-        self.scopes.join(format!("{}.json", passport.run_id))
+        file_of(&self.scopes, passport)
     }
 
     /// Writes a recording.
@@ -178,6 +240,11 @@ impl Store {
     pub(super) fn recording_path(&self, stem: &str) -> PathBuf {
         self.recordings.join(format!("{stem}.json"))
     }
+}
+
+/// The file of a run.
+fn file_of(folder: &Path, passport: &Passport) -> PathBuf {
+    folder.join(format!("{}.json", passport.run_id))
 }
 
 /// An id that no other run has.

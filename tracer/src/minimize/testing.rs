@@ -28,6 +28,7 @@ pub(super) fn recording(facts: Vec<Fact>) -> Recording {
             last_new_fact_ms: 0,
             from: WindowStart::Exec,
             until: WindowEnd::Empty,
+            lives: None,
         },
         facts: BTreeMap::new(),
         losses: Losses::default(),

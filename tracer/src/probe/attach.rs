@@ -2,6 +2,7 @@
 
 use super::btf::BtfError;
 use super::counts::{self, Snapshot, Wire};
+use super::fleet::{ChildStart, Fleet, OTHERS_MAX};
 use super::hook::{self, Loaded, Size};
 use super::offsets;
 use super::refused::{self, Refused};
@@ -65,7 +66,12 @@ pub struct Scope {
     pub level: u32,
     /// If above zero, each of that many children is a scope of its own, and the cgroup itself is none.
     pub children_max: u32,
+    /// A cgroup above it whose other children that come later are scopes as well, until they are dismissed.
+    pub beside: Option<u64>,
 }
+
+/// Scopes at once, of lives and of strangers that are not dismissed yet.
+const BESIDE_MAX: u32 = 64;
 
 /// From when on a scope is recorded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -153,6 +159,10 @@ pub struct Probe {
     refused: refused::Maps,
     events: RingBuf<MapData>,
     messages: EbpfLogger<&'static dyn log::Log>,
+    /// The list of cgroups, where there is one.
+    list: Option<Fleet>,
+    /// Whether calls are all that is kept of a scope.
+    keeps_calls_only: bool,
 }
 
 impl Probe {
@@ -177,7 +187,10 @@ impl Probe {
         let found = Wire(offsets::find(&types).map_err(ProbeError::Btf)?);
         drop(types);
         let config = Wire(config(watch));
-        let slots = watch.scope.children_max.max(1);
+        let (slots, listed) = match watch.scope.beside {
+            None => (watch.scope.children_max.max(1), 0),
+            Some(_) => (BESIDE_MAX, OTHERS_MAX),
+        };
         let btf = Btf::from_sys_fs().map_err(ProbeError::KernelBtf)?;
         raise_memory_limit();
         let mut loader = EbpfLoader::new();
@@ -190,7 +203,7 @@ impl Probe {
             .map_max_entries("TUPLE_COUNTS", slots * wire::SLOT_LEN)
             .map_max_entries("TUPLES", tuples_max(slots))
             .map_max_entries("ARMED", slots)
-            .map_max_entries("SLOTS", slots)
+            .map_max_entries("SLOTS", slots + listed)
             .map_max_entries("FREE_SLOTS", slots);
         if watch.what != Looking::AtCalls {
             refused::make_room(&mut loader);
@@ -205,6 +218,10 @@ impl Probe {
                 Err(error) => return Err(error),
             }
         }
+        let list = match (watch.scope.beside, programs.first()) {
+            (Some(_), Some(program)) => Some(Fleet::beside(&ebpf, program.fd(&ebpf)?)?),
+            _ => None,
+        };
         track_arguments(&mut ebpf)?;
         free_slots(&mut ebpf, slots)?;
         let maps = Maps {
@@ -231,7 +248,43 @@ impl Probe {
             refused,
             events,
             messages,
+            list,
+            keeps_calls_only: watch.what == Looking::AtCalls,
         })
+    }
+
+    /// Leaves cgroups alone that are there before what is watched, makes that a scope that records at once, and each
+    /// other child of the cgroup above it that comes later a scope. Before [`Probe::start`].
+    ///
+    /// # Errors
+    ///
+    /// [`ProbeError::Map`] if there are too many.
+    pub fn list(&mut self, scope: &Scope, strangers: &[u64]) -> Result<(), ProbeError> {
+        if let (Some(list), Some(above)) = (&mut self.list, scope.beside) {
+            strangers.iter().try_for_each(|&id| list.ignore(id))?;
+            list.add(scope.cgroup_id)?;
+            list.add_parent(above, ChildStart::ContainerExec)?;
+        }
+        Ok(())
+    }
+
+    /// Forgets a scope that was found and is none.
+    ///
+    /// # Errors
+    ///
+    /// [`ProbeError::Map`] if the list is full.
+    pub fn dismiss(&mut self, cgroup_id: u64, slot: u32) -> Result<(), ProbeError> {
+        let Some(list) = &mut self.list else {
+            return Ok(());
+        };
+        list.ignore(cgroup_id)?;
+        list.settle()?;
+        list.clear(&[slot].into())?;
+        match self.keeps_calls_only {
+            true => list.free(slot),
+            // What was refused there stays there.
+            false => Ok(()),
+        }
     }
 
     /// Attaches the programs. What the maps hold is kept.
@@ -317,6 +370,8 @@ impl Probe {
         let mut slots = entries
             .collect::<Result<Vec<_>, _>>()
             .map_err(map_error("SLOTS"))?;
+        // The list has others as well.
+        slots.retain(|&(slot, _)| slot < wire::listed::FIRST);
         slots.sort_unstable();
         Ok(slots)
     }
@@ -406,10 +461,14 @@ fn config(watch: &Watch) -> wire::Config {
     wire::Config {
         scope_id: watch.scope.cgroup_id,
         scope_level: watch.scope.level,
-        scopes: if watch.scope.children_max > 0 {
-            wire::scopes::CHILDREN
-        } else {
-            wire::scopes::ONE
+        scopes: match watch.scope {
+            Scope {
+                beside: Some(_), ..
+            } => wire::scopes::LISTED,
+            Scope {
+                children_max: 1.., ..
+            } => wire::scopes::CHILDREN,
+            Scope { .. } => wire::scopes::ONE,
         },
         arming,
         tuples_per_call: TUPLES_PER_CALL,

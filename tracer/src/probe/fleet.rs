@@ -28,7 +28,7 @@ pub const SCOPES_MAX: u32 = 1000;
 pub const LEVELS_MAX: u32 = wire::listed::LEVELS;
 
 /// Listed cgroups that are no scopes: parents, and those to be left alone. More are refused.
-const OTHERS_MAX: u32 = 4096;
+pub(super) const OTHERS_MAX: u32 = 4096;
 
 /// `BPF_NOEXIST`.
 const NOT_THERE: u64 = 1;
@@ -194,6 +194,26 @@ impl Fleet {
             maps,
             free,
             _own: None,
+        })
+    }
+
+    /// The list of another kernel side that is loaded and not yet taken apart, over the same maps.
+    pub(super) fn beside(ebpf: &Ebpf, program: OwnedFd) -> Result<Self, ProbeError> {
+        Self::of(program, None, |name| {
+            let failed = |source| map_error(name)(MapError::IoError(source));
+            let map = ebpf.map(name).expect("in the object");
+            let data = match map {
+                Map::Array(data)
+                | Map::HashMap(data)
+                | Map::PerCpuArray(data)
+                | Map::PerCpuHashMap(data)
+                | Map::Queue(data)
+                | Map::RingBuf(data) => data,
+                _ => return Err(map_error(name)(MapError::InvalidMapType { map_type: 0 })),
+            };
+            let fd = data.fd().as_fd().try_clone_to_owned().map_err(failed)?;
+            let map = MapData::from_fd(fd).and_then(Map::from_map_data);
+            map.map_err(map_error(name))
         })
     }
 

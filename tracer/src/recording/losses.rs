@@ -17,17 +17,20 @@ pub enum Loss {
     Recursion,
     /// A first sighting that did not fit into the ring buffer. The fact itself was kept.
     Sighting,
+    /// A life of the container that could not be followed, or not from its start.
+    MissedLife,
 }
 
 impl Loss {
     /// Every way, in order.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::UnknownAbi,
         Self::OddNumberMapFull,
         Self::MapError,
         Self::ScopesFull,
         Self::Recursion,
         Self::Sighting,
+        Self::MissedLife,
     ];
 
     /// The name in a recording file.
@@ -40,6 +43,7 @@ impl Loss {
             Self::ScopesFull => "scopesFull",
             Self::Recursion => "recursion",
             Self::Sighting => "sighting",
+            Self::MissedLife => "missedLife",
         }
     }
 

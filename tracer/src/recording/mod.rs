@@ -140,6 +140,9 @@ pub struct Window {
     pub from: WindowStart,
     /// What ended it.
     pub until: WindowEnd,
+    /// How many lives of a container it covers, each from a start by its engine to its end; `None` if they were
+    /// not counted.
+    pub lives: Option<u32>,
 }
 
 /// Where a window starts; decides whether start-up is covered.

@@ -31,6 +31,8 @@ pub struct Ledger {
     /// By slot, and the first to start by itself.
     rights: BTreeMap<u32, Rights>,
     first_started: Option<u32>,
+    /// Whether the window has begun, so that no start of a target begins it.
+    is_begun: bool,
     cgroup_ids: Vec<u64>,
     calls: BTreeMap<FactKey, Origin>,
     tuples: BTreeMap<(FactKey, [u64; 3]), Origin>,
@@ -87,6 +89,38 @@ impl Ledger {
         ledger
     }
 
+    /// Goes on with an earlier window of the same target, which this one is a part of from then on.
+    pub fn join(&mut self, earlier: Self) {
+        let new_calls = self.calls.iter();
+        let new_calls = new_calls.filter(|(key, _)| !earlier.calls.contains_key(key));
+        let new_tuples = self.tuples.iter();
+        let new_tuples = new_tuples.filter(|(key, _)| !earlier.tuples.contains_key(key));
+        let times = new_calls.map(|(_, origin)| origin.time_ns);
+        let times = times.chain(new_tuples.map(|(_, origin)| origin.time_ns));
+        self.last_new_ns = times.fold(earlier.last_new_ns, u64::max);
+        self.start_ns = earlier.start_ns;
+        self.first_started = earlier.first_started.or(self.first_started);
+        for (slot, rights) in earlier.rights {
+            self.rights.entry(slot).or_insert(rights);
+        }
+        self.clients.extend(earlier.clients);
+        self.is_begun = true;
+        for (key, origin) in earlier.calls {
+            keep_earliest(self.calls.entry(key), origin);
+        }
+        for (key, origin) in earlier.tuples {
+            keep_earliest(self.tuples.entry(key), origin);
+        }
+        // As they were read then: whether something has changed is for all windows together.
+        self.counts = earlier.counts;
+        self.changed_ns = earlier.changed_ns;
+    }
+
+    /// Takes a window as begun, whatever starts in it: the target runs already.
+    pub fn begin(&mut self) {
+        self.is_begun = true;
+    }
+
     /// Enters a first sighting. The earliest counts: each CPU reports its own. What was refused is told, for
     /// those who want to hear at once.
     pub fn enter(&mut self, event: Event) -> Option<Refusal> {
@@ -99,11 +133,13 @@ impl Ledger {
                 filtered,
                 no_new_privs,
             } => {
-                if self.first_started.is_none() {
+                // A container's later lives do not start its window again.
+                if !self.is_begun {
                     self.start_ns = origin.time_ns;
                     self.last_new_ns = origin.time_ns;
-                    self.first_started = Some(slot);
                 }
+                self.is_begun = true;
+                self.first_started.get_or_insert(slot);
                 self.rights.entry(slot).or_insert(Rights {
                     capabilities,
                     filtered,
@@ -477,6 +513,39 @@ mod tests {
             50,
             "changed since the last reading: at the end"
         );
+    }
+
+    #[test]
+    fn lives_are_one_window() {
+        let armed = || What::Armed {
+            capabilities: 1,
+            filtered: true,
+            no_new_privs: false,
+        };
+        let mut first = Ledger::new(0);
+        first.enter(event(10, armed()));
+        first.enter(event(20, What::Call(key(39))));
+        let counted = |count| CallCount {
+            count,
+            ..CallCount::default()
+        };
+        let facts = first.facts(30_000_000, &[(key(39), counted(5))].into());
+        let earlier = Ledger::resumed(first.start_ns(), first.last_new_ms(), &facts);
+        let mut second = Ledger::new(0);
+        second.enter(event(1000, armed()));
+        second.enter(event(1010, What::Call(key(39))));
+        second.enter(event(1020, What::Call(key(40))));
+        second.join(earlier);
+        assert_eq!(
+            (second.start_ns(), second.last_new_ms()),
+            (10_000_000, 1010)
+        );
+        second.enter(event(2000, armed()));
+        assert_eq!(second.start_ns(), 10_000_000);
+        let both = [(key(39), counted(9)), (key(40), counted(1))].into();
+        let facts = second.facts(3_000_000_000, &both);
+        let at = |number| facts[&key(number)].first.as_ref().map(|first| first.at_ms);
+        assert_eq!((at(39), at(40)), (Some(10), Some(1010)));
     }
 
     #[test]

@@ -25,6 +25,8 @@ pub struct Context {
     pub wall_ns: i128,
     /// Where the window starts.
     pub from: WindowStart,
+    /// How many lives of a container it covers, if they were counted.
+    pub lives: Option<u32>,
 }
 
 /// What was refused, for a session that looked for it.
@@ -102,6 +104,7 @@ pub fn recording_of(seen: Seen<'_>, losses: Losses, context: Context) -> Recordi
             last_new_fact_ms: ledger.last_new_ms(),
             from: context.from,
             until: seen.end,
+            lives: context.lives,
         },
         facts: ledger.facts(seen.end_ns, seen.snapshot),
         losses,

@@ -4,10 +4,12 @@ use super::child::{Spawn, SpawnError};
 use super::clock::now_ns;
 use super::ledger::Ledger;
 use super::listening::{Listening, Signals};
+use super::past;
 use super::programs::Programs;
-use crate::probe::{Probe, ProbeError, Refused, Snapshot};
+use crate::probe::{Event, Probe, ProbeError, Refused, Snapshot, What};
 use crate::recording::{DenialLosses, Refusal, WindowEnd};
 use rustix::process::{Pid, Signal, kill_process};
+use std::collections::BTreeSet;
 use std::io;
 use std::process::ExitStatus;
 use std::time::Duration;
@@ -27,8 +29,19 @@ const GRACE: Duration = Duration::from_secs(10);
 
 /// What is watched, as far as the loop has to know.
 pub trait Target {
-    /// Whether any process is left in the scope.
+    /// Whether any process is left in the scope, or may come.
     fn is_populated(&self) -> bool;
+
+    /// Whether a scope that was found is the target's.
+    fn is_own(&self, cgroup_id: u64) -> bool {
+        let _ = cgroup_id;
+        true
+    }
+
+    /// Whether it runs before it is watched.
+    fn is_running(&self) -> bool {
+        false
+    }
 
     /// Asks what is left in the scope to end, if it is ours to end.
     fn signal(&self, which: Signal);
@@ -141,7 +154,7 @@ pub fn watch(
     runtime.block_on(async {
         observer.begins();
         let child = command.map(Spawn::start).transpose()?;
-        let session = Session {
+        let mut session = Session {
             ledger: Ledger::new(now_ns()),
             child,
             status: None,
@@ -150,7 +163,11 @@ pub fn watch(
             stop,
             limits,
             programs: Programs::default(),
+            foreign: BTreeSet::new(),
         };
+        if target.is_running() {
+            session.ledger.begin();
+        }
         session.run(signals, probe, target, observer).await
     })
 }
@@ -165,6 +182,8 @@ struct Session {
     stop: Stop,
     limits: Limits,
     programs: Programs,
+    /// Slots of scopes that are not the target's.
+    foreign: BTreeSet<u32>,
 }
 
 impl Session {
@@ -222,6 +241,9 @@ impl Session {
     /// Takes in all first sightings that wait.
     fn drain(&mut self, probe: &mut Probe, target: &dyn Target, observer: &mut dyn Observer) {
         while let Some(event) = probe.next_event() {
+            if self.is_foreign(&event, probe, target) {
+                continue;
+            }
             self.programs
                 .look_at(&event.origin, target, &mut self.ledger);
             let found = self.ledger.cgroup_ids().len();
@@ -235,6 +257,22 @@ impl Session {
         probe.flush_messages();
     }
 
+    /// Whether an event is of a scope that is not the target's. Such a scope is dismissed.
+    fn is_foreign(&mut self, event: &Event, probe: &mut Probe, target: &dyn Target) -> bool {
+        let What::Scope { cgroup_id } = event.what else {
+            return self.foreign.contains(&event.slot);
+        };
+        if target.is_own(cgroup_id) {
+            self.foreign.remove(&event.slot);
+            return false;
+        }
+        self.foreign.insert(event.slot);
+        if let Err(error) = probe.dismiss(cgroup_id, event.slot) {
+            log::warn!("{error}");
+        }
+        true
+    }
+
     /// Reads the counts and tells how it stands.
     fn read(
         &mut self,
@@ -244,7 +282,7 @@ impl Session {
     ) -> Result<(), SessionError> {
         self.drain(probe, target, observer);
         let now = now_ns();
-        for slot in slots(probe, &self.ledger)? {
+        for slot in slots(probe, &self.ledger, target)? {
             self.ledger.note_counts(now, &probe.call_counts(slot)?);
         }
         let (calls, tuples) = self.ledger.size();
@@ -357,10 +395,10 @@ impl Session {
         self.drain(probe, target, observer);
         let mut snapshot = Snapshot::new();
         let mut refused = Refused::new();
-        for slot in slots(probe, &self.ledger)? {
+        for slot in slots(probe, &self.ledger, target)? {
             let mut scope = probe.snapshot(slot)?;
             self.ledger.keep_own(slot, &mut scope);
-            add(&mut snapshot, scope);
+            past::add(&mut snapshot, &scope);
             add_refused(&mut refused, probe.refused(slot)?);
         }
         let denial_losses = probe.denial_losses()?;
@@ -378,25 +416,13 @@ impl Session {
 }
 
 /// The slots to read: those found, or the one that there is.
-fn slots(probe: &Probe, ledger: &Ledger) -> Result<Vec<u32>, ProbeError> {
-    let found = probe.slots()?;
+fn slots(probe: &Probe, ledger: &Ledger, target: &dyn Target) -> Result<Vec<u32>, ProbeError> {
+    let mut found = probe.slots()?;
+    found.retain(|&(_, id)| target.is_own(id));
     if found.is_empty() && ledger.cgroup_ids().is_empty() {
         return Ok(vec![0]);
     }
     Ok(found.into_iter().map(|(slot, _)| slot).collect())
-}
-
-/// Adds the counts of one scope to those of the others.
-fn add(sum: &mut Snapshot, other: Snapshot) {
-    for (key, call) in other {
-        let known = sum.entry(key).or_default();
-        known.count += call.count;
-        known.indexes = call.indexes;
-        known.unbounded |= call.unbounded;
-        for (values, count) in call.tuples {
-            *known.tuples.entry(values).or_default() += count;
-        }
-    }
 }
 
 /// The same for refused calls.

@@ -43,7 +43,7 @@ pub(super) struct Arguments {
     /// Record this cgroup; several can be given.
     #[arg(long, value_name = "PATH")]
     cgroup: Vec<PathBuf>,
-    /// Record this running container, by name or id; several can be given.
+    /// Record this running container, by name or id, through all its lives; several can be given.
     #[arg(long, value_name = "NAME|ID")]
     container: Vec<String>,
     /// Of the containers below, record only those with this label; with all of them, if several are given.
@@ -116,7 +116,7 @@ pub(super) fn run(arguments: Arguments) -> Result<Exit, Failure> {
     let Arguments {
         below,
         from,
-        mut cgroup,
+        cgroup,
         container,
         label,
         image,
@@ -133,9 +133,10 @@ pub(super) fn run(arguments: Arguments) -> Result<Exit, Failure> {
         base,
         closeness,
     } = arguments;
+    let mut containers = Vec::new();
     for name in container {
         let plan = Plan::of(&TargetArguments::of_container(name, None))?;
-        cgroup.extend(plan.target.cgroup.map(PathBuf::from));
+        containers.extend(plan.target.cgroup.map(PathBuf::from));
     }
     let settings = Settings {
         state,
@@ -156,6 +157,7 @@ pub(super) fn run(arguments: Arguments) -> Result<Exit, Failure> {
             labels: label,
         },
         cgroups: cgroup,
+        containers,
         interval,
         keep: keep.into_iter().collect(),
         policy: Policy::new(allow.iter().map(|&UserGrant(user, grant)| (user, grant))),

@@ -194,6 +194,7 @@ mod tests {
                 last_new_fact_ms: 3,
                 from: WindowStart::Exec,
                 until: WindowEnd::Empty,
+                lives: None,
             },
             facts: [
                 (key(Abi::X86_64, 41, true), socket),

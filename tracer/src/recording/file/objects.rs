@@ -64,6 +64,8 @@ pub(super) struct WindowObject {
     pub(super) last_new_fact_ms: u64,
     pub(super) from: StartName,
     pub(super) until: EndName,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) lives: Option<u32>,
 }
 
 /// An enumeration with one name on disk for each case.
@@ -118,6 +120,7 @@ impl From<&Window> for WindowObject {
             last_new_fact_ms: window.last_new_fact_ms,
             from: window.from.into(),
             until: window.until.into(),
+            lives: window.lives,
         }
     }
 }
@@ -130,6 +133,7 @@ impl From<WindowObject> for Window {
             last_new_fact_ms: object.last_new_fact_ms,
             from: object.from.into(),
             until: object.until.into(),
+            lives: object.lives,
         }
     }
 }
