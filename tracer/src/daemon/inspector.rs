@@ -2,8 +2,9 @@
 //! must not wait.
 //!
 //! A container is who its engine says its process is: the cgroup of that process, by its inode, is the scope or below
-//! it. The name of a cgroup only says whom to ask. Of one that has ended, the engine's word for where it makes that
-//! container's cgroup has to be the whole path.
+//! it. The name of a cgroup only says whom to ask. Of one that has ended, the whole path has to be where the engine says
+//! that it makes that container's cgroup; of one that was gone before the engine could describe it, where it is known to
+//! make cgroups. Below its own, where a container may make some, the engine makes none.
 
 use super::witness::Witness;
 use crate::recording::{Container, SeccompState};
@@ -13,10 +14,10 @@ use crate::target::engine::{
     About, Engine, EngineError, Inspected, cgroup_paths, id_in_cgroup_name,
 };
 use crate::target::engine_run::EngineKind;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -28,6 +29,10 @@ const TELLING: Duration = Duration::from_millis(300);
 const TELLING_MAX: Duration = Duration::from_secs(3);
 const PAUSE: Duration = Duration::from_millis(20);
 
+/// How long it may take until it is known where an engine makes cgroups, and how often that is looked at.
+const LEARNING_MAX: Duration = Duration::from_secs(10);
+const LEARNING: Duration = Duration::from_millis(200);
+
 /// Somebody who can be asked.
 pub(super) struct Inspector {
     questions: SyncSender<Question>,
@@ -35,6 +40,7 @@ pub(super) struct Inspector {
 }
 
 /// Whose is this cgroup?
+#[derive(PartialEq, Eq)]
 pub(super) struct Question {
     pub(super) run_id: String,
     pub(super) cgroup_id: u64,
@@ -77,18 +83,13 @@ impl Inspector {
         let (questions, asked) = sync_channel::<Question>(WAITING_MAX);
         let (tell, answers) = sync_channel(WAITING_MAX);
         thread::spawn(move || {
-            let mut engines = Engines {
+            let engines = Engines {
                 witness,
                 hierarchy,
                 about: BTreeMap::new(),
+                parents: ["/docker", "/system.slice"].map(PathBuf::from).into(),
             };
-            for question in asked {
-                let said = engines.answer(&question);
-                let run_id = question.run_id;
-                if tell.send(Answer { run_id, said }).is_err() {
-                    break;
-                }
-            }
+            answer_all(engines, &asked, &tell);
         });
         Self { questions, answers }
     }
@@ -108,30 +109,70 @@ impl Inspector {
     }
 }
 
+/// Answers until nobody asks any more. Where an engine makes cgroups may be learned from the next container.
+fn answer_all(mut engines: Engines, asked: &Receiver<Question>, tell: &SyncSender<Answer>) {
+    let mut waiting: VecDeque<(Question, Instant)> = VecDeque::new();
+    loop {
+        let next = asked.recv_timeout(LEARNING);
+        let is_over = next == Err(RecvTimeoutError::Disconnected);
+        let now = Instant::now();
+        waiting.extend(next.ok().map(|question| (question, now)));
+        for _ in 0..waiting.len() {
+            let Some((question, since)) = waiting.pop_front() else {
+                break;
+            };
+            match engines.answer(&question) {
+                None if since.elapsed() < LEARNING_MAX && !is_over => {
+                    waiting.push_back((question, since));
+                }
+                said => {
+                    let said = said.unwrap_or(Said::Nothing);
+                    let run_id = question.run_id;
+                    if tell.send(Answer { run_id, said }).is_err() {
+                        return;
+                    }
+                }
+            }
+        }
+        if is_over {
+            return;
+        }
+    }
+}
+
 /// All who can be asked.
 struct Engines {
     witness: Witness,
     hierarchy: Hierarchy,
     about: BTreeMap<&'static str, Option<About>>,
+    /// Cgroups in which Docker is known to make those of containers.
+    parents: BTreeSet<PathBuf>,
 }
 
 impl Engines {
-    fn answer(&mut self, question: &Question) -> Said {
+    /// What there is to say; `None` if it is not known yet whether Docker makes cgroups there.
+    fn answer(&mut self, question: &Question) -> Option<Said> {
         let Some(id) = suspected(&question.path) else {
-            return Said::Nothing;
+            return Some(Said::Nothing);
         };
         let is_podman = question.path.to_string_lossy().contains("libpod-");
         let Some((engine, inspected)) = self.describe(id, is_podman) else {
-            return Said::Nothing;
+            return Some(Said::Nothing);
         };
         let kind = engine.kind();
         match self.place(&question.path, question.cgroup_id, kind, &inspected) {
             Place::Here => {}
-            Place::Elsewhere => return Said::Elsewhere,
-            Place::Unknown => return Said::Nothing,
+            Place::Elsewhere => return Some(Said::Elsewhere),
+            Place::Unknown if inspected.cgroup_parent.is_some() => return Some(Said::Nothing),
+            Place::Unknown if !self.is_parent_of(&question.path) => return None,
+            Place::Unknown => {}
+        }
+        if kind == EngineKind::Docker {
+            self.parents
+                .extend(question.path.parent().map(Path::to_owned));
         }
         let about = self.about(&engine);
-        Said::Container(Box::new(Known {
+        Some(Said::Container(Box::new(Known {
             container: inspected.container(kind, about),
             seccomp: inspected.seccomp(about, None),
             configured: Configured {
@@ -139,7 +180,13 @@ impl Engines {
                 first: inspected.first_pid(),
             },
             labels: inspected.labels,
-        }))
+        })))
+    }
+
+    /// Whether Docker is known to make cgroups beside this one.
+    fn is_parent_of(&self, path: &Path) -> bool {
+        path.parent()
+            .is_some_and(|parent| self.parents.contains(parent))
     }
 
     /// What an engine says of a container, by its full id. Podman gives its cgroups names of its own.

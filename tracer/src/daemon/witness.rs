@@ -130,8 +130,6 @@ fn of_event(event: &EngineEvent) -> Inspected {
     inspected.name = labels.remove("name").unwrap_or_default();
     inspected.image = labels.remove("image");
     inspected.labels = labels;
-    // Where it is if nothing else was asked for; if it is elsewhere, it is not known where.
-    inspected.cgroup_parent = Some(String::new());
     inspected
 }
 
@@ -175,6 +173,9 @@ mod tests {
             ("web", Some("nginx"))
         );
         assert_eq!(inspected.labels.len(), 1);
-        assert_eq!(inspected.cgroup_parent.as_deref(), Some(""));
+        assert_eq!(
+            inspected.cgroup_parent, None,
+            "where it is, an event does not say"
+        );
     }
 }
