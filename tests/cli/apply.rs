@@ -24,15 +24,19 @@ fn what_was_asked_for_is_printed_with_the_whole_path() {
     let path = path.display();
     run.exits(0)
         .stdout(&format!(
-            "docker run --security-opt seccomp='{path}' …\n\n\
+            "docker run --security-opt seccomp='{path}' --cap-drop ALL --cap-add CHOWN --cap-add KILL …\n\n\
              # On every node: install -D -m 644 '{path}' '/var/lib/kubelet/seccomp/profiles/web profile.json'\n\
              securityContext:\n  seccompProfile:\n    type: Localhost\n    \
-             localhostProfile: \"profiles/web profile.json\"\n"
+             localhostProfile: \"profiles/web profile.json\"\n  capabilities:\n    drop: [\"ALL\"]\n    \
+             add: [\"CHOWN\", \"KILL\"]\n"
         ))
-        .stderr_has("\napply: docker run --security-opt seccomp='web profile.json' …\n");
+        .stderr_has("\npresumes: a container started by runc, ");
     // Nothing but what was asked for.
+    assert!(!run.stderr_text().contains("apply: "), "{run}");
     let run = generate(folder.path(), &["-o", "web.json"]);
-    run.exits(0).stdout("");
+    run.exits(0)
+        .stdout("")
+        .stderr_has("\napply: docker run --security-opt seccomp=web.json --cap-drop ALL --cap-add CHOWN --cap-add KILL …\n");
 }
 
 fn without_a_file_there_is_nothing_to_point_to() {

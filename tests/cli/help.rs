@@ -136,6 +136,8 @@ fn words_that_mean_nothing_are_refused() {
         "harden -- docker run --security-opt seccomp=unconfined x",
         "generate --apply lxc x.json",
         "generate --apply docker x.json",
+        "generate --runtime none --apply docker -o p.json x.json",
+        "generate --start nonsense x.json",
     ] {
         let run = product().words(words).run();
         run.exits(2).stdout("").stderr_has("error: ");

@@ -9,6 +9,7 @@ mod harden;
 mod hook;
 mod live;
 mod lives;
+mod options;
 mod podman;
 mod recorder;
 mod runtimes;
@@ -30,6 +31,8 @@ fn main() -> ExitCode {
         .tests(Needs::Docker, clients::TESTS)
         .tests(Needs::Docker, daemon::TESTS)
         .tests(Needs::Podman, podman::TESTS)
+        .tests(Needs::Docker, options::TESTS)
+        .tests(Needs::Podman, options::PODMANS)
         .tests(Needs::Docker, harden::TESTS)
         .tests(Needs::Docker, runtimes::TESTS)
         .tests(Needs::Podman, hook::TESTS)

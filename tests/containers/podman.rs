@@ -187,8 +187,8 @@ fn a_podman_run_is_hardened() {
     run.exits(0)
         .stderr_has("round 1: added mkdir: refused, but Docker's default permits it\n")
         .stderr_has(": nothing is missing\n")
-        .stdout(&format!(
-            "podman run --security-opt seccomp={} …\n",
+        .stdout_has(&format!(
+            "podman --cgroup-manager=cgroupfs --runtime=runc run --security-opt seccomp={} --rm ",
             profile.display()
         ));
     let under = format!("--security-opt=seccomp={}", profile.display());

@@ -58,9 +58,18 @@ fn a_client_starts_looks_and_stops() {
         let answer = client.ask(&Request::Snapshot { run: run() });
         first = ticks(answer.expect("an answer"), false);
     }
-    let Ok(Answer::Profile(profile)) = client.ask(&Request::Generate { run: run() }) else {
+    let answer = client.ask(&Request::Generate { run: run() });
+    let Ok(Answer::Profile {
+        text: profile,
+        presumes,
+    }) = answer
+    else {
         panic!("no profile");
     };
+    assert!(
+        presumes.contains("a process of the host was recorded"),
+        "{presumes}"
+    );
     assert!(
         profile.contains("\"getppid\"") && !profile.contains("\"mount\""),
         "{profile}"

@@ -49,7 +49,8 @@ fn what_is_missing_is_added_until_a_clean_pass() {
     for line in [
         "round 1: added mkdir: refused, but Docker's default permits it\n",
         ": nothing is missing\n",
-        "\napply: docker run --security-opt seccomp=profile.json …\n",
+        "\npresumes: a process of the host; ",
+        "\napply: seccomp-tracer run --profile profile.json -- sh -c $'",
     ] {
         run.stderr_has(line);
     }

@@ -1,9 +1,7 @@
 //! `--apply`: how a profile that was written is put to use.
 
 use super::failure::Failure;
-use super::output;
-use crate::profile::Profile;
-use crate::report::apply::{self, Applier};
+use crate::report::apply::Applier;
 use std::path::Path;
 
 /// For whom.
@@ -29,6 +27,20 @@ enum Name {
     Containerd,
     /// A unit.
     Systemd,
+    /// `seccomp-tracer run`.
+    Run,
+}
+
+impl Name {
+    /// Whether it starts no containers.
+    fn is_of_host(&self) -> bool {
+        match self {
+            Self::Systemd | Self::Run => true,
+            Self::Docker | Self::Podman | Self::Compose | Self::Kubernetes | Self::Containerd => {
+                false
+            }
+        }
+    }
 }
 
 impl From<Name> for Applier {
@@ -40,6 +52,7 @@ impl From<Name> for Applier {
             Name::Kubernetes => Self::Kubernetes,
             Name::Containerd => Self::Containerd,
             Name::Systemd => Self::Systemd,
+            Name::Run => Self::Run,
         }
     }
 }
@@ -58,11 +71,18 @@ impl ApplyArguments {
         Err(Failure::invalid(NoFile).hint("say with -o where the profile goes"))
     }
 
-    /// Prints it; the path as others will find the file.
-    pub(super) fn print(&self, path: &Path, profile: &Profile) -> Result<(), Failure> {
-        let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-        let each = self.apply.iter();
-        let texts = each.map(|&name| apply::apply(name.into(), &path, profile));
-        output::print(&texts.collect::<Vec<_>>().join("\n"))
+    /// Whether it is for those only who start no containers.
+    pub(super) fn is_for_host(&self) -> bool {
+        !self.apply.is_empty() && self.apply.iter().all(Name::is_of_host)
+    }
+
+    /// Whether somebody is among them who starts containers.
+    pub(super) fn is_for_containers(&self) -> bool {
+        !self.apply.iter().all(Name::is_of_host)
+    }
+
+    /// Whom it is for.
+    pub(super) fn appliers(&self) -> impl Iterator<Item = Applier> {
+        self.apply.iter().map(|&name| name.into())
     }
 }

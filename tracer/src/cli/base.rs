@@ -2,6 +2,7 @@
 
 use super::failure::Failure;
 use super::output;
+use super::start::is_container;
 use crate::profile::{Circumstances, KernelVersion, Profile, Source, base, read};
 use crate::recording::Run;
 use crate::report::escape;
@@ -26,8 +27,9 @@ pub(super) const NAMES: [&str; 3] = ["docker", "podman", "none"];
 /// For whom a profile with conditions is resolved.
 #[derive(Clone, Default, clap::Args)]
 pub(super) struct CircumstanceArguments {
-    /// Capabilities of the container, separated by commas: names with or without CAP_, ALL, NONE, or
-    /// docker for Docker's default 14 [default: the recording's, else docker].
+    /// Capabilities of the container, separated by commas: names with or without CAP_, ALL, NONE, docker
+    /// for Docker's default 14, or recorded for what the recorded target had [default: what recorded
+    /// containers had, else docker].
     #[arg(long, value_name = "LIST")]
     caps: Option<String>,
     /// Kernel that the container will run on [default: the recording's, else 6.1].
@@ -45,6 +47,8 @@ pub(super) struct Resolved {
     pub(super) conditions: Option<(Source, Circumstances)>,
     /// What it was resolved for; there without a base too.
     pub(super) circumstances: Circumstances,
+    /// Capabilities that any recorded target had.
+    pub(super) recorded: Capabilities,
     /// What the user should know.
     pub(super) notes: Vec<String>,
 }
@@ -56,8 +60,6 @@ pub(super) enum BaseError {
     Capability(String),
     #[error("unknown kernel version `{}`", escape::text(.0))]
     Kernel(String),
-    #[error("the recordings were made with different capabilities")]
-    CapabilitiesDiffer,
     #[error("recordings of architecture `{}` cannot be used yet", escape::text(.0))]
     Architecture(String),
 }
@@ -127,7 +129,9 @@ impl BaseArguments {
         };
         let profile = source.as_ref().map(|source| source.resolve(&circumstances));
         let conditions = source.map(|source| (source, circumstances.clone()));
+        let recorded = runs.iter().flat_map(|run| &run.target.capabilities);
         Ok(Resolved {
+            recorded: recorded.flatten().cloned().collect(),
             name,
             profile,
             conditions,
@@ -181,30 +185,50 @@ impl CircumstanceArguments {
 
     fn capabilities(&self, runs: &[Run], notes: &mut Vec<String>) -> Result<Capabilities, Failure> {
         if let Some(list) = &self.caps {
-            return parse_capabilities(list);
+            let mut recorded = || had(runs.iter(), notes);
+            return parse_capabilities(list, &mut recorded);
         }
-        let known: BTreeSet<_> = runs
-            .iter()
-            .filter_map(|run| run.target.capabilities.as_ref())
-            .collect();
-        let mut known = known.into_iter();
-        match (known.next(), known.next()) {
-            (Some(one), None) => Ok(one.clone()),
-            (None, _) => {
-                if !runs.is_empty() {
-                    let note =
-                        "the target's capabilities are unknown; Docker's default 14 are assumed";
-                    notes.push(note.to_owned());
-                }
-                Ok(capability::docker_default())
-            }
-            (Some(_), Some(_)) => Err(Failure::invalid(BaseError::CapabilitiesDiffer)
-                .hint("say with --caps which capabilities the container will have")),
+        // What a process of the host had says nothing of a container.
+        let containers: Vec<&Run> = runs.iter().filter(|run| is_container(run)).collect();
+        if containers.is_empty() {
+            return Ok(capability::docker_default());
         }
+        Ok(had(containers.into_iter(), notes))
     }
 }
 
-fn parse_capabilities(list: &str) -> Result<Capabilities, Failure> {
+/// What all of these runs had, so that none is permitted more than the base gives it.
+fn had<'a>(runs: impl Iterator<Item = &'a Run>, notes: &mut Vec<String>) -> Capabilities {
+    let known: BTreeSet<&Capabilities> = runs
+        .filter_map(|run| run.target.capabilities.as_ref())
+        .collect();
+    let mut known = known.into_iter();
+    let Some(first) = known.next() else {
+        notes.push(
+            "the target's capabilities are unknown; Docker's default 14 are assumed".to_owned(),
+        );
+        return capability::docker_default();
+    };
+    let (mut least, mut most) = (first.clone(), first.clone());
+    for other in known {
+        least = &least & other;
+        most.extend(other.iter().cloned());
+    }
+    if least != most {
+        let not_all: Vec<String> = (&most - &least).into_iter().collect();
+        notes.push(format!(
+            "the recordings were made with different capabilities; the base is resolved for those that all \
+             had, without {}; `--caps` says otherwise",
+            escape::text(&not_all.join(", "))
+        ));
+    }
+    least
+}
+
+fn parse_capabilities(
+    list: &str,
+    recorded: &mut dyn FnMut() -> Capabilities,
+) -> Result<Capabilities, Failure> {
     let mut capabilities = Capabilities::new();
     for word in list
         .split(',')
@@ -215,6 +239,7 @@ fn parse_capabilities(list: &str) -> Result<Capabilities, Failure> {
             "all" => capabilities.extend(capability::all()),
             "none" => {}
             "docker" => capabilities.extend(capability::docker_default()),
+            "recorded" => capabilities.extend(recorded()),
             _ => {
                 let name = capability::canonical(word);
                 let unknown = || Failure::invalid(BaseError::Capability(word.to_owned()));
@@ -223,4 +248,64 @@ fn parse_capabilities(list: &str) -> Result<Capabilities, Failure> {
         }
     }
     Ok(capabilities)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::audit::testing;
+    use crate::recording::{Runs, TargetKind};
+
+    fn run(kind: TargetKind, capabilities: Option<&[&str]>) -> Run {
+        let mut run = Runs::from(testing::recording("r", vec![])).runs()[0].clone();
+        run.target.kind = kind;
+        run.target.container = None;
+        run.target.capabilities = capabilities.map(set);
+        run
+    }
+
+    fn set(names: &[&str]) -> Capabilities {
+        names.iter().map(|name| format!("CAP_{name}")).collect()
+    }
+
+    #[test]
+    fn only_what_containers_had_is_granted_unasked() {
+        use TargetKind::{Command, Container};
+        let docker = capability::docker_default();
+        let root = || run(Command, Some(&["SYS_ADMIN", "KILL"]));
+        let small = || run(Container, Some(&["CHOWN", "KILL"]));
+        let other = || run(Container, Some(&["KILL", "SYS_TIME"]));
+        let unknown = || run(Container, None);
+        let table = [
+            (None, vec![root()], docker.clone(), 0),
+            (None, vec![small(), root()], set(&["CHOWN", "KILL"]), 0),
+            (None, vec![small(), other()], set(&["KILL"]), 1),
+            (None, vec![unknown()], docker.clone(), 1),
+            (None, vec![unknown(), small()], set(&["CHOWN", "KILL"]), 0),
+            (None, vec![], docker, 0),
+            (
+                Some("recorded"),
+                vec![root()],
+                set(&["SYS_ADMIN", "KILL"]),
+                0,
+            ),
+            (
+                Some("recorded,sys_boot"),
+                vec![small(), root()],
+                set(&["KILL", "SYS_BOOT"]),
+                1,
+            ),
+            (Some("none"), vec![root()], set(&[]), 0),
+        ];
+        for (caps, runs, expected, notes) in table {
+            let arguments = CircumstanceArguments {
+                caps: caps.map(str::to_owned),
+                kernel: None,
+            };
+            let found = arguments.of(&runs, Abi::X86_64);
+            let (circumstances, said) = found.unwrap_or_else(|failure| panic!("{}", failure.error));
+            let found = (circumstances.capabilities, said.len());
+            assert_eq!(found, (expected, notes), "{caps:?} {said:?}");
+        }
+    }
 }

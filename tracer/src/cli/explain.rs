@@ -9,6 +9,7 @@ use super::format::{Format, ReportArguments};
 use super::generate;
 use super::output::Sink;
 use super::recordings::{self, Incomplete};
+use super::start::StartArguments;
 use crate::audit::Base;
 use crate::audit::explain::{self, Explanation, Unexplained};
 use crate::audit::history::{self, History};
@@ -38,6 +39,8 @@ pub(super) struct Arguments {
     base: BaseArguments,
     #[command(flatten)]
     closeness: ClosenessArguments,
+    #[command(flatten)]
+    start: StartArguments,
     #[command(flatten)]
     report: ReportArguments,
 }
@@ -111,7 +114,10 @@ fn history(
         }
         None => None,
     };
-    let options = generate::options(runs.runs(), resolved, native, &arguments.closeness);
+    let Arguments {
+        closeness, start, ..
+    } = arguments;
+    let options = generate::options(runs.runs(), resolved, native, closeness, start);
     let outcome = minimize::minimize(runs, &options);
     let named = |call: &Call| call.name() == Some(arguments.word.as_str());
     let reasons = outcome.reasons.iter().filter(|(call, _)| named(call));

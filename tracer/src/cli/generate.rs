@@ -6,17 +6,19 @@ use super::clients::ClientArguments;
 use super::closeness::ClosenessArguments;
 use super::exit::Exit;
 use super::failure::Failure;
+use super::offer::Offered;
 use super::output::{self, Sink};
 use super::recordings::{self, Incomplete};
+use super::start::StartArguments;
 use crate::audit;
 use crate::estimate::{RUNS_MIN, Sureness};
-use crate::minimize::{self, Cause, Denied, Options, Outcome, RuntimeRelease, Unsound};
+use crate::minimize::{self, Cause, Denied, Options, Outcome, Unsound};
 use crate::profile::{Meaning, base as bases, blocked, write};
-use crate::recording::{Run, Runs, TargetKind, WindowStart};
-use crate::report::{apply, text};
+use crate::recording::{Run, Runs, WindowStart};
+use crate::report::text;
 use crate::syscall::{Abi, Call};
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// Turn recordings into the least-privilege profile for what they show.
 ///
@@ -30,9 +32,8 @@ pub(super) struct Arguments {
     base: BaseArguments,
     #[command(flatten)]
     closeness: ClosenessArguments,
-    /// Runtime that starts the container: runc or crun [default: the recording's].
-    #[arg(long, value_name = "NAME", value_parser = clap::builder::PossibleValuesParser::new(minimize::known_runtimes()))]
-    runtime: Option<String>,
+    #[command(flatten)]
+    start: StartArguments,
     /// Print the reason for every rule.
     #[arg(long)]
     explain: bool,
@@ -74,6 +75,7 @@ fn expectation(text: &str) -> Result<f64, String> {
 
 pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     arguments.apply.check(&arguments.output)?;
+    arguments.start.check(&arguments.apply)?;
     let sink = Sink::open(Some(&arguments.output))?;
     let incomplete = if arguments.allow_incomplete {
         Incomplete::Accept
@@ -94,10 +96,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
              with `record -- …`",
         );
     }
-    let mut options = options(runs, &resolved, native, &arguments.closeness);
-    if let Some(name) = &arguments.runtime {
-        options.runtimes = [any_release(name)].into();
-    }
+    let start = arguments.start.clone().of_runs(runs, &arguments.apply);
+    let options = options(runs, &resolved, native, &arguments.closeness, &start);
     let outcome = make(&recorded.runs, &options)?;
     let sureness = audit::sureness(&recorded.runs, &outcome.profile);
     if let Some(limit) = arguments.max_expected_new {
@@ -109,11 +109,13 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
             output::say(&line);
         }
     }
-    summarise(&outcome, &options, &resolved, &arguments.output);
+    summarise(&outcome, &options, &resolved);
+    let offered = Offered::of(runs, &options);
+    offered.say(&outcome.profile, &arguments.output, &arguments.apply);
     for line in text::sureness_in_brief(&sureness) {
         output::say(&line);
     }
-    arguments.apply.print(&arguments.output, &outcome.profile)?;
+    offered.print(&outcome.profile, &arguments.output, &arguments.apply)?;
     Ok(Exit::Done)
 }
 
@@ -128,12 +130,13 @@ pub(super) fn options(
     resolved: &base::Resolved,
     native: Abi,
     closeness: &ClosenessArguments,
+    start: &StartArguments,
 ) -> Options {
     Options {
         base: resolved.profile.clone(),
         native,
-        runtimes: runtimes(runs),
-        late: runs.iter().all(|run| run.target.no_new_privs == Some(true)),
+        runtimes: start.runtimes(runs),
+        start: start.start(runs),
         precision: closeness.precision(),
         portability: closeness.portability(),
         stand_ins: BTreeMap::new(),
@@ -162,34 +165,6 @@ fn covers_start(run: &Run) -> bool {
     run.window.from == WindowStart::Exec
 }
 
-/// The runtimes to make room for: those recorded, and where a container does not know its own, all.
-fn runtimes(runs: &[Run]) -> BTreeSet<RuntimeRelease> {
-    let is_known = |name: &str| minimize::known_runtimes().any(|known| known == name);
-    let containers = runs
-        .iter()
-        .filter(|run| run.target.kind == TargetKind::Container || run.target.container.is_some());
-    let mut all = BTreeSet::new();
-    for run in containers {
-        let named = run.target.container.as_ref().and_then(|container| {
-            let name = container.runtime.clone().filter(|name| is_known(name))?;
-            let version = container.runtime_version.clone();
-            Some(RuntimeRelease { name, version })
-        });
-        match named {
-            Some(release) => drop(all.insert(release)),
-            None => all.extend(minimize::known_runtimes().map(any_release)),
-        }
-    }
-    all
-}
-
-fn any_release(name: &str) -> RuntimeRelease {
-    RuntimeRelease {
-        name: name.to_owned(),
-        version: None,
-    }
-}
-
 /// Why there is no profile, and what can be done.
 fn unsound(error: Unsound) -> Failure {
     let hint = match &error {
@@ -202,13 +177,8 @@ fn unsound(error: Unsound) -> Failure {
     Failure::invalid(error).hint(hint)
 }
 
-/// Says what the profile permits, what was left out of it, and how to apply it.
-pub(super) fn summarise(
-    outcome: &Outcome,
-    options: &Options,
-    resolved: &base::Resolved,
-    path: &Path,
-) {
+/// Says what the profile permits, and what was left out of it.
+pub(super) fn summarise(outcome: &Outcome, options: &Options, resolved: &base::Resolved) {
     let calls = |abi: Abi| {
         outcome
             .reasons
@@ -250,8 +220,8 @@ pub(super) fn summarise(
     for denied in &outcome.denied {
         output::say(&format!("left out: {}", denial(denied, resolved)));
     }
-    if path != Path::new("-") {
-        output::say(&format!("apply: {}", apply::line(path)));
+    if let Some(note) = with_recorded(outcome, resolved) {
+        output::say(&format!("note: {note}"));
     }
 }
 
@@ -277,6 +247,24 @@ fn denial(denied: &Denied, resolved: &base::Resolved) -> String {
     let reason = call.name().and_then(blocked::reason);
     let reason = reason.map_or_else(String::new, |reason| format!(" ({reason})"));
     format!("{what}{reason}{}", unlocked(call, resolved))
+}
+
+/// What capabilities would unlock that the target had and the base was not resolved for.
+fn with_recorded(outcome: &Outcome, resolved: &base::Resolved) -> Option<String> {
+    let (source, circumstances) = resolved.conditions.as_ref()?;
+    let denied = outcome.denied.iter().map(|denied| denied.call);
+    let names = denied.flat_map(|call| bases::unlocked_by(source, call, circumstances));
+    let had: BTreeSet<String> = names
+        .filter(|name| resolved.recorded.contains(name))
+        .collect();
+    if had.is_empty() {
+        return None;
+    }
+    let had: Vec<String> = had.into_iter().collect();
+    Some(format!(
+        "the target had {}, and the base is resolved without; `--caps recorded` takes what it had",
+        had.join(", ")
+    ))
 }
 
 fn unlocked(call: Call, resolved: &base::Resolved) -> String {

@@ -30,6 +30,7 @@ mod lives;
 mod man;
 mod merge;
 mod messages;
+mod offer;
 mod output;
 mod plan;
 mod progress;
@@ -40,6 +41,7 @@ mod remarks;
 mod rights;
 mod run;
 mod runtime;
+mod start;
 mod watch;
 mod watching;
 

@@ -45,8 +45,8 @@ pub(super) struct Plan {
     engine: Option<(Engine, About)>,
     /// A container that runs already, and who knows it.
     container: Option<(Hierarchy, Engine, Inspected)>,
-    /// The image of a `docker run`, as the user named it.
-    image: Option<String>,
+    /// A `docker run`, as the user typed it.
+    run: Option<EngineRun>,
 }
 
 /// The cgroup that is watched.
@@ -225,7 +225,7 @@ impl Plan {
             configured: Configured::default(),
             engine: None,
             container: None,
-            image: None,
+            run: None,
         })
     }
 
@@ -248,7 +248,7 @@ impl Plan {
             .map(|image| image.to_string_lossy().into_owned());
         let namespaces = [namespace::own(), namespace::engine(&engine)];
         Ok(Self {
-            label: image.clone().unwrap_or_else(|| "container".to_owned()),
+            label: image.unwrap_or_else(|| "container".to_owned()),
             target: Target {
                 kind: TargetKind::Container,
                 command: words
@@ -267,7 +267,7 @@ impl Plan {
             configured: Configured::default(),
             engine: Some((engine, about)),
             container: None,
-            image,
+            run: Some(run.clone()),
         })
     }
 
@@ -293,6 +293,7 @@ impl Plan {
         let mode = add_process_facts(&mut target, pid)?;
         target.seccomp = Some(inspected.seccomp(about.as_ref(), mode));
         let configured = configured(&inspected, about.as_ref(), mode);
+        target.no_new_privs = inspected.no_new_privs(target.no_new_privs);
         target.container = Some(inspected.container(engine.kind(), about.as_ref()));
         let label = format!("{name} of {}", engine.kind().name());
         let mut plan = Self::running(label, target, cgroup.clone());
@@ -404,7 +405,7 @@ impl Plan {
             configured: Configured::default(),
             engine: None,
             container: None,
-            image: None,
+            run: None,
         }
     }
 
@@ -430,7 +431,8 @@ impl Plan {
 
     /// Takes in what the engine said. The kernel's word on rights, from the first exec, goes before it.
     pub(super) fn learn(&mut self, started: Option<Started>) {
-        let (Some(started), Some((engine, about))) = (started, &self.engine) else {
+        let (Some(started), Some((engine, about)), Some(run)) = (started, &self.engine, &self.run)
+        else {
             return;
         };
         let kind = engine.kind();
@@ -440,7 +442,7 @@ impl Plan {
                 self.configured = configured(&inspected, Some(about), None);
                 inspected.container(kind, Some(about))
             }
-            None => about.container_of_run(kind, started.id, self.image.clone()),
+            None => about.container_of_run(run, started.id),
         });
     }
 }
@@ -468,7 +470,8 @@ fn configured(
 fn add_process_facts(target: &mut Target, pid: Pid) -> Result<Option<SeccompMode>, Failure> {
     let facts = process::facts(pid).map_err(no_process)?;
     target.capabilities = facts.capabilities;
-    target.no_new_privs = facts.no_new_privs;
+    // It may have set it itself by now; that it never had it is sure.
+    target.no_new_privs = facts.no_new_privs.filter(|is_set| !is_set);
     target.seccomp = facts.seccomp.map(SeccompState::from);
     Ok(facts.seccomp)
 }

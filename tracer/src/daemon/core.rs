@@ -26,7 +26,15 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 /// Makes a profile of a recording, or says why not.
-pub type Generate = Box<dyn Fn(&Recording) -> Result<String, String> + Send + Sync>;
+pub type Generate = Box<dyn Fn(&Recording) -> Result<Generated, String> + Send + Sync>;
+
+/// A profile.
+pub struct Generated {
+    /// What it says.
+    pub text: String,
+    /// What it presumes, for people.
+    pub presumes: String,
+}
 
 /// What the daemon is to do.
 pub struct Settings {

@@ -73,6 +73,7 @@ impl Daemon {
             container,
             seccomp,
             configured,
+            no_new_privs,
             labels,
         } = known;
         if !self
@@ -93,11 +94,13 @@ impl Daemon {
         }
         scope.passport.kind = TargetKind::Container;
         scope.configured = configured;
+        let target = std::mem::take(&mut scope.target);
         scope.target = Target {
             kind: TargetKind::Container,
             container: Some(container),
             seccomp: Some(seccomp),
-            ..std::mem::take(&mut scope.target)
+            no_new_privs: target.no_new_privs.or(no_new_privs),
+            ..target
         };
         self.recognise(slot, &id)
     }

@@ -69,6 +69,7 @@ pub(super) struct Known {
     pub(super) container: Container,
     pub(super) seccomp: SeccompState,
     pub(super) configured: Configured,
+    pub(super) no_new_privs: Option<bool>,
     pub(super) labels: BTreeMap<String, String>,
 }
 
@@ -179,6 +180,7 @@ impl Engines {
                 filter: inspected.filtered_at_start(about, None),
                 first: inspected.first_pid(),
             },
+            no_new_privs: inspected.no_new_privs(None),
             labels: inspected.labels,
         })))
     }

@@ -34,7 +34,7 @@ mod turned_away;
 mod witness;
 
 pub use client::{Client, ClientError};
-pub use core::{Daemon, Generate, Settings};
+pub use core::{Daemon, Generate, Generated, Settings};
 pub use error::DaemonError;
 pub use filter::{Filter, Label};
 pub use follow::{Followed, follow};

@@ -62,7 +62,12 @@ pub enum Answer {
         text: String,
     },
     /// A profile.
-    Profile(String),
+    Profile {
+        /// The profile.
+        text: String,
+        /// What it presumes of whoever starts something under it, for people.
+        presumes: String,
+    },
     /// It is not to be.
     Error(Refusal),
 }
@@ -265,7 +270,10 @@ mod tests {
                 since: "2026-01-01T00:00:00.000Z".to_owned(),
             }]),
             Answer::Recording { ended: true, text },
-            Answer::Profile("{}".to_owned()),
+            Answer::Profile {
+                text: "{}".to_owned(),
+                presumes: "a container".to_owned(),
+            },
             Answer::Error(Refusal::new(RefusalKind::Full, "no room")),
         ] {
             let line = answer_line(&answer);

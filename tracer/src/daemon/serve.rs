@@ -5,7 +5,7 @@
 
 use super::answers::Reply;
 use super::clients::Clients;
-use super::core::{Daemon, Generate};
+use super::core::{Daemon, Generate, Generated};
 use super::error::DaemonError;
 use super::listener::{self, Scrape};
 use super::notify;
@@ -256,7 +256,8 @@ fn answer(daemon: &mut Daemon, asked: Asked, generate: &Arc<Generate>) {
             tokio::task::spawn_blocking(move || {
                 let made = generate(&recording);
                 let refusal = |why| Answer::Error(Refusal::new(RefusalKind::Failed, why));
-                drop(answer.send(made.map_or_else(refusal, Answer::Profile)));
+                let profile = |Generated { text, presumes }| Answer::Profile { text, presumes };
+                drop(answer.send(made.map_or_else(refusal, profile)));
             });
         }
     }

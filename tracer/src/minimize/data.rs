@@ -12,6 +12,7 @@ pub(super) struct Runtimes {
     #[serde(rename = "comment")]
     _comment: String,
     pub(super) runtimes: Vec<Baseline>,
+    pub(super) inits: Vec<InitBaseline>,
 }
 
 /// What one runtime makes under the filter.
@@ -33,6 +34,27 @@ pub(super) struct Entry {
     #[serde(default)]
     pub(super) since: Vec<String>,
     /// Not in every start.
+    #[serde(default)]
+    pub(super) chance: bool,
+    #[serde(default)]
+    pub(super) arguments: NamedValues,
+}
+
+/// What an init makes that an engine puts before a container's program.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct InitBaseline {
+    pub(super) name: String,
+    pub(super) entries: Vec<InitEntry>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct InitEntry {
+    pub(super) names: Vec<String>,
+    /// How it was found.
+    pub(super) how: String,
+    /// Not in every run.
     #[serde(default)]
     pub(super) chance: bool,
     #[serde(default)]
@@ -70,12 +92,16 @@ mod tests {
             .map(|runtime| runtime.name.as_str())
             .collect();
         assert_eq!(known, ["runc", "crun"]);
-        for entry in RUNTIMES.runtimes.iter().flat_map(|known| &known.entries) {
-            for name in &entry.names {
+        let runtimes = RUNTIMES.runtimes.iter().flat_map(|known| &known.entries);
+        let runtimes = runtimes.map(|entry| (&entry.names, &entry.how, &entry.arguments));
+        let inits = RUNTIMES.inits.iter().flat_map(|known| &known.entries);
+        let inits = inits.map(|entry| (&entry.names, &entry.how, &entry.arguments));
+        for (names, how, arguments) in runtimes.chain(inits) {
+            for name in names {
                 assert!(is_known_name(name), "{name}");
             }
-            assert!(entry.how.len() > 4, "{:?}", entry.names);
-            fallback::check_values(&entry.names, &entry.arguments);
+            assert!(how.len() > 4, "{names:?}");
+            fallback::check_values(names, arguments);
         }
     }
 }

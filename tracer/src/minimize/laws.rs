@@ -173,15 +173,20 @@ fn combinations() -> Vec<(Options, &'static Meaning)> {
     };
     let (runc, crun) = (runtime("runc"), runtime("crun"));
     let runtimes = [BTreeSet::new(), [runc.clone()].into(), [runc, crun].into()];
+    let late = crate::minimize::Start {
+        late: true,
+        init: Init::Recorded,
+        any: false,
+    };
     let mut all = Vec::new();
     for (base, meaning) in BASES.iter() {
         for runtimes in &runtimes {
-            for late in [false, true] {
+            for start in [late, crate::minimize::Start::any()] {
                 for precision in Precision::ALL {
                     for portability in Portability::ALL {
                         let options = Options {
                             runtimes: runtimes.clone(),
-                            late,
+                            start,
                             precision,
                             portability,
                             ..options(base.clone())
@@ -226,12 +231,12 @@ fn for_every_combination<S: Strategy>(
         if let Err(error) = runner.run(strategy, |value| law(&options, bound, value)) {
             let Options {
                 runtimes,
-                late,
+                start,
                 precision,
                 portability,
                 ..
             } = options;
-            panic!("{precision:?} {portability:?} {runtimes:?} late {late}: {error}");
+            panic!("{precision:?} {portability:?} {runtimes:?} {start:?}: {error}");
         }
     }
 }

@@ -13,10 +13,12 @@ mod level;
 mod making;
 mod needs;
 mod outcome;
+mod presumes;
 mod proven;
 mod reason;
 mod rules;
 mod runtime;
+mod start;
 mod values;
 
 #[cfg(test)]
@@ -30,9 +32,11 @@ pub use data::Phase;
 pub use evidence::{Evidence, Seen};
 pub use level::{Portability, Precision};
 pub use outcome::{Cause, Denied, Outcome};
+pub use presumes::{Given, NoNewPrivs, PresumedInit, Presumes};
 pub use proven::{Unsound, proven};
 pub use reason::Reason;
 pub use runtime::{RuntimeRelease, known_runtimes};
+pub use start::{Init, Start};
 pub use values::{Kept, Narrowing};
 
 use crate::profile::Profile;
@@ -50,8 +54,8 @@ pub struct Options {
     pub native: Abi,
     /// Runtimes that will start the container; empty when none will.
     pub runtimes: BTreeSet<RuntimeRelease>,
-    /// Whether the runtime installs the filter late, because no_new_privs is set for certain.
-    pub late: bool,
+    /// How the container is started.
+    pub start: Start,
     /// How far argument values are narrowed.
     pub precision: Precision,
     /// Where the profile must hold.

@@ -2,7 +2,7 @@
 
 use super::data::RUNTIMES;
 use super::demand::{Demand, Tuple, at};
-use super::{Evidence, Options, Portability, Reason, runtime};
+use super::{Evidence, Init, Options, Portability, Reason, runtime};
 use crate::profile::fallback::{self, Fallback, Names, Twins};
 use crate::profile::floor;
 use crate::recording::Runs;
@@ -49,6 +49,7 @@ impl Wanted {
             }
         }
         wanted.runtimes(question);
+        wanted.inits(question.options);
         wanted
     }
 
@@ -191,6 +192,26 @@ impl Wanted {
                     how: &entry.how,
                 };
                 // Runtimes are native programs.
+                for call in named(options.native, &entry.names) {
+                    self.add(call, reason.clone(), &Demand::named(call, &entry.arguments));
+                }
+            }
+        }
+    }
+
+    fn inits(&mut self, options: &Options) {
+        let takes = |chance: bool| match options.start.init {
+            Init::Absent => false,
+            Init::Recorded => chance,
+            Init::Any => true,
+        };
+        for init in &RUNTIMES.inits {
+            for entry in init.entries.iter().filter(|entry| takes(entry.chance)) {
+                let reason = Reason::Init {
+                    name: &init.name,
+                    how: &entry.how,
+                };
+                // Inits are native programs.
                 for call in named(options.native, &entry.names) {
                     self.add(call, reason.clone(), &Demand::named(call, &entry.arguments));
                 }

@@ -26,6 +26,13 @@ pub enum Reason {
         /// How that was found.
         how: &'static str,
     },
+    /// An init makes it that engines put before a container's program.
+    Init {
+        /// Name of the init.
+        name: &'static str,
+        /// How that was found.
+        how: &'static str,
+    },
     /// What was seen turns into it elsewhere.
     Fallback {
         /// The call that turns into it.
@@ -68,6 +75,7 @@ impl fmt::Display for Reason {
             Self::Runtime { name, how, .. } => {
                 write!(f, "needed by {name} between filter and exec ({how})")
             }
+            Self::Init { name, how } => write!(f, "needed by {name}, an init of engines ({how})"),
             Self::Fallback { of, reason } => write!(f, "fallback of {of}: {reason}"),
             Self::Sibling { of, reason } => write!(f, "sibling of {of}: {reason}"),
             Self::Twins(reason) => write!(f, "with more values: {reason}"),

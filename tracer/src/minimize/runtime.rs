@@ -40,9 +40,9 @@ impl<'a> Wanted<'a> {
             .all(|(at, run)| counting.under_filter(at) && has_baseline(run, &runtime.name));
         Self {
             runtime,
-            recorded: exact && recorded,
+            recorded: exact && recorded && !options.start.any,
             exact,
-            late: options.late,
+            late: options.start.late,
         }
     }
 

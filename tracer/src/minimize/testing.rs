@@ -122,7 +122,7 @@ pub(super) fn options(base: Option<Profile>) -> Options {
         base,
         native: Abi::X86_64,
         runtimes: BTreeSet::new(),
-        late: false,
+        start: super::Start::default(),
         precision: Precision::default(),
         portability: Portability::default(),
         stand_ins: BTreeMap::new(),

@@ -259,7 +259,7 @@ fn runtimes_are_made_room_for_with_their_values() {
     ] {
         let (outcome, _) = made(&[("read", [0; 3])], |options| {
             options.runtimes = [runc(version)].into();
-            options.late = late;
+            options.start.late = late;
             options.portability = Portability::Exact;
         });
         assert_eq!(
@@ -268,6 +268,33 @@ fn runtimes_are_made_room_for_with_their_values() {
             "{late} {version:?} {name}"
         );
     }
+}
+
+/// The calls of an init: none where there is none, those that only some runs show where there was one, and all
+/// where there may be one.
+#[test]
+fn an_init_is_made_room_for() {
+    for (init, waits, passes_on) in [
+        (Init::Absent, false, false),
+        (Init::Recorded, false, true),
+        (Init::Any, true, true),
+    ] {
+        let (outcome, _) = made(&[("read", [0; 3])], |options| options.start.init = init);
+        let has = |name| outcome.reasons.contains_key(&call(name));
+        let found = (has("rt_sigtimedwait"), has("kill"));
+        assert_eq!(found, (waits, passes_on), "{init:?}");
+    }
+    let (outcome, _) = made(&[("read", [0; 3])], |options| {
+        options.start.init = Init::Any
+    });
+    let reasons: Vec<_> = outcome.reasons[&call("signalfd4")]
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(
+        reasons,
+        ["needed by catatonit, an init of engines (measured with catatonit 0.1.7, Podman's)"]
+    );
 }
 
 #[test]

@@ -67,7 +67,8 @@ pub struct Target {
     pub container: Option<Container>,
     /// Capabilities in the bounding set, if known.
     pub capabilities: Option<Capabilities>,
-    /// `NoNewPrivs` of the target's first process, if known.
+    /// `NoNewPrivs` of the target when it started, if known: as whoever started it set it, not as the program
+    /// may have set it later.
     pub no_new_privs: Option<bool>,
     /// Which seccomp profile was active, if known.
     pub seccomp: Option<SeccompState>,
@@ -112,6 +113,11 @@ pub struct Container {
     pub runtime: Option<String>,
     /// Version of the runtime.
     pub runtime_version: Option<String>,
+    /// Whether an init of the engine's (`--init`) is its first process, if known.
+    pub init: Option<bool>,
+    /// The user that it runs as, as the engine was told: `USER[:GROUP]`, by names or numbers. `None` if that is
+    /// unknown, or nobody said anything, which makes it root.
+    pub user: Option<String>,
 }
 
 /// The seccomp state of the target.

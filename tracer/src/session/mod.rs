@@ -6,6 +6,7 @@
 mod child;
 mod clock;
 mod deaf;
+mod init;
 mod ledger;
 mod listening;
 mod past;

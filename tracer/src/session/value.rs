@@ -1,5 +1,6 @@
 //! From the end of a session to the recording. Pure: what it needs to know comes in.
 
+use super::init;
 use super::ledger::Ledger;
 use super::start::{self, Configured};
 use super::watch::Ended;
@@ -82,7 +83,11 @@ pub fn recording_of(seen: Seen<'_>, losses: Losses, context: Context) -> Recordi
     target.filtered_at_start = filtered.or(target.filtered_at_start);
     if let Some(rights) = ledger.rights() {
         target.capabilities = Some(capability::from_mask(rights.capabilities));
-        target.no_new_privs = Some(rights.no_new_privs);
+        // What a hook executes before the container's program has rights of its own.
+        let first = context.configured.first;
+        let is_other = first.is_some_and(|first| first != rights.pid);
+        let is_sure = !is_other || !rights.no_new_privs;
+        target.no_new_privs = is_sure.then_some(rights.no_new_privs);
         if target.seccomp.is_none() {
             let filtered = SeccompState::Filtered;
             target.seccomp = Some(if rights.filtered {
@@ -91,6 +96,10 @@ pub fn recording_of(seen: Seen<'_>, losses: Losses, context: Context) -> Recordi
                 SeccompState::Unconfined
             });
         }
+    }
+    let facts = ledger.facts(seen.end_ns, seen.snapshot);
+    if let Some(container) = &mut target.container {
+        container.init = container.init.or_else(|| init::seen(&facts, context.from));
     }
     let until_start = i128::from(ledger.start_ns().saturating_sub(context.monotonic_ns));
     Recording {
@@ -106,7 +115,7 @@ pub fn recording_of(seen: Seen<'_>, losses: Losses, context: Context) -> Recordi
             until: seen.end,
             lives: context.lives,
         },
-        facts: ledger.facts(seen.end_ns, seen.snapshot),
+        facts,
         losses,
         denials: None,
     }

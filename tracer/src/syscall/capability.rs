@@ -19,7 +19,7 @@ static NAMES: [&str; 41] = [
 /// A set of capabilities by name (`CAP_…`), ordered by name.
 pub type Capabilities = BTreeSet<String>;
 
-/// What Docker and Podman grant a container unless told otherwise.
+/// What Docker grants a container unless told otherwise.
 #[must_use]
 pub fn docker_default() -> Capabilities {
     [
@@ -40,6 +40,17 @@ pub fn docker_default() -> Capabilities {
     ]
     .map(str::to_owned)
     .into()
+}
+
+/// What Podman grants a container unless told otherwise: Docker's without three.
+/// <https://github.com/containers/common/blob/v0.50.1/pkg/config/default.go>
+#[must_use]
+pub fn podman_default() -> Capabilities {
+    let mut all = docker_default();
+    for name in ["CAP_AUDIT_WRITE", "CAP_MKNOD", "CAP_NET_RAW"] {
+        all.remove(name);
+    }
+    all
 }
 
 /// The names of the bits in a capability mask, as in `/proc/PID/status`. Bits without a name are skipped.

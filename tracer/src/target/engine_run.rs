@@ -42,9 +42,9 @@ pub struct EngineRun {
     /// Where the flags of `run` begin.
     flags_at: usize,
     /// Every `--cgroup-parent` with its place: in one word with `=`, or in the word after.
-    parents: Vec<ParentFlag>,
-    /// Every `--security-opt`.
-    security_options: Vec<OsString>,
+    parents: Vec<PlacedFlag>,
+    /// Every `--security-opt` with its place.
+    security_options: Vec<PlacedFlag>,
     /// `--name` without `--rm`: a second run would find the name taken.
     pub keeps_name: bool,
     /// The client with its flags that say which engine is meant, like `--context prod`, behind what says where and
@@ -54,10 +54,16 @@ pub struct EngineRun {
     pub detached: bool,
     /// The image, if there is one.
     pub image: Option<OsString>,
+    /// The container's own command, behind the image.
+    pub arguments: Vec<OsString>,
+    /// `--init`, if it is given.
+    pub init: Option<bool>,
+    /// `--user`, if it is given.
+    pub user: Option<OsString>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct ParentFlag {
+struct PlacedFlag {
     /// The words of the flag: one with `=`, else two.
     words: std::ops::Range<usize>,
     value: OsString,
@@ -131,7 +137,6 @@ fn engine_run(
     flags_at: usize,
 ) -> EngineRun {
     let scanned = scan(command, flags_at, kind.run_switches());
-    let parents = scanned.flags.iter().filter(|flag| flag.is("cgroup-parent"));
     // Of a switch that is given several times, the last one counts.
     let detach = scanned
         .flags
@@ -147,21 +152,27 @@ fn engine_run(
         let last = scanned.flags.iter().rfind(|flag| flag.is(name));
         last.is_some_and(|flag| !flag.value.as_deref().is_some_and(is_false))
     };
-    let security_options = scanned.flags.iter().filter(|flag| flag.is("security-opt"));
+    let placed = |name: &str| -> Vec<PlacedFlag> {
+        let flags = scanned.flags.iter().filter(|flag| flag.is(name));
+        let flags = flags.map(|flag| PlacedFlag {
+            words: flag.words.clone(),
+            value: flag.value.clone().unwrap_or_default(),
+        });
+        flags.collect()
+    };
+    let is_given = |name: &str| scanned.flags.iter().any(|flag| flag.is(name));
+    let mut users = scanned.flags.iter().rev();
+    let user = users.find(|flag| flag.is("user") || flag.is("u"));
     EngineRun {
         kind,
-        security_options: security_options
-            .filter_map(|flag| flag.value.clone())
-            .collect(),
+        security_options: placed("security-opt"),
         keeps_name: has("name") && !has("rm"),
         words: command.to_vec(),
         flags_at,
-        parents: parents
-            .map(|flag| ParentFlag {
-                words: flag.words.clone(),
-                value: flag.value.clone().unwrap_or_default(),
-            })
-            .collect(),
+        parents: placed("cgroup-parent"),
+        arguments: command.get(scanned.end + 1..).unwrap_or_default().to_vec(),
+        init: is_given("init").then(|| has("init")),
+        user: user.and_then(|flag| flag.value.clone()),
         client: [
             behind.surroundings(command),
             command[behind.at..client_end].to_vec(),
@@ -200,17 +211,19 @@ impl EngineRun {
     /// Whether the user names a seccomp profile.
     #[must_use]
     pub fn names_profile(&self) -> bool {
-        let mut options = self.security_options.iter().map(|option| option.as_bytes());
-        options.any(|option| option.starts_with(b"seccomp=") || option.starts_with(b"seccomp:"))
+        self.security_options.iter().any(names_profile)
     }
 
-    /// The command line that runs the container under that profile.
+    /// The command line that runs the container under that profile, and no other.
     #[must_use]
     pub fn with_profile(&self, path: &Path) -> Vec<OsString> {
-        let mut flag = OsString::from("--security-opt=seccomp=");
-        flag.push(path);
-        let (head, rest) = self.words.split_at(self.flags_at);
-        head.iter().chain([&flag]).chain(rest).cloned().collect()
+        let mut value = OsString::from("seccomp=");
+        value.push(path);
+        let own = self
+            .security_options
+            .iter()
+            .filter(|flag| names_profile(flag));
+        self.with(["--security-opt".into(), value], own)
     }
 
     /// The command line that puts the container below the parent.
@@ -218,12 +231,27 @@ impl EngineRun {
     pub fn with_parent(&self, parent: &Parent) -> Vec<OsString> {
         let mut flag = OsString::from("--cgroup-parent=");
         flag.push(&parent.value);
+        self.with([flag], self.parents.iter())
+    }
+
+    /// The command line with these words where the flags of `run` begin, and without those flags.
+    fn with<'a, const N: usize>(
+        &self,
+        words: [OsString; N],
+        without: impl Iterator<Item = &'a PlacedFlag> + Clone,
+    ) -> Vec<OsString> {
         let (head, _) = self.words.split_at(self.flags_at);
         let rest = self.words.iter().enumerate().skip(self.flags_at);
-        let is_parent = |at: usize| self.parents.iter().any(|parent| parent.words.contains(&at));
-        let rest = rest.filter(|&(at, _)| !is_parent(at)).map(|(_, word)| word);
-        head.iter().chain([&flag]).chain(rest).cloned().collect()
+        let is_out = |at: usize| without.clone().any(|flag| flag.words.contains(&at));
+        let rest = rest.filter(|&(at, _)| !is_out(at)).map(|(_, word)| word);
+        head.iter().chain(&words).chain(rest).cloned().collect()
     }
+}
+
+/// Whether a `--security-opt` names a seccomp profile. Old clients write a colon.
+fn names_profile(flag: &PlacedFlag) -> bool {
+    let value = flag.value.as_bytes();
+    value.starts_with(b"seccomp=") || value.starts_with(b"seccomp:")
 }
 
 /// A path with a fresh name. The engine takes a relative one from the root as well, in the documentation's

@@ -5,14 +5,21 @@ use crate::cli::clients::ClientArguments;
 use crate::cli::closeness::ClosenessArguments;
 use crate::cli::failure::Failure;
 use crate::cli::generate;
-use crate::daemon::Generate;
+use crate::cli::start::StartArguments;
+use crate::daemon::{Generate, Generated};
+use crate::minimize::Presumes;
 use crate::profile::write;
 use crate::recording::{Recording, Runs};
+use crate::report::apply::presumed;
 
 /// A profile that does not exceed this base.
-pub(super) fn with(base: BaseArguments, closeness: ClosenessArguments) -> Generate {
+pub(super) fn with(
+    base: BaseArguments,
+    closeness: ClosenessArguments,
+    start: StartArguments,
+) -> Generate {
     Box::new(move |recording| {
-        profile(recording, &base, &closeness).map_err(|failure| message(&failure))
+        profile(recording, &base, &closeness, &start).map_err(|failure| message(&failure))
     })
 }
 
@@ -20,7 +27,8 @@ fn profile(
     recording: &Recording,
     base: &BaseArguments,
     closeness: &ClosenessArguments,
-) -> Result<String, Failure> {
+    start: &StartArguments,
+) -> Result<Generated, Failure> {
     if !recording.losses.is_complete() {
         return Err(Failure::invalid(format!(
             "the recording is incomplete: {} calls could not be kept",
@@ -31,9 +39,12 @@ fn profile(
     let runs = Runs::from(recording.clone());
     let native = base::native(runs.runs())?;
     let resolved = base.resolve(runs.runs(), native)?;
-    let options = generate::options(runs.runs(), &resolved, native, closeness);
+    let options = generate::options(runs.runs(), &resolved, native, closeness, start);
     let outcome = generate::make(&runs, &options)?;
-    Ok(write::oci(&outcome.profile))
+    Ok(Generated {
+        text: write::oci(&outcome.profile),
+        presumes: presumed(&Presumes::of(runs.runs(), &options)),
+    })
 }
 
 /// The failure with its causes, in one line.

@@ -11,6 +11,7 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::output;
 use super::plan::Plan;
+use super::start::StartArguments;
 use super::watching::{self, TargetArguments};
 use crate::daemon::{
     self, Daemon, DaemonError, Filter, KeepLimit, Label, Places, Policy, Settings, UserGrant,
@@ -92,6 +93,8 @@ pub(super) struct Arguments {
     base: BaseArguments,
     #[command(flatten)]
     closeness: ClosenessArguments,
+    #[command(flatten)]
+    start: StartArguments,
 }
 
 /// From when on the child of a parent is recorded.
@@ -132,6 +135,7 @@ pub(super) fn run(arguments: Arguments) -> Result<Exit, Failure> {
         release: _,
         base,
         closeness,
+        start,
     } = arguments;
     let mut containers = Vec::new();
     for name in container {
@@ -163,7 +167,7 @@ pub(super) fn run(arguments: Arguments) -> Result<Exit, Failure> {
         policy: Policy::new(allow.iter().map(|&UserGrant(user, grant)| (user, grant))),
     };
     let mut daemon = Daemon::start(settings).map_err(no_daemon)?;
-    let generate = generate::with(base, closeness);
+    let generate = generate::with(base, closeness, start);
     let places = Places {
         socket,
         metrics: listen,

@@ -5,9 +5,10 @@ use crate::cli::base::{self, BaseArguments, Resolved};
 use crate::cli::closeness::ClosenessArguments;
 use crate::cli::failure::Failure;
 use crate::cli::generate;
+use crate::cli::start::StartArguments;
 use crate::minimize::{Options, Outcome, Reason};
 use crate::profile::{Meaning, base as bases};
-use crate::recording::{Recording, Runs};
+use crate::recording::{Recording, Run, Runs};
 use crate::report::text;
 use crate::syscall::{Abi, Call};
 use std::collections::{BTreeMap, BTreeSet};
@@ -24,6 +25,7 @@ pub(super) struct Evidence {
     base: Resolved,
     meaning: Meaning,
     closeness: ClosenessArguments,
+    start: StartArguments,
 }
 
 /// What a round showed.
@@ -40,6 +42,7 @@ impl Evidence {
         base: &BaseArguments,
         asked: &BTreeSet<String>,
         closeness: ClosenessArguments,
+        start: StartArguments,
     ) -> Result<Self, Failure> {
         let runs = Runs::from(first.clone());
         let native = base::native(runs.runs())?;
@@ -56,6 +59,7 @@ impl Evidence {
             base,
             meaning,
             closeness,
+            start,
         };
         let calls = asked.iter().filter_map(|name| Call::named(native, name));
         evidence.add(
@@ -72,10 +76,16 @@ impl Evidence {
         &self.base
     }
 
+    /// The run that was recorded.
+    pub(super) fn runs(&self) -> &[Run] {
+        self.groups.first().map_or(&[], Runs::runs)
+    }
+
     /// The profile for what is known.
     pub(super) fn make(&self) -> Result<(Outcome, Options), Failure> {
         let runs = Runs::merged(&self.groups).map_err(Failure::invalid)?;
-        let mut options = generate::options(runs.runs(), &self.base, self.native, &self.closeness);
+        let (closeness, start) = (&self.closeness, &self.start);
+        let mut options = generate::options(runs.runs(), &self.base, self.native, closeness, start);
         options.stand_ins.clone_from(&self.reasons);
         let outcome = generate::make(&runs, &options)?;
         Ok((outcome, options))

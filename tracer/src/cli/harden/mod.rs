@@ -10,8 +10,10 @@ use super::closeness::ClosenessArguments;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::generate;
+use super::offer::Offered;
 use super::output::{self, Sink};
 use super::progress::Display;
+use super::start::StartArguments;
 use super::watching::{self, LimitArguments, TargetArguments, Watched};
 use crate::probe::Looking;
 use crate::profile::{Profile, write};
@@ -37,6 +39,8 @@ pub(super) struct Arguments {
     base: BaseArguments,
     #[command(flatten)]
     closeness: ClosenessArguments,
+    #[command(flatten)]
+    start: StartArguments,
     #[command(flatten)]
     limits: LimitArguments,
     /// Permit this call although the base does not; may be given several times.
@@ -89,6 +93,7 @@ enum End {
 
 pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     arguments.apply.check(&arguments.output)?;
+    arguments.start.check(&arguments.apply)?;
     let asked = asked(&arguments.allow)?;
     let command = Command::of(&arguments.command)?;
     let mut sessions = Sessions::new(arguments)?;
@@ -99,11 +104,17 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     }
     usable(&first.recording)?;
     arguments.client.check(&first.recording.clients())?;
+    // What is shown is shown under our own loader.
+    let start = match &command {
+        Command::Program(_) => arguments.start.clone().of_program(&arguments.apply),
+        Command::Container(..) => arguments.start.clone(),
+    };
     let mut evidence = Evidence::new(
         &first.recording,
         &arguments.base,
         &asked,
         arguments.closeness,
+        start,
     )?;
     let end = rounds(
         arguments,
@@ -122,10 +133,12 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
             output::say(&line);
         }
     }
+    let offered = Offered::of(evidence.runs(), &options);
     if !arguments.quiet {
-        generate::summarise(&outcome, &options, evidence.base(), &arguments.output);
+        generate::summarise(&outcome, &options, evidence.base());
+        offered.say(&outcome.profile, &arguments.output, &arguments.apply);
     }
-    arguments.apply.print(&arguments.output, &outcome.profile)?;
+    offered.print(&outcome.profile, &arguments.output, &arguments.apply)?;
     Ok(match end {
         End::Clean => Exit::Done,
         End::Unclean | End::Interrupted => Exit::Gate,

@@ -73,6 +73,7 @@ fn config(arguments: &Arguments) -> Result<Config, Failure> {
     let HookArguments { fail_open, profile } = &arguments.hook;
     let profile = ProfileArguments {
         base: base(&profile.base)?,
+        how: profile.how,
         recordings: profile.recordings.as_deref().map(absolute).transpose()?,
         within: profile.within.as_deref().map(absolute).transpose()?,
         allow_incomplete: profile.allow_incomplete,

@@ -8,6 +8,7 @@ mod start;
 use super::clients::ClientArguments;
 use super::exit::Exit;
 use super::failure::Failure;
+use super::start::HowArguments;
 use crate::report::escape;
 use clap::Subcommand;
 use std::ffi::{OsStr, OsString};
@@ -55,6 +56,8 @@ struct ProfileArguments {
     /// is CRI-O's, too), docker, none, or a file.
     #[arg(long, value_name = "BASE", default_value = "podman")]
     base: String,
+    #[command(flatten)]
+    how: HowArguments,
     /// Keep each recording as well, as ID.json in this directory.
     #[arg(long, value_name = "DIR")]
     recordings: Option<PathBuf>,
@@ -73,6 +76,7 @@ impl ProfileArguments {
     /// The same as words of a command line.
     fn words(&self) -> Vec<OsString> {
         let mut words = vec![option("--base", &self.base)];
+        words.extend(self.how.words().map(OsString::from));
         if let Some(directory) = &self.recordings {
             words.push(option("--recordings", directory));
         }

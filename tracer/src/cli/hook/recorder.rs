@@ -12,9 +12,11 @@ use crate::cli::generate;
 use crate::cli::output::Sink;
 use crate::cli::plan::Plan;
 use crate::cli::watching::{self, LimitArguments};
+use crate::minimize::Presumes;
 use crate::probe::Looking;
 use crate::profile::{Source, extended, write};
 use crate::recording::{self, Container, Recording, Refusal, Runs, Target, TargetKind};
+use crate::report::apply::presumed;
 use crate::report::escape;
 use crate::session::{Configured, Observer, Progress};
 use crate::target::cgroup::{Cgroup, Hierarchy};
@@ -164,12 +166,15 @@ fn finish(
         ));
     }
     profile.client.check(&recording.clients())?;
-    let text = profile_of(&recording.into(), &profile.base, again(arguments, input))?;
+    let (text, presumes) = profile_of(&recording.into(), profile, again(arguments, input))?;
     // Once more: links may have changed since the container started.
     profile.admit(&arguments.output)?;
     Sink::open_file(&arguments.output)?.write(&text)?;
     let output = arguments.output.display();
-    Ok(format!("container {} ended; wrote {output}", arguments.id))
+    Ok(format!(
+        "container {} ended; wrote {output}, which presumes {presumes}",
+        arguments.id
+    ))
 }
 
 /// Keeps the recording.
@@ -201,21 +206,27 @@ fn again(arguments: &Arguments, input: Option<Source>) -> Option<Source> {
     }
 }
 
-/// The profile as text.
-fn profile_of(runs: &Runs, base: &str, input: Option<Source>) -> Result<String, Failure> {
+/// The profile as text, and what it presumes.
+fn profile_of(
+    runs: &Runs,
+    arguments: &ProfileArguments,
+    input: Option<Source>,
+) -> Result<(String, String), Failure> {
     let native = base::native(runs.runs())?;
-    let base = BaseArguments::recorded(base.to_owned());
+    let base = BaseArguments::recorded(arguments.base.clone());
     let resolved = base.resolve(runs.runs(), native)?;
     let closeness = ClosenessArguments::default();
-    let options = generate::options(runs.runs(), &resolved, native, &closeness);
+    let start = arguments.how.into();
+    let options = generate::options(runs.runs(), &resolved, native, &closeness, &start);
     let outcome = generate::make(runs, &options)?;
-    match input {
-        None => Ok(write::oci(&outcome.profile)),
+    let text = match input {
+        None => write::oci(&outcome.profile),
         Some(input) => {
             let extended = extended(&input, &outcome.profile, native);
-            write::docker(&extended).map_err(Failure::invalid)
+            write::docker(&extended).map_err(Failure::invalid)?
         }
-    }
+    };
+    Ok((text, presumed(&Presumes::of(runs.runs(), &options))))
 }
 
 /// The hook waits until the recorder is attached; nobody looks at how it goes on.

@@ -210,6 +210,14 @@ mod tests {
     fn what_is_written_reads_back_as_it_was() {
         let text = to_json(&sample());
         assert_eq!(from_json(&text).unwrap(), sample());
+        // What is not known is not there.
+        assert!(!text.contains("init") && !text.contains("user"), "{text}");
+        let mut more = sample();
+        if let Some(container) = &mut more.target.container {
+            container.init = Some(false);
+            container.user = Some("1000:1000".to_owned());
+        }
+        assert_eq!(from_json(&to_json(&more)).unwrap(), more);
         assert!(
             text.contains(r#""name":"socket""#),
             "names are there for people:\n{text}"

@@ -54,6 +54,10 @@ pub(super) struct ContainerObject {
     pub(super) runtime: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) runtime_version: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) init: Option<bool>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) user: Option<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -150,6 +154,8 @@ impl From<&Target> for TargetObject {
                 engine_version,
                 runtime,
                 runtime_version,
+                init,
+                user,
             } = container.clone();
             ContainerObject {
                 id,
@@ -160,6 +166,8 @@ impl From<&Target> for TargetObject {
                 engine_version,
                 runtime,
                 runtime_version,
+                init,
+                user,
             }
         };
         Self {
@@ -191,6 +199,8 @@ impl From<TargetObject> for Target {
                 engine_version,
                 runtime,
                 runtime_version,
+                init,
+                user,
             } = object;
             Container {
                 id,
@@ -201,6 +211,8 @@ impl From<TargetObject> for Target {
                 engine_version,
                 runtime,
                 runtime_version,
+                init,
+                user,
             }
         };
         Self {

@@ -192,7 +192,7 @@ pub fn bypasses(outcome: &Outcome) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::minimize::{Options, Portability, Precision, RuntimeRelease, minimize};
+    use crate::minimize::{self, Options, Portability, Precision, RuntimeRelease, minimize};
     use crate::profile::{Circumstances, KernelVersion, base};
     use crate::recording;
     use crate::syscall::{Abi, capability};
@@ -215,7 +215,7 @@ mod tests {
             base: Some(base::docker().resolve(&circumstances)),
             native: Abi::X86_64,
             runtimes: [runtime].into(),
-            late: false,
+            start: minimize::Start::default(),
             precision: Precision::default(),
             portability: Portability::default(),
             stand_ins: BTreeMap::new(),

@@ -4,12 +4,13 @@
 
 use super::error::EngineError;
 use crate::recording::{Container, SeccompState};
-use crate::target::engine_run::{CgroupDriver, EngineKind};
+use crate::target::engine_run::{CgroupDriver, EngineKind, EngineRun};
 use crate::target::process::SeccompMode;
 use rustix::process::Pid;
 use serde::Deserialize;
 use serde::de::Error as _;
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 
 /// Parts of names of runtimes that run containers on a kernel of their own: gVisor and Kata.
 const OWN_KERNEL: [&str; 3] = ["runsc", "gvisor", "kata"];
@@ -31,6 +32,10 @@ pub struct Inspected {
     pub(super) first: Option<Pid>,
     /// The runtime by the engine's name for it, or by its path.
     pub runtime: Option<String>,
+    /// `--init`, if the engine says so.
+    pub has_init: Option<bool>,
+    /// `--user`, or the image's own.
+    pub user: Option<String>,
     /// `--security-opt`, in order.
     pub security_options: Vec<String>,
     /// `--privileged`.
@@ -98,6 +103,7 @@ struct StateObject {
 struct ConfigObject {
     image: Option<String>,
     labels: Option<BTreeMap<String, String>>,
+    user: Option<String>,
 }
 
 #[derive(Default, Deserialize)]
@@ -110,6 +116,7 @@ struct HostConfigObject {
     cap_add: Option<Vec<String>>,
     cap_drop: Option<Vec<String>>,
     pid_mode: Option<String>,
+    init: Option<bool>,
     cgroup_parent: Option<String>,
     restart_policy: Option<PolicyObject>,
 }
@@ -173,6 +180,8 @@ pub(crate) fn inspected(json: &[u8]) -> Result<Inspected, serde_json::Error> {
         status: object.state.status,
         first: first.and_then(Pid::from_raw),
         runtime: said(object.oci_runtime.or(host.runtime)),
+        has_init: host.init,
+        user: said(config.user),
         security_options: host.security_opt.unwrap_or_default(),
         is_privileged: host.privileged,
         added_capabilities: host.cap_add.unwrap_or_default(),
@@ -232,17 +241,15 @@ impl About {
     /// What a recording says about a container that was gone before the engine could be asked about it. The
     /// runtime stays open: the user may have chosen another than the default.
     #[must_use]
-    pub fn container_of_run(
-        &self,
-        kind: EngineKind,
-        id: String,
-        image: Option<String>,
-    ) -> Container {
+    pub fn container_of_run(&self, run: &EngineRun, id: String) -> Container {
+        let text = |word: &OsString| word.to_string_lossy().into_owned();
         Container {
             id,
-            image,
-            engine: Some(kind.name().to_owned()),
+            image: run.image.as_ref().map(text),
+            engine: Some(run.kind.name().to_owned()),
             engine_version: Some(self.version.clone()),
+            init: run.init,
+            user: run.user.as_ref().map(text),
             ..Container::default()
         }
     }
@@ -301,6 +308,28 @@ impl Inspected {
             engine_version: said(about.map(|about| about.version.clone())),
             runtime: runtime.map(str::to_owned),
             runtime_version: version.cloned(),
+            init: self.has_init,
+            user: self.user.clone(),
+        }
+    }
+
+    /// Whether the runtime set no_new_privs before it started the container, as far as its first process as it
+    /// is now and the engine's configuration tell. Nobody can take it back, so a process without it never had
+    /// it; one that has it may have set it itself, and then only the configuration knows.
+    #[must_use]
+    pub fn no_new_privs(&self, now: Option<bool>) -> Option<bool> {
+        if now == Some(false) {
+            return now;
+        }
+        // Of several options the engine takes the last one. Old clients write a colon.
+        let given = self.security_options.iter().rev().find_map(|option| {
+            let rest = option.strip_prefix("no-new-privileges")?;
+            Some(rest.trim_start_matches(['=', ':']))
+        });
+        match given {
+            Some("" | "true" | "1") => Some(true),
+            Some(_) => Some(false),
+            None => None,
         }
     }
 

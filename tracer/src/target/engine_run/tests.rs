@@ -135,7 +135,7 @@ fn a_run_is_found_behind_commands_that_run_others() {
         assert_eq!(run.with_parent(&parent), words(expected), "{line}");
         assert_eq!(run.client, words(client), "{line}");
         let under = run.with_profile(Path::new("/s.json"));
-        let expected = expected.replace("--cgroup-parent=/p", "--security-opt=seccomp=/s.json");
+        let expected = expected.replace("--cgroup-parent=/p", "--security-opt seccomp=/s.json");
         assert_eq!(under, words(&expected), "{line}");
     }
     for line in [
@@ -148,6 +148,21 @@ fn a_run_is_found_behind_commands_that_run_others() {
     let (kind, verb) = (EngineKind::Docker, "exec".to_owned());
     let exec = recognise(&words("timeout 5 docker exec x sh"));
     assert_eq!(exec, Recognised::ClientOnly { kind, verb });
+}
+
+/// The last word on a profile is ours, and what else is given stays.
+#[test]
+fn the_profile_takes_the_place_of_the_users() {
+    let run = run(
+        "docker run --security-opt seccomp=unconfined --init -u 7 --security-opt=seccomp:/a --user=8:9 \
+         --security-opt no-new-privileges x seccomp=/b --init=false",
+    );
+    let expected = "docker run --security-opt seccomp=/s.json --init -u 7 --user=8:9 \
+                    --security-opt no-new-privileges x seccomp=/b --init=false";
+    assert_eq!(run.with_profile(Path::new("/s.json")), words(expected));
+    assert_eq!(run.arguments, words("seccomp=/b --init=false"));
+    assert_eq!(run.init, Some(true));
+    assert_eq!(run.user.as_deref(), Some(OsStr::new("8:9")));
 }
 
 #[test]

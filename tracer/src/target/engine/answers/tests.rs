@@ -66,6 +66,7 @@ fn a_container_is_described() {
             engine_version: Some("20.10.24+dfsg1".into()),
             runtime: Some("runc".into()),
             runtime_version: Some("1.1.5+ds1".into()),
+            ..Container::default()
         }
     );
 }
@@ -285,6 +286,47 @@ fn podmans_containers_are_described_too() {
             engine_version: Some("4.3.1".into()),
             runtime: Some("crun".into()),
             runtime_version: Some("1.8.1".into()),
+            ..Container::default()
         }
     );
+}
+
+#[test]
+fn how_a_container_starts_is_described() {
+    let mut value = running();
+    value["HostConfig"]["Init"] = true.into();
+    value["Config"]["User"] = "1000:1000".into();
+    let inspected = read(&value).unwrap();
+    assert_eq!(inspected.has_init, Some(true));
+    assert_eq!(inspected.user.as_deref(), Some("1000:1000"));
+    let container = inspected.container(EngineKind::Docker, None);
+    assert_eq!(container.init, Some(true));
+    assert_eq!(container.user.as_deref(), Some("1000:1000"));
+}
+
+#[test]
+fn who_set_no_new_privs_is_told_from_who_has_it() {
+    let table: [(&[&str], Option<bool>, Option<bool>); 9] = [
+        (&["no-new-privileges"], Some(true), Some(true)),
+        (&["no-new-privileges=true"], None, Some(true)),
+        (&["no-new-privileges:true"], Some(true), Some(true)),
+        (&["no-new-privileges:false"], Some(true), Some(false)),
+        (
+            &["no-new-privileges", "no-new-privileges=false"],
+            None,
+            Some(false),
+        ),
+        // The program's own doing, or the engine's default: nobody knows.
+        (&["seccomp=unconfined"], Some(true), None),
+        (&[], None, None),
+        (&[], Some(false), Some(false)),
+        // Whatever is configured, it was not set.
+        (&["no-new-privileges"], Some(false), Some(false)),
+    ];
+    for (options, now, expected) in table {
+        let mut value = running();
+        value["HostConfig"]["SecurityOpt"] = options.to_vec().into();
+        let inspected = read(&value).unwrap();
+        assert_eq!(inspected.no_new_privs(now), expected, "{options:?} {now:?}");
+    }
 }
