@@ -160,7 +160,8 @@ fn recordings_that_cannot_be_written() {
     let record = |output: &str| {
         let program = product().in_directory(directory.path());
         program
-            .args(["record", "-o", output, "--", "sh", "-c", "echo ran"])
+            .args(["record", "--state", "state", "-o", output])
+            .args(["--", "sh", "-c", "echo ran"])
             .run()
     };
     record("no/such/folder/rec.json")
@@ -179,9 +180,13 @@ fn recordings_that_cannot_be_written() {
     );
     let folder = directory.path().display();
     let fill = format!("mount -t tmpfs -o size=4k none {folder}");
+    let state = tempfile::tempdir().expect("a temporary directory");
+    let state = state.path().join("state").display().to_string();
     let program = product().args([
         "record",
         "-q",
+        "--state",
+        &state,
         "-o",
         &format!("{folder}/rec.json"),
         "--",
@@ -189,7 +194,12 @@ fn recordings_that_cannot_be_written() {
     ]);
     let look = format!("{fill}\n\"$@\" || code=$?\nset -- sh -c \"ls -A {folder}; exit $code\"");
     let run = program.after(&look).run();
+    let kept = fs::read_dir(&state).expect("a folder").flatten();
+    let kept: Vec<_> = kept.map(|entry| entry.path()).collect();
+    assert_eq!(kept.len(), 1, "{run}");
     run.exits(125).stdout("").stderr(&format!(
-        "error: cannot write `{folder}/rec.json`\n  cause: No space left on device (os error 28)\n"
+        "note: the recording is in `{}` instead\nerror: cannot write `{folder}/rec.json`\n  cause: No space left on \
+         device (os error 28)\n",
+        kept[0].display()
     ));
 }

@@ -12,6 +12,7 @@ mod lives;
 mod options;
 mod podman;
 mod recorder;
+mod recover;
 mod runtimes;
 mod start;
 mod systemd;
@@ -39,6 +40,7 @@ fn main() -> ExitCode {
         .tests(Needs::Docker, live::TESTS)
         .tests(Needs::Docker, lives::TESTS)
         .tests(Needs::Podman, lives::PODMAN)
+        .tests(Needs::Docker, recover::TESTS)
         .tests_for_machine(systemd::TESTS)
         .run()
 }

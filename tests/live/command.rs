@@ -181,7 +181,7 @@ fn nothing_is_left_behind() {
 }
 
 /// The cgroups with that in their path.
-fn left_behind(ours: &str) -> Vec<PathBuf> {
+pub(crate) fn left_behind(ours: &str) -> Vec<PathBuf> {
     let mut left = cgroups();
     left.retain(|path| path.to_string_lossy().contains(ours));
     left.into_iter().collect()

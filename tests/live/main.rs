@@ -15,6 +15,7 @@ mod losses;
 mod own_filter;
 mod pace;
 mod reach;
+mod recover;
 mod rights;
 mod running;
 mod signals;
@@ -46,6 +47,7 @@ fn main() -> ExitCode {
         .tests(Needs::Recording, own_filter::TESTS)
         .tests(Needs::Recording, pace::TESTS)
         .tests(Needs::Recording, reach::TESTS)
+        .tests(Needs::Recording, recover::TESTS)
         .tests(Needs::Recording, rights::TESTS)
         .tests(Needs::Recording, signals::TESTS)
         .tests(Needs::Recording, limits::TESTS)

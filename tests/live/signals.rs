@@ -80,8 +80,9 @@ fn who_waits_for_a_reader_of_words_hears_signals() {
     let full = Full::new();
     let folder = tempfile::tempdir().expect("a temporary directory");
     let script = format!(
-        "exec {} record -o {} -- {} ticks 1000 2>{}",
+        "exec {} record --state {} -o {} -- {} ticks 1000 2>{}",
         product_path!(),
+        folder.path().join("state").display(),
         folder.path().join("rec.json").display(),
         witness::PATH,
         full.path().display()

@@ -24,6 +24,7 @@ pub mod report;
 pub mod probe;
 pub mod target;
 
+pub mod recovery;
 pub mod session;
 
 pub mod daemon;

@@ -109,6 +109,11 @@ pub(super) enum Sink {
 impl Sink {
     /// Opens the sink; `None` and `-` are standard output.
     pub(super) fn open(path: Option<&Path>) -> Result<Self, Failure> {
+        Self::open_as(path, "seccomp-tracer")
+    }
+
+    /// The same; what is not complete yet has that name in its own.
+    pub(super) fn open_as(path: Option<&Path>, name: &str) -> Result<Self, Failure> {
         let Some(path) = path.filter(|path| *path != Path::new("-")) else {
             return Ok(Self::Stdout);
         };
@@ -136,9 +141,10 @@ impl Sink {
             Some(parent) if parent != Path::new("") => parent,
             _ => Path::new("."),
         };
+        let prefix = format!(".{name}.");
         let mut builder = tempfile::Builder::new();
         builder
-            .prefix(".seccomp-tracer.")
+            .prefix(&prefix)
             .permissions(Permissions::from_mode(0o644));
         let temporary = builder.tempfile_in(directory).map_err(problem)?;
         Ok(Self::File {
@@ -251,9 +257,18 @@ fn open_stream(path: &Path) -> Result<File, Failure> {
 /// field gives apart.
 fn without_path(error: io::Error) -> io::Error {
     match error.to_string().rsplit_once(" at path ") {
-        Some((cause, _)) => io::Error::new(error.kind(), cause),
+        Some((cause, _)) => match errno_of(cause) {
+            Some(errno) => io::Error::from_raw_os_error(errno),
+            None => io::Error::new(error.kind(), cause),
+        },
         None => error,
     }
+}
+
+/// The number at the end of `No space left on device (os error 28)`, by which hints are chosen.
+fn errno_of(cause: &str) -> Option<i32> {
+    let (_, rest) = cause.rsplit_once("(os error ")?;
+    rest.strip_suffix(')')?.parse().ok()
 }
 
 /// Prints a part of a product, at once.

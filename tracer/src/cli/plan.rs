@@ -6,6 +6,7 @@ use super::lives::Lives;
 use super::watching::TargetArguments;
 use crate::probe::{Scope, Start};
 use crate::recording::{self, SeccompState, Target, TargetKind};
+use crate::recovery::Folder;
 use crate::report::escape;
 use crate::session::{self, Configured, Spawn, Stop};
 use crate::target::cgroup::{Cgroup, CgroupError, Hierarchy};
@@ -15,7 +16,7 @@ use crate::target::engine::{
 use crate::target::engine_run::{self, EngineKind, EngineRun, Recognised};
 use crate::target::executable::{self, ExecutableError};
 use crate::target::namespace;
-use crate::target::own_cgroup::OwnCgroup;
+use crate::target::own_cgroup::{Note, OwnCgroup};
 use crate::target::process::{self, ProcessError, SeccompMode};
 use crate::target::unit::{self, UnitError};
 use crate::target::wrapper;
@@ -42,6 +43,10 @@ pub(super) struct Plan {
     pub(super) warnings: Vec<String>,
     /// What the engine says of how the target starts.
     pub(super) configured: Configured,
+    /// Where it is noted what is made; it goes after that.
+    pub(super) folder: Option<Folder>,
+    /// Whether a sudden death is to be survived.
+    pub(super) keeps: bool,
     engine: Option<(Engine, About)>,
     /// A container that runs already, and who knows it.
     container: Option<(Hierarchy, Engine, Inspected)>,
@@ -60,7 +65,7 @@ pub(super) enum Place {
 }
 
 impl Place {
-    fn cgroup(&self) -> &Cgroup {
+    pub(super) fn cgroup(&self) -> &Cgroup {
         match self {
             Self::Own(own) => own.cgroup(),
             Self::Foreign(cgroup) | Self::Container(cgroup, _) => cgroup,
@@ -159,8 +164,13 @@ fn not_prepared(error: PrepareError) -> Failure {
 }
 
 impl Plan {
-    /// Decides what to watch.
+    /// Decides what to watch, without a word to anybody of what is made.
     pub(super) fn of(arguments: &TargetArguments) -> Result<Self, Failure> {
+        Self::noting(arguments, &mut |_| {})
+    }
+
+    /// Decides what to watch.
+    pub(super) fn noting(arguments: &TargetArguments, note: Note<'_>) -> Result<Self, Failure> {
         let hierarchy = Hierarchy::detect().map_err(no_cgroup)?;
         if let Some(name) = &arguments.container {
             return Self::container(&hierarchy, name, arguments.engine);
@@ -177,10 +187,10 @@ impl Plan {
             return Ok(Self::cgroup(cgroup.relative.clone(), cgroup));
         }
         match engine_run::recognise(&arguments.command) {
-            Recognised::Run(run) => Self::engine_run(&hierarchy, &run, &arguments.command),
-            Recognised::Program => Self::command(&hierarchy, &arguments.command),
+            Recognised::Run(run) => Self::engine_run(&hierarchy, &run, &arguments.command, note),
+            Recognised::Program => Self::command(&hierarchy, &arguments.command, note),
             Recognised::ClientOnly { kind, verb } => {
-                let mut plan = Self::command(&hierarchy, &arguments.command)?;
+                let mut plan = Self::command(&hierarchy, &arguments.command, note)?;
                 plan.warnings.push(format!(
                     "`{0} {1}` is recorded as a client; of containers, only `{0} run` is followed",
                     kind.name(),
@@ -188,6 +198,16 @@ impl Plan {
                 ));
                 Ok(plan)
             }
+        }
+    }
+
+    /// Lets the recording survive our sudden death. Where an engine's client starts the container, it may still do so
+    /// after that.
+    pub(super) fn survive(&mut self) {
+        self.keeps = true;
+        let is_client = self.scope.children_max > 0;
+        if let (true, Some(command), Some(folder)) = (is_client, &mut self.command, &self.folder) {
+            command.held = folder.client().ok();
         }
     }
 
@@ -199,9 +219,9 @@ impl Plan {
         Self::running(label, target, cgroup)
     }
 
-    fn command(hierarchy: &Hierarchy, words: &[OsString]) -> Result<Self, Failure> {
+    fn command(hierarchy: &Hierarchy, words: &[OsString], note: Note<'_>) -> Result<Self, Failure> {
         let mut spawn = spawn(words)?;
-        let own = OwnCgroup::create(hierarchy).map_err(no_cgroup)?;
+        let own = OwnCgroup::create(hierarchy, note).map_err(no_cgroup)?;
         spawn.cgroup = Some(own.procs_file().map_err(no_cgroup)?);
         let text = |word: &OsString| word.to_string_lossy().into_owned();
         let client = words.get(wrapper::behind(words).at);
@@ -223,6 +243,8 @@ impl Plan {
             place: Place::Own(own),
             warnings: Vec::new(),
             configured: Configured::default(),
+            folder: None,
+            keeps: false,
             engine: None,
             container: None,
             run: None,
@@ -235,13 +257,14 @@ impl Plan {
         hierarchy: &Hierarchy,
         run: &EngineRun,
         words: &[OsString],
+        note: Note<'_>,
     ) -> Result<Self, Failure> {
         let Prepared {
             engine,
             about,
             parent,
             command,
-        } = Prepared::new(hierarchy, run).map_err(not_prepared)?;
+        } = Prepared::new(hierarchy, run, note).map_err(not_prepared)?;
         let image = run
             .image
             .as_ref()
@@ -265,6 +288,8 @@ impl Plan {
             place: Place::Own(parent),
             warnings: Vec::new(),
             configured: Configured::default(),
+            folder: None,
+            keeps: false,
             engine: Some((engine, about)),
             container: None,
             run: Some(run.clone()),
@@ -403,6 +428,8 @@ impl Plan {
             place: Place::Foreign(cgroup),
             warnings: Vec::new(),
             configured: Configured::default(),
+            folder: None,
+            keeps: false,
             engine: None,
             container: None,
             run: None,
@@ -502,6 +529,7 @@ fn spawn(words: &[OsString]) -> Result<Spawn, Failure> {
         name: name.clone(),
         arguments: arguments.to_vec(),
         cgroup: None,
+        held: None,
         stdout_to_stderr: false,
     })
 }

@@ -4,12 +4,15 @@ use super::clients;
 use super::daemon::{self, DaemonArguments};
 use super::exit::Exit;
 use super::failure::Failure;
+use super::keeping::{self, KeepArguments, Talk};
 use super::output::{self, Sink};
 use super::progress::Display;
+use super::recover;
 use super::remarks;
 use super::watching::{self, LimitArguments, TargetArguments, Watched};
 use crate::probe::Looking;
 use crate::recording::{self, Recording};
+use crate::recovery::Folder;
 use crate::report::escape;
 use crate::session::Listening;
 use std::path::PathBuf;
@@ -29,6 +32,12 @@ pub(super) struct Arguments {
     /// Write down as well what a seccomp filter refuses.
     #[arg(long)]
     denials: bool,
+    #[command(flatten)]
+    keep: KeepArguments,
+    /// Finish what recorders that were killed had begun: what still runs is watched to its end, and each recording goes
+    /// where it was to go.
+    #[arg(long, group = "watched", conflicts_with_all = ["output", "denials", "daemon", "raw_tracepoint"])]
+    recover: bool,
     /// Where the recording goes; `-` is standard output.
     #[arg(short, long, value_name = "FILE", default_value = "recording.json")]
     output: PathBuf,
@@ -38,6 +47,9 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
+    if arguments.recover {
+        return recover::run(&arguments.keep, &arguments.limits, arguments.quiet);
+    }
     let runs_command = arguments.target.is_command();
     // A caller of a command must be able to tell our failures from the command's.
     record(arguments).map_err(|failure| match failure.exit {
@@ -52,45 +64,103 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
 fn record(arguments: &Arguments) -> Result<Exit, Failure> {
     // Before anything is made that a signal would leave behind.
     let mut listening = watching::listen()?;
-    let sink = Sink::open(Some(&arguments.output))?;
+    let talk = match arguments.quiet {
+        true => Talk::OfNothing,
+        false => Talk::OfTheDead,
+    };
+    let folder = keeping::folder(&arguments.keep.places(), talk);
+    if let Some(Err(error)) = folder
+        .as_ref()
+        .map(|folder| folder.note_output(&arguments.output))
+    {
+        log::debug!("cannot note the output: {error}");
+    }
+    let name = folder.as_ref().map_or("seccomp-tracer", Folder::name);
+    let sink = Sink::open_as(Some(&arguments.output), name)?;
     if let Some(socket) = &arguments.recorder.daemon {
         let Arguments { target, limits, .. } = arguments;
         let display = |label: &str| Display::recording(label, arguments.quiet);
         let watched = daemon::record(socket, target, &mut listening, limits, display)?;
-        return finish(sink, &watched, &mut listening, arguments);
+        return finish(
+            sink,
+            Watched { folder, ..watched },
+            &mut listening,
+            arguments,
+        );
     }
     let looking = if arguments.denials {
         Looking::AtBoth
     } else {
         Looking::AtCalls
     };
-    let plan = watching::plan(&arguments.target)?;
+    let mut plan = watching::plan_in(folder, &arguments.target)?;
+    plan.survive();
     let mut display = Display::recording(&plan.label, arguments.quiet);
     let limits = &arguments.limits;
     let watched = watching::hold(plan, &mut listening, looking, limits, &mut display)?;
-    finish(sink, &watched, &mut listening, arguments)
+    finish(sink, watched, &mut listening, arguments)
 }
 
 fn finish(
     sink: Sink,
-    watched: &Watched,
+    watched: Watched,
     listening: &mut Listening,
     arguments: &Arguments,
 ) -> Result<Exit, Failure> {
-    let Watched { recording, status } = watched;
-    let text = recording::to_json(recording);
+    let Watched {
+        recording,
+        status,
+        folder,
+    } = watched;
+    let text = recording::to_json(&recording);
+    // From here on it is as good as there, however we end.
+    let is_kept = folder
+        .as_ref()
+        .is_some_and(|folder| folder.write_finished(&text).is_ok());
     let written = listening.unless_asked(move || sink.write(&text));
-    match written.map_err(watching::no_session)? {
-        Ok(written) => written?,
-        Err(which) => {
-            let path = arguments.output.clone();
-            return Err(watching::given_up(path, which));
+    let failure = match written.map_err(watching::no_session)? {
+        Ok(Ok(())) => None,
+        Ok(Err(failure)) => Some(failure),
+        Err(which) => Some(watching::given_up(arguments.output.clone(), which)),
+    };
+    if let Some(failure) = failure {
+        if let Some(folder) = folder {
+            put_aside(folder, is_kept);
+        }
+        return Err(keep_code(failure, status));
+    }
+    drop(folder);
+    if !arguments.quiet {
+        summarise(&recording, arguments);
+    }
+    Ok(exit(&recording, status))
+}
+
+/// Says where a recording is that cannot be where it belongs.
+fn put_aside(folder: Folder, is_kept: bool) {
+    match is_kept.then(|| folder.put_aside()) {
+        Some(Ok(path)) => output::say(&format!(
+            "note: the recording is in `{}` instead",
+            escape::path(&path)
+        )),
+        _ => {
+            folder.leave();
+            output::say(
+                "note: `seccomp-tracer record --recover` finishes the recording, where there is room for it",
+            );
         }
     }
-    if !arguments.quiet {
-        summarise(recording, arguments);
+}
+
+/// A command's failure is not hidden behind ours.
+fn keep_code(failure: Failure, status: Option<ExitStatus>) -> Failure {
+    match status.map(watching::code) {
+        None | Some(0) => failure,
+        Some(code) => Failure {
+            exit: Exit::Command(code),
+            ..failure
+        },
     }
-    Ok(exit(recording, *status))
 }
 
 fn summarise(recording: &Recording, arguments: &Arguments) {

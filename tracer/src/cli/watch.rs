@@ -54,7 +54,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     if let Some(failure) = lines.failed {
         return Err(failure);
     }
-    let Watched { recording, status } = watched;
+    let Watched {
+        recording, status, ..
+    } = watched;
     let denials = recording.denials.unwrap_or_default();
     output::print(&match arguments.format {
         Format::Text => text::denials(&denials),

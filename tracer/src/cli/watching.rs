@@ -2,13 +2,18 @@
 
 use super::exit::Exit;
 use super::failure::Failure;
+use super::keeping::{self, Keeping, Talk};
 use super::lives::Lives;
 use super::output;
 use super::plan::Plan;
-use crate::probe::{Looking, Probe, ProbeError, Watch};
-use crate::recording::{Host, Loss, Recording, Refusal, WindowEnd, WindowStart};
-use crate::session::{self, Context, Limits, Listening, Observer, Progress, SessionError};
+use crate::probe::{Before, Looking, Probe, ProbeError, Watch};
+use crate::recording::{Denials, Host, Loss, Losses, Recording, Refusal, WindowEnd, WindowStart};
+use crate::recovery::{Folder, Places};
+use crate::session::{
+    self, Context, Keeps, Limits, Listening, Observer, Progress, Seen, SessionError,
+};
 use crate::target::engine_run::EngineKind;
+use crate::target::own_cgroup::Made;
 use crate::target::requirements;
 use clap::builder::TypedValueParser;
 use rustix::process::Signal;
@@ -140,6 +145,8 @@ pub(super) struct Watched {
     pub(super) recording: Recording,
     /// How the command ended, if there was one.
     pub(super) status: Option<ExitStatus>,
+    /// Where what is not yet where it belongs can be found.
+    pub(super) folder: Option<Folder>,
 }
 
 impl Watched {
@@ -181,8 +188,26 @@ pub(super) fn possible() -> Result<(), Failure> {
 
 /// Looks whether watching is possible, then decides what to watch.
 pub(super) fn plan(target: &TargetArguments) -> Result<Plan, Failure> {
+    // What is not made leaves nothing behind.
+    let folder = target
+        .is_command()
+        .then(|| keeping::folder(&Places::default(), Talk::OfNothing));
+    plan_in(folder.flatten(), target)
+}
+
+/// The same, with what is made noted there.
+pub(super) fn plan_in(
+    mut folder: Option<Folder>,
+    target: &TargetArguments,
+) -> Result<Plan, Failure> {
     possible()?;
-    let plan = Plan::of(target)?;
+    let mut note = |made: Made<'_>| {
+        if let Some(Err(error)) = folder.as_mut().map(|folder| folder.note_cgroup(made)) {
+            log::debug!("cannot note a cgroup: {error}");
+        }
+    };
+    let mut plan = Plan::noting(target, &mut note)?;
+    plan.folder = folder;
     for warning in &plan.warnings {
         output::say(&format!("warning: {warning}"));
     }
@@ -204,6 +229,7 @@ pub(super) fn hold(
         raw_tracepoint: limits.raw_tracepoint,
     };
     let clock = Clock::now();
+    let before = Before::look();
     let mut probe = Probe::load(&watch).map_err(no_probe)?;
     probe
         .list(&watch.scope, &plan.strangers())
@@ -215,7 +241,17 @@ pub(super) fn hold(
     let details = plan.details(found);
     let command = plan.command.take();
     let limits = limits.limits();
-    let mut forward = Forward { observer, scopes };
+    let context = context(&plan, &clock, None)?;
+    let folder = plan.folder.take();
+    let mut keeping = Keeping::begin(&plan, folder.as_ref(), &context, looking, &before);
+    if let Some(kept) = keeping.as_mut().and_then(Keeping::pins) {
+        probe.keep(kept);
+    }
+    let mut forward = Forward {
+        observer,
+        scopes,
+        keeping,
+    };
     let ended = session::watch(
         listening,
         &mut probe,
@@ -237,10 +273,17 @@ pub(super) fn hold(
     if let Some(thread) = details {
         plan.learn(thread.join().ok().flatten());
     }
+    let context = Context {
+        target: plan.target.clone(),
+        configured: plan.configured,
+        lives,
+        ..context
+    };
     let denials = (looking != Looking::AtCalls).then(|| session::denials(&ended));
     Ok(Watched {
-        recording: session::recording(&ended, losses, denials, context(&plan, &clock, lives)?),
+        recording: session::recording(&ended, losses, denials, context),
         status: ended.status,
+        folder,
     })
 }
 
@@ -248,6 +291,7 @@ pub(super) fn hold(
 struct Forward<'a> {
     observer: &'a mut dyn Observer,
     scopes: Sender<u64>,
+    keeping: Option<Keeping<'a>>,
 }
 
 impl Observer for Forward<'_> {
@@ -267,6 +311,17 @@ impl Observer for Forward<'_> {
 
     fn refused(&mut self, refusal: &Refusal) {
         self.observer.refused(refusal);
+    }
+
+    fn keeps(&self) -> Keeps {
+        let keeping = self.keeping.as_ref();
+        keeping.map_or(Keeps::Nothing, Keeping::keeps)
+    }
+
+    fn keep(&mut self, seen: Seen<'_>, losses: Losses, denials: Denials) {
+        if let Some(keeping) = &mut self.keeping {
+            keeping.keep(seen, losses, denials);
+        }
     }
 }
 
@@ -313,7 +368,7 @@ pub(super) fn unmet(unmet: requirements::Unmet) -> Failure {
     Failure::environment(unmet).hint_if(hint)
 }
 
-fn no_probe(error: ProbeError) -> Failure {
+pub(super) fn no_probe(error: ProbeError) -> Failure {
     let hint = error.hint().map(str::to_owned);
     Failure::environment(error).hint_if(hint)
 }

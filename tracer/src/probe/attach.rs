@@ -4,6 +4,7 @@ use super::btf::BtfError;
 use super::counts::{self, Snapshot, Wire};
 use super::fleet::{ChildStart, Fleet, OTHERS_MAX};
 use super::hook::{self, Loaded, Size};
+use super::kept::Kept;
 use super::offsets;
 use super::refused::{self, Refused};
 use super::sighting::Event;
@@ -163,6 +164,8 @@ pub struct Probe {
     list: Option<Fleet>,
     /// Whether calls are all that is kept of a scope.
     keeps_calls_only: bool,
+    /// What keeps it alive without us.
+    kept: Option<Kept>,
 }
 
 impl Probe {
@@ -250,6 +253,7 @@ impl Probe {
             messages,
             list,
             keeps_calls_only: watch.what == Looking::AtCalls,
+            kept: None,
         })
     }
 
@@ -287,6 +291,11 @@ impl Probe {
         }
     }
 
+    /// Lets pins keep it alive without us, until it is detached.
+    pub fn keep(&mut self, kept: Kept) {
+        self.kept = Some(kept);
+    }
+
     /// Attaches the programs. What the maps hold is kept.
     ///
     /// # Errors
@@ -304,6 +313,9 @@ impl Probe {
     ///
     /// [`ProbeError::Attach`] if the kernel does not let go.
     pub fn detach(&mut self) -> Result<(), ProbeError> {
+        if let Some(kept) = &self.kept {
+            kept.detach();
+        }
         let Self { ebpf, programs, .. } = self;
         // An entry that is not noted would make its return look refused.
         let mut backwards = programs.iter_mut().rev();

@@ -222,6 +222,14 @@ impl Hook {
         function
     }
 
+    /// Whether the kernel calls one of its programs so.
+    pub(super) fn is_called(&self, name: &str) -> bool {
+        /// The longest name that the kernel keeps.
+        const NAME_MAX: usize = 15;
+        let kept = |full: &str| full.get(..NAME_MAX).unwrap_or(full) == name;
+        kept(self.typed) || kept(self.raw)
+    }
+
     fn name(&self, attachment: Attachment) -> &'static str {
         match attachment {
             Attachment::BtfTracepoint => self.typed,

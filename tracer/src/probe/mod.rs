@@ -8,10 +8,14 @@ mod counts;
 mod fleet;
 mod hint;
 mod hook;
+mod kept;
+mod objects;
 pub(crate) mod offsets;
 mod paths;
 mod pins;
 mod refused;
+mod resumed;
+mod side;
 mod sighting;
 mod sys;
 
@@ -21,9 +25,12 @@ pub use counts::{CallCount, Snapshot};
 pub use fleet::{ChildStart, Fill, Fleet, LEVELS_MAX, Listed, Room, SCOPES_MAX};
 pub use hint::errno;
 pub use hook::Size;
+pub use kept::{Before, Kept, remove as remove_pins};
 pub use paths::Paths;
 pub use pins::{PinError, Pins, is_bpf_file_system};
 pub use refused::{Refused, RefusedCount};
+pub use resumed::Resumed;
+pub use side::Side;
 pub use sighting::{Event, Origin, What};
 
 /// What comes from the kernel side: reports, and paths of cgroups.

@@ -223,7 +223,7 @@ impl Pins {
 
 /// Names the kernel side: FNV-1a over its bytes. It need not withstand anybody; who may write here may do
 /// anything.
-fn stamp() -> String {
+pub(super) fn stamp() -> String {
     const OFFSET: u64 = 0xCBF2_9CE4_8422_2325;
     const PRIME: u64 = 0x0100_0000_01B3;
     let add = |hash: u64, &byte: &u8| (hash ^ u64::from(byte)).wrapping_mul(PRIME);
@@ -275,7 +275,7 @@ fn lock(top: &Path) -> Result<OwnedFd, PinError> {
     }
 }
 
-fn make_folder(path: &Path) -> io::Result<()> {
+pub(super) fn make_folder(path: &Path) -> io::Result<()> {
     match fs::DirBuilder::new().mode(0o700).create(path) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
         made => made,

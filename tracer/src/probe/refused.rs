@@ -5,7 +5,7 @@ use super::counts::Wire;
 use super::sighting::denial_key;
 use crate::recording::DenialKey;
 use crate::syscall::{Call, catalog};
-use aya::maps::{MapData, PerCpuHashMap};
+use aya::maps::{Map, MapData, PerCpuHashMap};
 use aya::{Ebpf, EbpfLoader};
 use seccomp_tracer_ebpf as wire;
 use std::collections::BTreeMap;
@@ -49,6 +49,19 @@ impl Maps {
         Ok(Self {
             calls: take(ebpf, "DENIALS")?,
             tuples: take(ebpf, "DENIED_TUPLES")?,
+        })
+    }
+
+    /// The same of another user space.
+    pub(super) fn of(
+        map: impl Fn(&'static str) -> Result<Map, ProbeError>,
+    ) -> Result<Self, ProbeError> {
+        let typed = |name| map(name)?.try_into().map_err(map_error(name));
+        Ok(Self {
+            calls: typed("DENIALS")?,
+            tuples: map("DENIED_TUPLES")?
+                .try_into()
+                .map_err(map_error("DENIED_TUPLES"))?,
         })
     }
 

@@ -19,11 +19,13 @@ pub enum Loss {
     Sighting,
     /// A life of the container that could not be followed, or not from its start.
     MissedLife,
+    /// A time in which the target ran on after its recorder had died, and nobody counted. In files only if there was one.
+    Unwatched,
 }
 
 impl Loss {
     /// Every way, in order.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::UnknownAbi,
         Self::OddNumberMapFull,
         Self::MapError,
@@ -31,6 +33,7 @@ impl Loss {
         Self::Recursion,
         Self::Sighting,
         Self::MissedLife,
+        Self::Unwatched,
     ];
 
     /// The name in a recording file.
@@ -44,6 +47,7 @@ impl Loss {
             Self::Recursion => "recursion",
             Self::Sighting => "sighting",
             Self::MissedLife => "missedLife",
+            Self::Unwatched => "unwatched",
         }
     }
 
@@ -54,19 +58,26 @@ impl Loss {
     }
 }
 
-/// How often each loss happened. Every counter is always present, in files too.
+/// How often each loss happened. Every counter of the kernel side is always present, in files too.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Losses(BTreeMap<Loss, u64>);
 
 impl Default for Losses {
     fn default() -> Self {
-        Self(Loss::ALL.into_iter().map(|loss| (loss, 0)).collect())
+        let counted = Loss::ALL
+            .into_iter()
+            .filter(|&loss| loss != Loss::Unwatched);
+        Self(counted.map(|loss| (loss, 0)).collect())
     }
 }
 
 impl Losses {
     /// Sets one counter.
     pub fn set(&mut self, loss: Loss, count: u64) {
+        if loss == Loss::Unwatched && count == 0 {
+            self.0.remove(&loss);
+            return;
+        }
         self.0.insert(loss, count);
     }
 

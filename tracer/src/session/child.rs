@@ -1,8 +1,10 @@
 //! Starting the command: in the watched cgroup, so that nothing it does is missed.
 
+use rustix::io::FdFlags;
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Write};
+use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::Command;
@@ -18,6 +20,8 @@ pub struct Spawn {
     pub arguments: Vec<OsString>,
     /// `cgroup.procs` of the cgroup that it is to live in; `None` leaves it where we are.
     pub cgroup: Option<File>,
+    /// Stays open in it as long as it lives, for others to see that it does.
+    pub held: Option<OwnedFd>,
     /// Its standard output goes to our standard error, because our own is for something else.
     pub stdout_to_stderr: bool,
 }
@@ -40,6 +44,7 @@ impl Spawn {
             name,
             arguments,
             cgroup,
+            held,
             stdout_to_stderr,
         } = self;
         let mut command = Command::new(&program);
@@ -52,6 +57,12 @@ impl Spawn {
             // SAFETY: one write(2) of a constant to a descriptor that is open since before the fork:
             // async-signal-safe.
             unsafe { command.pre_exec(enter) };
+        }
+        if let Some(held) = held {
+            let hold =
+                move || rustix::io::fcntl_setfd(&held, FdFlags::empty()).map_err(io::Error::from);
+            // SAFETY: one fcntl(2) on a descriptor that is open since before the fork: async-signal-safe.
+            unsafe { command.pre_exec(hold) };
         }
         tokio::process::Command::from(command)
             .spawn()

@@ -121,6 +121,28 @@ impl Ledger {
         self.is_begun = true;
     }
 
+    /// Adds what is left of what was refused.
+    pub fn resume_denials(&mut self, denials: &BTreeMap<DenialKey, DenialFacts>) {
+        let start_ns = self.start_ns;
+        let origin = |sighting: &Sighting| Origin {
+            time_ns: start_ns.saturating_add(sighting.at_ms.saturating_mul(1_000_000)),
+            pid: sighting.pid,
+            program: sighting.program.clone(),
+        };
+        for (&key, facts) in denials {
+            if let Some(first) = &facts.first {
+                self.denials.insert(key, origin(first));
+            }
+            let tuples = facts.tuples.iter().flat_map(|tuples| &tuples.seen);
+            for (values, tuple) in tuples {
+                if let Some(first) = &tuple.first {
+                    let key = (key, values.clone());
+                    self.denied_tuples.insert(key, origin(first));
+                }
+            }
+        }
+    }
+
     /// Enters a first sighting. The earliest counts: each CPU reports its own. What was refused is told, for
     /// those who want to hear at once.
     pub fn enter(&mut self, event: Event) -> Option<Refusal> {
@@ -199,6 +221,14 @@ impl Ledger {
                 self.changed_ns.insert(key, now_ns);
             }
         }
+    }
+
+    /// How often calls had been made when that was last read.
+    #[must_use]
+    pub fn calls(&self) -> u64 {
+        self.counts
+            .values()
+            .fold(0, |sum, &count| sum.saturating_add(count))
     }
 
     /// How many calls and argument tuples are known.

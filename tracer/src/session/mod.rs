@@ -23,5 +23,7 @@ pub use listening::Listening;
 pub(crate) use listening::Signals;
 pub use past::{add as add_counts, snapshot_of};
 pub use start::Configured;
-pub use value::{Context, Seen, denials, recording, recording_of, rfc3339};
-pub use watch::{Ended, Limits, Observer, Progress, SessionError, Stop, Target, watch};
+pub use value::{Context, Seen, denials, denials_of, recording, recording_of, rfc3339};
+pub use watch::{
+    Ended, Keeps, Limits, Observer, Progress, SessionError, Stop, Target, resume, watch,
+};

@@ -4,13 +4,15 @@ use super::init;
 use super::ledger::Ledger;
 use super::start::{self, Configured};
 use super::watch::Ended;
-use crate::probe::Snapshot;
+use crate::probe::{Refused, Snapshot};
 use crate::recording::{
-    Denials, Host, Losses, Recording, SeccompState, Target, Window, WindowEnd, WindowStart,
+    DenialLosses, Denials, Host, Losses, Recording, SeccompState, Target, Window, WindowEnd,
+    WindowStart,
 };
 use crate::syscall::capability;
 
 /// What a session does not know of itself.
+#[derive(Clone)]
 pub struct Context {
     /// Names the run.
     pub run_id: String,
@@ -28,6 +30,15 @@ pub struct Context {
     pub from: WindowStart,
     /// How many lives of a container it covers, if they were counted.
     pub lives: Option<u32>,
+}
+
+/// What was refused up to some moment.
+#[must_use]
+pub fn denials_of(ledger: &Ledger, refused: &Refused, losses: DenialLosses) -> Denials {
+    Denials {
+        seen: ledger.denials(refused),
+        losses,
+    }
 }
 
 /// What was refused, for a session that looked for it.

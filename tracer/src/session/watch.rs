@@ -6,8 +6,9 @@ use super::ledger::Ledger;
 use super::listening::{Listening, Signals};
 use super::past;
 use super::programs::Programs;
-use crate::probe::{Event, Probe, ProbeError, Refused, Snapshot, What};
-use crate::recording::{DenialLosses, Refusal, WindowEnd};
+use super::value::{Seen, denials_of};
+use crate::probe::{Event, ProbeError, Refused, Side, Snapshot, What};
+use crate::recording::{DenialLosses, Denials, Losses, Refusal, WindowEnd};
 use rustix::process::{Pid, Signal, kill_process};
 use std::collections::BTreeSet;
 use std::io;
@@ -65,8 +66,27 @@ pub trait Observer {
     /// A scope was found among the children of the watched cgroup.
     fn scope_found(&mut self, cgroup_id: u64);
 
+    /// What is to be kept for whoever comes after our sudden death.
+    fn keeps(&self) -> Keeps {
+        Keeps::Nothing
+    }
+
+    /// Keeps what is known by now.
+    fn keep(&mut self, _seen: Seen<'_>, _losses: Losses, _denials: Denials) {}
+
     /// A call was refused, for the first time with this answer and these arguments.
     fn refused(&mut self, refusal: &Refusal);
+}
+
+/// What is kept while it is recorded, once a second if there is anything new.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keeps {
+    /// Nothing.
+    Nothing,
+    /// Who did what first: the kernel side keeps the rest.
+    Sightings,
+    /// Everything.
+    Counts,
 }
 
 /// Where a recording stands.
@@ -143,7 +163,7 @@ pub enum SessionError {
 /// [`SessionError`] if the command cannot be started or the kernel side cannot be read.
 pub fn watch(
     listening: &mut Listening,
-    probe: &mut Probe,
+    probe: &mut dyn Side,
     command: Option<Spawn>,
     target: &dyn Target,
     stop: Stop,
@@ -164,12 +184,55 @@ pub fn watch(
             limits,
             programs: Programs::default(),
             foreign: BTreeSet::new(),
+            kept: Kept::default(),
         };
         if target.is_running() {
             session.ledger.begin();
         }
         session.run(signals, probe, target, observer).await
     })
+}
+
+/// The same for a target that another user space began to watch, with what it knew.
+///
+/// # Errors
+///
+/// [`SessionError`] if the kernel side cannot be read.
+pub fn resume(
+    listening: &mut Listening,
+    left: &mut dyn Side,
+    ledger: Ledger,
+    target: &dyn Target,
+    limits: Limits,
+    observer: &mut dyn Observer,
+) -> Result<Ended, SessionError> {
+    let Listening { runtime, signals } = listening;
+    runtime.block_on(async {
+        observer.begins();
+        let session = Session {
+            ledger,
+            child: None,
+            status: None,
+            ending: None,
+            started: Instant::now(),
+            // What another started is not ours to end.
+            stop: Stop::WhenEmptyOrLimit,
+            limits,
+            programs: Programs::default(),
+            foreign: BTreeSet::new(),
+            kept: Kept::default(),
+        };
+        session.run(signals, left, target, observer).await
+    })
+}
+
+/// What was known when it was last kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Kept {
+    rights: bool,
+    size: (usize, usize),
+    denials: usize,
+    calls: u64,
 }
 
 struct Session {
@@ -184,13 +247,14 @@ struct Session {
     programs: Programs,
     /// Slots of scopes that are not the target's.
     foreign: BTreeSet<u32>,
+    kept: Kept,
 }
 
 impl Session {
     async fn run(
         mut self,
         signals: &mut Signals,
-        probe: &mut Probe,
+        probe: &mut dyn Side,
         target: &dyn Target,
         observer: &mut dyn Observer,
     ) -> Result<Ended, SessionError> {
@@ -225,6 +289,9 @@ impl Session {
                     ticks += 1;
                     if ticks % TICKS_PER_READING == 0 {
                         self.read(probe, target, observer)?;
+                        self.keep(probe, target, observer)?;
+                    } else if !self.kept.rights && self.ledger.rights().is_some() {
+                        self.keep(probe, target, observer)?;
                     }
                     self.programs.look_around(target, &mut self.ledger);
                     self.check_limits(target);
@@ -239,7 +306,7 @@ impl Session {
     }
 
     /// Takes in all first sightings that wait.
-    fn drain(&mut self, probe: &mut Probe, target: &dyn Target, observer: &mut dyn Observer) {
+    fn drain(&mut self, probe: &mut dyn Side, target: &dyn Target, observer: &mut dyn Observer) {
         while let Some(event) = probe.next_event() {
             if self.is_foreign(&event, probe, target) {
                 continue;
@@ -258,7 +325,7 @@ impl Session {
     }
 
     /// Whether an event is of a scope that is not the target's. Such a scope is dismissed.
-    fn is_foreign(&mut self, event: &Event, probe: &mut Probe, target: &dyn Target) -> bool {
+    fn is_foreign(&mut self, event: &Event, probe: &mut dyn Side, target: &dyn Target) -> bool {
         let What::Scope { cgroup_id } = event.what else {
             return self.foreign.contains(&event.slot);
         };
@@ -276,7 +343,7 @@ impl Session {
     /// Reads the counts and tells how it stands.
     fn read(
         &mut self,
-        probe: &mut Probe,
+        probe: &mut dyn Side,
         target: &dyn Target,
         observer: &mut dyn Observer,
     ) -> Result<(), SessionError> {
@@ -296,6 +363,40 @@ impl Session {
             // They share counters, so their sum would count twice.
             missing: probe.losses()?.missing().max(probe.denial_losses()?.calls),
         });
+        Ok(())
+    }
+
+    /// Keeps what is known, if there is anything new.
+    fn keep(
+        &mut self,
+        probe: &mut dyn Side,
+        target: &dyn Target,
+        observer: &mut dyn Observer,
+    ) -> Result<(), SessionError> {
+        let keeps = observer.keeps();
+        let known = Kept {
+            rights: self.ledger.rights().is_some(),
+            size: self.ledger.size(),
+            denials: self.ledger.denials_len(),
+            calls: match keeps {
+                Keeps::Nothing => return Ok(()),
+                Keeps::Sightings => 0,
+                Keeps::Counts => self.ledger.calls(),
+            },
+        };
+        if known == self.kept {
+            return Ok(());
+        }
+        let (snapshot, refused) = everything(probe, &self.ledger, target)?;
+        let seen = Seen {
+            ledger: &self.ledger,
+            snapshot: &snapshot,
+            end_ns: now_ns(),
+            end: WindowEnd::Interrupted,
+        };
+        let denials = denials_of(&self.ledger, &refused, probe.denial_losses()?);
+        observer.keep(seen, probe.losses()?, denials);
+        self.kept = known;
         Ok(())
     }
 
@@ -385,7 +486,7 @@ impl Session {
     /// Detaches first, so that the counts that are read are the last.
     fn finish(
         mut self,
-        probe: &mut Probe,
+        probe: &mut dyn Side,
         target: &dyn Target,
         observer: &mut dyn Observer,
         end: WindowEnd,
@@ -393,14 +494,7 @@ impl Session {
         let end_ns = now_ns();
         probe.detach()?;
         self.drain(probe, target, observer);
-        let mut snapshot = Snapshot::new();
-        let mut refused = Refused::new();
-        for slot in slots(probe, &self.ledger, target)? {
-            let mut scope = probe.snapshot(slot)?;
-            self.ledger.keep_own(slot, &mut scope);
-            past::add(&mut snapshot, &scope);
-            add_refused(&mut refused, probe.refused(slot)?);
-        }
+        let (snapshot, refused) = everything(probe, &self.ledger, target)?;
         let denial_losses = probe.denial_losses()?;
         let Self { ledger, status, .. } = self;
         Ok(Ended {
@@ -415,8 +509,25 @@ impl Session {
     }
 }
 
+/// Everything that is kept, of all scopes together.
+fn everything(
+    probe: &dyn Side,
+    ledger: &Ledger,
+    target: &dyn Target,
+) -> Result<(Snapshot, Refused), ProbeError> {
+    let mut snapshot = Snapshot::new();
+    let mut refused = Refused::new();
+    for slot in slots(probe, ledger, target)? {
+        let mut scope = probe.snapshot(slot)?;
+        ledger.keep_own(slot, &mut scope);
+        past::add(&mut snapshot, &scope);
+        add_refused(&mut refused, probe.refused(slot)?);
+    }
+    Ok((snapshot, refused))
+}
+
 /// The slots to read: those found, or the one that there is.
-fn slots(probe: &Probe, ledger: &Ledger, target: &dyn Target) -> Result<Vec<u32>, ProbeError> {
+fn slots(probe: &dyn Side, ledger: &Ledger, target: &dyn Target) -> Result<Vec<u32>, ProbeError> {
     let mut found = probe.slots()?;
     found.retain(|&(_, id)| target.is_own(id));
     if found.is_empty() && ledger.cgroup_ids().is_empty() {

@@ -20,6 +20,26 @@ const PAUSE: Duration = Duration::from_millis(10);
 /// How often it is tried to kill every member, with the same pause between.
 const KILL_ROUNDS_MAX: u32 = 100;
 
+/// A directory that is about to be made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Made<'a> {
+    /// On the way to a cgroup of our own: it goes if nobody uses it.
+    Above(&'a Path),
+    /// Ours, with everything below it.
+    Own(&'a Path),
+}
+
+/// Told of each directory before it is made, for whoever comes after our sudden death.
+pub type Note<'a> = &'a mut dyn FnMut(Made<'_>);
+
+/// Removes a directory that somebody noted, as far as nobody is in it: the kernel removes no cgroup with processes.
+pub fn remove_empty(made: Made<'_>) {
+    match made {
+        Made::Above(path) => drop(fs::remove_dir(path)),
+        Made::Own(path) => remove(path),
+    }
+}
+
 /// A cgroup that we made and that goes when the value goes.
 #[derive(Debug)]
 pub struct OwnCgroup {
@@ -38,17 +58,17 @@ impl OwnCgroup {
     /// # Errors
     ///
     /// [`CgroupError::Create`] if the hierarchy cannot be written.
-    pub fn create(hierarchy: &Hierarchy) -> Result<Self, CgroupError> {
+    pub fn create(hierarchy: &Hierarchy, note: Note<'_>) -> Result<Self, CgroupError> {
         let own = hierarchy.of_process(rustix::process::getpid());
         let above = match &own {
             Ok(own) if !own.is_root() => own.path.strip_prefix(hierarchy.point()).ok(),
             _ => None,
         };
         let name = fresh_name();
-        let nested = above.map(|above| Self::create_at(hierarchy, &above.join(&name)));
+        let nested = above.map(|above| Self::create_at(hierarchy, &above.join(&name), note));
         match nested {
             Some(Ok(nested)) => Ok(nested),
-            _ => Self::create_at(hierarchy, Path::new(&name)),
+            _ => Self::create_at(hierarchy, Path::new(&name), note),
         }
     }
 
@@ -58,7 +78,11 @@ impl OwnCgroup {
     /// # Errors
     ///
     /// [`CgroupError::Create`] if there is one already, or if the hierarchy cannot be written.
-    pub fn create_at(hierarchy: &Hierarchy, relative: &Path) -> Result<Self, CgroupError> {
+    pub fn create_at(
+        hierarchy: &Hierarchy,
+        relative: &Path,
+        note: Note<'_>,
+    ) -> Result<Self, CgroupError> {
         let mut above = Directories::default();
         let mut upper = PathBuf::new();
         for part in relative.parent().unwrap_or(Path::new("")) {
@@ -67,14 +91,22 @@ impl OwnCgroup {
             if path.is_dir() {
                 continue;
             }
-            create_directory(&path)?;
-            above.0.push(path);
             // Where it is missing now, the engine will make it for our sake.
             let old = hierarchy.old_points().iter();
             let old = old.map(|point| point.join(&upper));
-            above.0.extend(old.filter(|path| !path.exists()));
+            let old: Vec<PathBuf> = old.filter(|path| !path.exists()).collect();
+            for path in old.iter().chain([&path]) {
+                note(Made::Above(path));
+            }
+            create_directory(&path)?;
+            above.0.push(path);
+            above.0.extend(old);
         }
         let path = hierarchy.point().join(relative);
+        let old = hierarchy.old_points().iter();
+        for path in old.map(|point| point.join(relative)).chain([path.clone()]) {
+            note(Made::Own(&path));
+        }
         create_directory(&path)?;
         let mut ours = Directories(vec![path]);
         let cgroup = hierarchy.below(relative)?;
@@ -232,7 +264,8 @@ mod tests {
     fn what_was_made_goes_and_nothing_else() {
         let (top, hierarchy) = small_world();
         fs::create_dir(top.path().join("unified/mine")).unwrap();
-        let own = OwnCgroup::create_at(&hierarchy, Path::new("mine/new/deeper/own")).unwrap();
+        let own = OwnCgroup::create_at(&hierarchy, Path::new("mine/new/deeper/own"), &mut |_| {})
+            .unwrap();
         assert_eq!(own.cgroup().level, 4);
         // What an engine and a workload leave behind.
         fs::create_dir_all(own.cgroup().path.join("0123abcd/init.scope")).unwrap();
@@ -259,7 +292,7 @@ mod tests {
     fn what_is_there_already_is_not_taken_over() {
         let (top, hierarchy) = small_world();
         fs::create_dir(top.path().join("unified/taken")).unwrap();
-        let result = OwnCgroup::create_at(&hierarchy, Path::new("taken"));
+        let result = OwnCgroup::create_at(&hierarchy, Path::new("taken"), &mut |_| {});
         assert!(matches!(result, Err(CgroupError::Create { .. })));
         assert!(top.path().join("unified/taken").is_dir());
         assert_ne!(fresh_name(), fresh_name());
@@ -269,7 +302,7 @@ mod tests {
     fn nothing_remains_of_a_cgroup_that_could_not_be_made() {
         let (_top, hierarchy) = small_world();
         let long = format!("new/{}", "x".repeat(300));
-        let result = OwnCgroup::create_at(&hierarchy, Path::new(&long));
+        let result = OwnCgroup::create_at(&hierarchy, Path::new(&long), &mut |_| {});
         assert!(matches!(result, Err(CgroupError::Create { .. })));
         assert_eq!(directories(hierarchy.point()), [] as [PathBuf; 0]);
     }

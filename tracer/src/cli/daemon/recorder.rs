@@ -56,6 +56,7 @@ pub(crate) fn record(
     Ok(Watched {
         recording,
         status: None,
+        folder: None,
     })
 }
 

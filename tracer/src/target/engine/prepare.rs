@@ -4,7 +4,7 @@ use super::Engine;
 use super::error::EngineError;
 use crate::target::cgroup::{CgroupError, Hierarchy};
 use crate::target::engine_run::{BadParent, CgroupDriver, EngineRun};
-use crate::target::own_cgroup::{OwnCgroup, fresh_name};
+use crate::target::own_cgroup::{Note, OwnCgroup, fresh_name};
 use std::ffi::OsString;
 
 /// Why such a command cannot be recorded.
@@ -60,13 +60,17 @@ impl Prepared {
     /// # Errors
     ///
     /// [`PrepareError`] if that is not possible. Nothing is left behind.
-    pub fn new(hierarchy: &Hierarchy, run: &EngineRun) -> Result<Self, PrepareError> {
+    pub fn new(
+        hierarchy: &Hierarchy,
+        run: &EngineRun,
+        note: Note<'_>,
+    ) -> Result<Self, PrepareError> {
         let engine = Engine::of_run(run);
         let about = engine.about()?;
         let driver: CgroupDriver = about.cgroup_driver.ok_or(PrepareError::Driver)?;
         let parent = run.parent(driver, &fresh_name())?;
         let command = run.with_parent(&parent);
-        let parent = OwnCgroup::create_at(hierarchy, &parent.directory)?;
+        let parent = OwnCgroup::create_at(hierarchy, &parent.directory, note)?;
         Ok(Self {
             engine,
             about,
