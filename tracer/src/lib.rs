@@ -34,4 +34,7 @@ pub mod hostile;
 
 mod cli;
 
+#[cfg(test)]
+mod laws;
+
 pub use cli::main;

@@ -47,9 +47,19 @@ const NAMES: &[&str] = &[
     "getrandom",
     "epoll_ctl",
     "execve",
+    "futex_time64",
+    "openat2",
+    "faccessat2",
+    "close_range",
+    "epoll_pwait2",
+    "sigaction",
+    "semtimedop_time64",
+    "vfork",
+    "pipe",
+    "connect",
 ];
 
-fn facts() -> impl Strategy<Value = Vec<Fact>> {
+pub(crate) fn facts() -> impl Strategy<Value = Vec<Fact>> {
     let abi = prop_oneof![5 => Just(Abi::X86_64), 1 => Just(Abi::I386), 1 => Just(Abi::X32)];
     let value = prop_oneof![
         4 => 0..20u64,
@@ -208,7 +218,7 @@ const WHOLE: &str = "SECCOMP_TRACER_WHOLE_LAWS";
 const STEP: usize = 11;
 
 /// Checks a law for the combinations of options, each with recordings of its own.
-fn for_every_combination<S: Strategy>(
+pub(crate) fn for_every_combination<S: Strategy>(
     strategy: &S,
     law: impl Fn(&Options, &Meaning, S::Value) -> Result<(), TestCaseError>,
 ) {

@@ -2,7 +2,9 @@
 
 use super::making::Steps;
 use super::{cover, needs};
-use crate::profile::{Action, ArgumentSet, Condition, Meaning, Operator, Profile, Rule, base};
+use crate::profile::{
+    Action, ArgumentSet, Condition, Meaning, Operator, Profile, Rule, base, fallback,
+};
 use crate::syscall::{Abi, Call};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -101,8 +103,8 @@ pub(super) fn profile(
         }
     }
     let default_action = bound.map_or(EPERM, |base| base.default_action);
-    for (name, action) in refusals(bound, default_action, refused) {
-        if !by_name.contains_key(name.as_str()) {
+    for (name, action) in refusals(bound, default_action, refused, abis) {
+        if by_name.get(name.as_str()).is_none_or(Option::is_none) {
             rules.entry((action, Vec::new())).or_default().push(name);
         }
     }
@@ -126,13 +128,15 @@ pub(super) fn profile(
     }
 }
 
-/// The base's own refusals with another errno than its default; `clone3`, whose flags a filter cannot see,
-/// so that C libraries must be told to use `clone`, whatever the base is; and what was seen and is refused,
-/// if programs know how to do without it when they are told that it does not exist.
+/// The base's own refusals with another errno than its default; and `ENOSYS` for calls that programs know how
+/// to do without when they are told that these do not exist: those that libraries make by themselves, whether
+/// or not they were seen, as the next version of a library may begin to; and others that were seen. `clone3`
+/// is one of the former whatever the base is: its flags are out of a filter's sight.
 fn refusals(
     base: Option<&Profile>,
     default_action: Action,
     refused: &BTreeSet<&'static str>,
+    abis: &BTreeSet<Abi>,
 ) -> Vec<(String, Action)> {
     let rules = base.map_or(&[][..], |base| &base.rules);
     let refusals = rules
@@ -145,7 +149,9 @@ fn refusals(
         .iter()
         .copied()
         .filter(|name| needs::falls_back(name));
-    for name in falling_back.chain(["clone3"]) {
+    let unasked = fallback::unasked().map(|(name, _, _)| name);
+    let unasked = unasked.filter(|name| abis.iter().any(|&abi| Call::named(abi, name).is_some()));
+    for name in falling_back.chain(unasked) {
         refusals.insert(name.to_owned(), ENOSYS);
     }
     refusals
@@ -155,8 +161,9 @@ fn refusals(
 }
 
 /// On i386 libseccomp permits with every call of a family of sockets or System V IPC its twin behind
-/// `socketcall` or `ipc`, which sees other registers. Where the base does not permit that twin, the
-/// multiplexer is shut with a rule of its own, which such permissions do not survive.
+/// `socketcall` or `ipc`, which sees other registers and hides the arguments. Where the base does not permit
+/// that twin, or nobody was seen to make it, the multiplexer is shut with a rule of its own, which such
+/// permissions do not survive.
 pub(super) fn shut_multiplexers(
     profile: &mut Profile,
     by_name: &mut ByName,
@@ -171,10 +178,10 @@ pub(super) fn shut_multiplexers(
         let Some(call) = Call::named(Abi::I386, name) else {
             continue;
         };
-        if meaning
-            .permitted(call)
-            .is_subset(&base::permitted_in_both_views(bound, call))
-        {
+        let is_wanted = by_name.get(name).is_some_and(Option::is_some);
+        let opened = meaning.permitted(call);
+        let within = opened.is_subset(&base::permitted_in_both_views(bound, call));
+        if opened.is_none() || is_wanted && within {
             continue;
         }
         by_name.remove(name);

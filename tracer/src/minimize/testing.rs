@@ -10,10 +10,10 @@ use crate::syscall::{Abi, Call, capability, catalog};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A call by name, whether it was made under a filter, and the values of its tracked arguments.
-pub(super) type Fact = (Abi, &'static str, bool, [u64; 3]);
+pub(crate) type Fact = (Abi, &'static str, bool, [u64; 3]);
 
 /// A recording of these facts.
-pub(super) fn recording(facts: Vec<Fact>) -> Recording {
+pub(crate) fn recording(facts: Vec<Fact>) -> Recording {
     let mut recording = Recording {
         tool_version: String::new(),
         run_id: format!("{facts:?}"),
@@ -43,7 +43,7 @@ pub(super) fn recording(facts: Vec<Fact>) -> Recording {
 }
 
 /// These recordings, put together.
-pub(super) fn runs<const N: usize>(recordings: [&Recording; N]) -> Runs {
+pub(crate) fn runs<const N: usize>(recordings: [&Recording; N]) -> Runs {
     let each = recordings.map(|recording| Runs::from(recording.clone()));
     Runs::merged(&each).unwrap()
 }
@@ -117,7 +117,7 @@ pub(super) fn resolved(base: &Source, capabilities: &[&str]) -> Profile {
 }
 
 /// The options that nobody has to ask for, for a plain command.
-pub(super) fn options(base: Option<Profile>) -> Options {
+pub(crate) fn options(base: Option<Profile>) -> Options {
     Options {
         base,
         native: Abi::X86_64,

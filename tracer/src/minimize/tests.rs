@@ -238,6 +238,40 @@ fn what_the_base_refuses_falls_back_everywhere() {
     );
 }
 
+/// Whether it was seen or not, and on every ABI that the profile lists.
+#[test]
+fn what_libraries_fall_back_from_does_not_exist_where_it_is_not_permitted() {
+    let seen = vec![
+        (NATIVE, "read", false, [0; 3]),
+        (Abi::I386, "read", false, [0; 3]),
+    ];
+    let base = resolved(base::docker(), &[]);
+    for place in Portability::ALL {
+        let told = Options {
+            portability: place,
+            ..options(Some(base.clone()))
+        };
+        let profile = minimize(&runs([&recording(seen.clone())]), &told).profile;
+        let meaning = Meaning::of(&profile, NATIVE);
+        for (abi, names) in [
+            (
+                NATIVE,
+                "openat2 close_range epoll_pwait2 clone3 faccessat2 statx fchmodat2",
+            ),
+            (
+                Abi::I386,
+                "openat2 clone3 statx clock_nanosleep_time64 semtimedop_time64 timer_settime64",
+            ),
+        ] {
+            for name in names.split(' ') {
+                let call = Call::named(abi, name).unwrap();
+                let answer = meaning.action(call, &[0; 6]);
+                assert_eq!(answer, Action::Errno(38), "{place:?} {call}");
+            }
+        }
+    }
+}
+
 #[test]
 fn runtimes_are_made_room_for_with_their_values() {
     let runc = |version: Option<&str>| RuntimeRelease {
@@ -311,6 +345,23 @@ fn socketcall_is_named_where_it_goes_around_rules() {
     // The sub-call that was seen, and one that was not.
     assert!(meaning.permitted(socketcall).contains(&[1, 0, 0, 0, 0, 0]));
     assert!(!meaning.permitted(socketcall).contains(&[14, 0, 0, 0, 0, 0]));
+}
+
+/// libseccomp opens it with every call of the family, arguments unseen; a program that makes the calls
+/// themselves does not need it.
+#[test]
+fn a_multiplexer_that_nobody_made_is_shut() {
+    let seen = vec![
+        (Abi::I386, "socket", false, [2, 1, 0]),
+        (Abi::I386, "connect", false, [0; 3]),
+    ];
+    let base = resolved(base::docker(), &[]);
+    let outcome = minimize(&runs([&recording(seen)]), &options(Some(base)));
+    let meaning = Meaning::of(&outcome.profile, NATIVE);
+    let socketcall = Call::named(Abi::I386, "socketcall").unwrap();
+    assert!(meaning.permitted(socketcall).is_none());
+    let connect = Call::named(Abi::I386, "connect").unwrap();
+    assert!(meaning.permitted(connect).is_all());
 }
 
 #[test]

@@ -151,11 +151,15 @@ fn named<'a>(examined: &'a Examined<'_>, name: &'a str) -> impl Iterator<Item = 
 }
 
 /// Calls that are refused otherwise than with `ENOSYS`, while what would be used instead is permitted. Told
-/// once for a name.
+/// once for a name. Where a call is permitted with some arguments, there is nothing to fall back from: who were
+/// told of one value that the call does not exist would not make it with the others either.
 fn needs_enosys(examined: &Examined<'_>, places: &Places<'_>, findings: &mut Vec<Finding>) {
     let mut told = BTreeSet::new();
     for (name, fallback, reason) in fallback::unasked() {
         let found = named(examined, name).find_map(|call| {
+            if !examined.meaning.permitted(call).is_none() {
+                return None;
+            }
             let action = refusal(examined, call)?;
             let (other, instead) = fallback.instead(call.abi)?;
             let helps = !examined.meaning.permitted(other).is_none();

@@ -257,6 +257,8 @@ impl Matter {
             Self::WeakDefault(action) if !action.permits() => Severity::Medium,
             Self::Exploit(exposed) if exposed.docker == Reach::Stopped => Severity::High,
             Self::Exploit(exposed) if exposed.docker < exposed.reach => Severity::Medium,
+            // What everybody's containers leave open, too, is no fault of this profile.
+            Self::Exploit(_) => Severity::Info,
             // Who names the engine means that one; otherwise it is one of many.
             Self::Misread(reading) if !reading.is_asked_for => Severity::Low,
             Self::Misread(reading) if reading.more.is_some() => Severity::High,

@@ -384,8 +384,8 @@ fn recordings_and_exploits_become_findings() {
     assert_eq!(
         told(&found, &named),
         [
-            "exploited-call low 4 socket",
-            "exploited-call low 4 socket",
+            "exploited-call info 4 socket",
+            "exploited-call info 4 socket",
             "would-deny high 1 mount",
             "unused-call info 0 execve exit exit_group restart_syscall rt_sigreturn write",
             "unused-value info 5 socket",

@@ -117,7 +117,7 @@ pub(super) static RULES: &[Rule] = &[
         remedy: "Remove one of the calls, or permit only the argument values that are in use.",
         gate: "Some steps can be replaced by a capability; then the finding depends on the container's \
             capabilities.",
-        severity: Severity::Low,
+        severity: Severity::Info,
     },
     Rule {
         rule: RuleId::MisreadDialect,

@@ -63,7 +63,7 @@ fn why(reasons: &BTreeSet<Reason>) -> String {
 fn why_refused(name: &str) -> &'static str {
     let known = fallback::known().kernel.iter();
     if multiplexed_calls().any(|(by, _, _)| by == name) {
-        "as it would open what the base does not"
+        "as it would open more than is permitted here"
     } else if known.clone().any(|one| one.is_of(name)) {
         "so that programs fall back"
     } else {
@@ -322,7 +322,7 @@ mod tests {
     fn refusals_have_reasons() {
         let table = [
             ("clone3", "so that programs fall back"),
-            ("socketcall", "as it would open what the base does not"),
+            ("socketcall", "as it would open more than is permitted here"),
             ("keyctl", "as the base does"),
         ];
         for (name, expected) in table {
