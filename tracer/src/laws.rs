@@ -8,12 +8,14 @@ use crate::audit::rules::Severity;
 use crate::audit::{self, Base, Recorded, Subject, exploits};
 use crate::minimize::laws::{facts, for_every_combination};
 use crate::minimize::testing::{Fact, options, recording, runs};
-use crate::minimize::{Options, Portability, Precision, proven};
+use crate::minimize::{Options, Portability, Precision, minimize, proven};
+use crate::profile::fallback::NamedValues;
 use crate::profile::{
-    Circumstances, KernelVersion, Meaning, Profile, Runtime, base as bases, read, write,
+    Circumstances, KernelVersion, Meaning, Profile, Runtime, base as bases, chance, read, write,
 };
-use crate::syscall::{Abi, Call, capability};
+use crate::syscall::{Abi, Call, capability, catalog};
 use proptest::prelude::*;
+use std::collections::BTreeSet;
 
 /// Findings that would be our own mistakes: no recording and no option excuses them.
 const OWN_GOALS: &[&str] = &[
@@ -111,8 +113,82 @@ fn our_audit_has_nothing_to_say_against_our_profiles() {
     for_every_combination(&facts(), |options, _, facts| is_clean(options, facts));
 }
 
+/// Facts of some calls, each with the values that are given for it.
+fn facts_of<'a>(
+    names: impl IntoIterator<Item = &'a String>,
+    given: &NamedValues,
+) -> Vec<(&'a str, [u64; 3])> {
+    let with_values = |name: &'a String| {
+        let call = Call::named(Abi::X86_64, name);
+        let arguments = call.map_or(&[][..], catalog::of);
+        let mut values = [0; 3];
+        for (value, argument) in values.iter_mut().zip(arguments) {
+            let texts = given.get(argument.name).into_iter().flatten();
+            let known = texts.filter_map(|text| catalog::value(call?, argument.index, text));
+            *value = known.fold(0, |all, one| all | one);
+        }
+        (name.as_str(), values)
+    };
+    names.into_iter().map(with_values).collect()
+}
+
+/// The ways of exploits that a profile of these facts leaves open.
+fn open_ways(
+    facts: &[(&'static str, [u64; 3])],
+    base: Option<&Profile>,
+    chance: bool,
+) -> BTreeSet<&'static str> {
+    let facts = facts.iter();
+    let facts = facts.map(|&(name, values)| (Abi::X86_64, name, false, values));
+    let options = Options {
+        chance,
+        ..options(base.cloned())
+    };
+    let made = minimize(&runs([&recording(facts.collect())]), &options);
+    exploits::open_ways(&Meaning::of(&made.profile, Abi::X86_64), Abi::X86_64)
+}
+
+/// What comes by chance or gives no more power is no way of an exploit that was not one already, but for what
+/// says why it must be one nevertheless.
+#[test]
+fn what_comes_by_chance_reopens_no_way() {
+    let docker = bases::docker().resolve(&circumstances());
+    let known = chance::known();
+    let companions = known.chance.iter().chain(&known.equals);
+    let mut despite = BTreeSet::new();
+    for base in [Some(&docker), None] {
+        for one in companions.clone() {
+            for when in &one.when {
+                let mut facts = facts_of([when].into_iter().chain(&one.with), &one.given);
+                let before = open_ways(&facts, base, false);
+                facts.extend(facts_of(&one.then, &one.arguments));
+                let found = &open_ways(&facts, base, false) - &before;
+                match &one.despite {
+                    None => assert_eq!(found, BTreeSet::new(), "{when} {:?}", one.then),
+                    Some(_) => despite.extend(found),
+                }
+            }
+        }
+        for one in &known.tuning {
+            for when in &one.when {
+                let facts = facts_of([when], &NamedValues::new());
+                let found = &open_ways(&facts, base, true) - &open_ways(&facts, base, false);
+                assert_eq!(found, BTreeSet::new(), "{when} {:?}", one.options);
+            }
+        }
+    }
+    let expected = [
+        "advice on memory",
+        "dropping pages",
+        "epoll",
+        "merging of equal pages",
+        "requeue of futexes",
+    ];
+    assert_eq!(despite, expected.into());
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
+    #![proptest_config(ProptestConfig::with_cases(6))]
 
     #[test]
     fn our_audit_has_nothing_above_info_for_the_defaults(facts in facts()) {

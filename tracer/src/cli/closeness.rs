@@ -41,7 +41,8 @@ enum Level {
 enum Place {
     /// Here: what was seen.
     Exact,
-    /// Also on other kernels and hosts, where the same program falls back to other calls.
+    /// Also on other kernels and hosts, where the same program falls back to other calls, and in runs in which
+    /// chance or load make it take others that give no more power.
     #[default]
     Kernel,
     /// Also with other C libraries and on other architectures.

@@ -139,6 +139,7 @@ pub(super) fn options(
         start: start.start(runs),
         precision: closeness.precision(),
         portability: closeness.portability(),
+        chance: true,
         stand_ins: BTreeMap::new(),
     }
 }

@@ -17,6 +17,9 @@ pub(super) struct Demand {
     pub(super) plain: bool,
     /// These.
     pub(super) tuples: BTreeSet<Tuple>,
+    /// These as well, few and known beforehand: they take no room from what was seen, so that they never make
+    /// it be told apart less closely.
+    pub(super) beside: BTreeSet<Tuple>,
 }
 
 impl Demand {
@@ -27,12 +30,20 @@ impl Demand {
         }
     }
 
+    /// Values that are few and known beforehand.
+    pub(super) fn beside(tuples: impl Iterator<Item = Tuple>) -> Self {
+        Self {
+            beside: tuples.collect(),
+            ..Self::default()
+        }
+    }
+
     /// What was seen.
     pub(super) fn seen(seen: &Seen) -> Self {
         Self {
             any: !seen.is_exact(),
-            plain: false,
             tuples: seen.tuples().cloned().collect(),
+            ..Self::default()
         }
     }
 
@@ -86,6 +97,7 @@ impl Demand {
         self.any |= other.any;
         self.plain |= other.plain;
         self.tuples.extend(other.tuples.iter().cloned());
+        self.beside.extend(other.beside.iter().cloned());
     }
 }
 

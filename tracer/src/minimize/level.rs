@@ -20,7 +20,7 @@ pub enum Precision {
 pub enum Portability {
     /// On this kernel, with this runtime: what was seen.
     Exact,
-    /// Also what the same program does on an older or newer kernel, host or runtime.
+    /// Also what comes by chance, and what the same program does on an older or newer kernel, host or runtime.
     #[default]
     Kernel,
     /// Also what it does when it is built with another C library, or for another architecture.

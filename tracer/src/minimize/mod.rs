@@ -60,8 +60,18 @@ pub struct Options {
     pub precision: Precision,
     /// Where the profile must hold.
     pub portability: Portability,
+    /// Whether room is made for what comes by chance, at least where the profile must hold elsewhere, too; only
+    /// measuring has a reason to say no.
+    pub chance: bool,
     /// Runs, by id, in which nothing was seen: they stand for what is wanted for these reasons.
     pub stand_ins: BTreeMap<String, Reason>,
+}
+
+impl Options {
+    /// Whether room is made for what comes by chance.
+    fn makes_room_for_chance(&self) -> bool {
+        self.chance && self.portability >= Portability::Kernel
+    }
 }
 
 /// Makes the profile. What libseccomp makes of it is not known here; see [`proven()`].

@@ -3,6 +3,7 @@
 use super::data::RUNTIMES;
 use super::demand::{Demand, Tuple, at};
 use super::{Evidence, Init, Options, Portability, Reason, runtime};
+use crate::profile::chance::{self, Companions};
 use crate::profile::fallback::{self, Fallback, Names, Twins};
 use crate::profile::floor;
 use crate::recording::Runs;
@@ -92,6 +93,10 @@ impl Wanted {
                 added.extend(self.fall_back(call, fallback));
             }
         }
+        if question.options.makes_room_for_chance() {
+            added.extend(self.companions(call, question));
+            added.extend(self.tuning(call));
+        }
         if portability >= Portability::Libc {
             for group in fallback::known()
                 .libc
@@ -121,6 +126,45 @@ impl Wanted {
                 &Demand::named(next, &fallback.arguments),
             );
             added.push(next);
+        }
+        added
+    }
+
+    /// What comes by chance with a call, and what gives no more power.
+    fn companions(&mut self, call: Call, question: &Question<'_>) -> Vec<Call> {
+        let chance = chance::known().chance.iter().map(|one| (one, false));
+        let equals = chance::known().equals.iter().map(|one| (one, true));
+        let name = call.name().unwrap_or_default();
+        let mut added = Vec::new();
+        for (one, equal) in chance.chain(equals) {
+            let Some(of) = one.of(name).filter(|_| applies(one, call, question)) else {
+                continue;
+            };
+            let reason = one.reason.as_str();
+            let reason = match equal {
+                true => Reason::Equal { of, reason },
+                false => Reason::Chance { of, reason },
+            };
+            for next in named(call.abi, &one.then).filter(|&next| next != call) {
+                let demand = Demand::named(next, &one.arguments);
+                self.add(next, reason.clone(), &demand);
+                added.push(next);
+            }
+        }
+        added
+    }
+
+    /// The options that only tune and go with a call.
+    fn tuning(&mut self, call: Call) -> Vec<Call> {
+        let known = chance::known().tuning.iter();
+        let name = call.name().unwrap_or_default();
+        let mut added = Vec::new();
+        for tuning in known.filter(|one| one.when.iter().any(|when| when == name)) {
+            for next in named(call.abi, &tuning.calls) {
+                let demand = Demand::beside(tuning.values(next));
+                self.add(next, Reason::Tuning(&tuning.reason), &demand);
+                added.push(next);
+            }
         }
         added
     }
@@ -227,7 +271,7 @@ impl Wanted {
 
     fn add(&mut self, call: Call, reason: Reason, demand: &Demand) {
         let sources = self.sources.entry(call).or_default();
-        for tuple in &demand.tuples {
+        for tuple in demand.tuples.iter().chain(&demand.beside) {
             let known = sources.entry(tuple.clone()).or_default();
             known.insert(reason.clone());
         }
@@ -255,6 +299,37 @@ fn by_reason(question: &Question<'_>) -> BTreeMap<Reason, Evidence> {
         .into_iter()
         .map(|reason| (reason.clone(), of(reason)))
         .collect()
+}
+
+/// Whether companions go with a call, as far as that hangs on what was seen. Only that counts here, not what
+/// is derived from it, so that more evidence only ever adds.
+fn applies(one: &Companions, call: Call, question: &Question<'_>) -> bool {
+    let seen = |name: &String| {
+        let call = Call::named(call.abi, name);
+        call.and_then(|call| question.evidence.seen(call))
+    };
+    if !one.with.iter().all(|name| seen(name).is_some()) {
+        return false;
+    }
+    let has = |tuple: &Tuple, (name, values): (&String, &Vec<String>)| {
+        let mut known = catalog::of(call).iter();
+        let argument = known.find(|known| known.name == *name)?;
+        let value = at(tuple, argument.index)?;
+        let decisive = |wanted: u64| match argument.values {
+            catalog::Values::OneOf(mask) => value & mask == wanted & mask,
+            catalog::Values::Bits { .. } => value & wanted == wanted,
+        };
+        let mut wanted = values
+            .iter()
+            .filter_map(|text| catalog::value(call, argument.index, text));
+        wanted.any(decisive).then_some(())
+    };
+    let given = |tuple: &Tuple| one.given.iter().all(|given| has(tuple, given).is_some());
+    one.given.is_empty()
+        || question
+            .evidence
+            .seen(call)
+            .is_some_and(|seen| !seen.is_exact() || seen.tuples().any(given))
 }
 
 /// The calls of these names that an ABI has.

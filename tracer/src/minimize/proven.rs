@@ -97,7 +97,8 @@ mod tests {
         let each = seen
             .iter()
             .map(|values| Runs::from(partial("socket", values)));
-        let small = recording(vec![(Abi::I386, "read", true, [0; 3])]);
+        // With another sub-call, so that the multiplexer is not shut.
+        let small = recording(vec![(Abi::I386, "socketcall", true, [5, 0, 0])]);
         let each: Vec<Runs> = each.chain([Runs::from(small)]).collect();
         Runs::merged(&each).unwrap()
     }

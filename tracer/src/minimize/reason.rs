@@ -47,6 +47,22 @@ pub enum Reason {
         /// Why.
         reason: &'static str,
     },
+    /// Who makes one makes the other sooner or later.
+    Chance {
+        /// The call with which it comes.
+        of: &'static str,
+        /// Why.
+        reason: &'static str,
+    },
+    /// It gives no more power than another call.
+    Equal {
+        /// The other call.
+        of: &'static str,
+        /// Why.
+        reason: &'static str,
+    },
+    /// Options of sockets that only tune.
+    Tuning(&'static str),
     /// It was seen, with values for which others may stand in.
     Twins(&'static str),
     /// Answered by the vDSO, mostly.
@@ -55,8 +71,34 @@ pub enum Reason {
     Startup(&'static str),
 }
 
+impl Reason {
+    /// The reason with which it stands for another call, in words that come before and after the call's name.
+    #[must_use]
+    pub const fn of_another(&self) -> Option<(&'static str, &'static str, &'static str)> {
+        match self {
+            Self::Fallback { of, reason } => Some(("fallback of ", of, reason)),
+            Self::Sibling { of, reason } => Some(("sibling of ", of, reason)),
+            Self::Chance { of, reason } => Some(("by chance with ", of, reason)),
+            Self::Equal { of, reason } => Some(("gives no more than ", of, reason)),
+            Self::Observed
+            | Self::Asked
+            | Self::Refused { .. }
+            | Self::Floor(_)
+            | Self::Runtime { .. }
+            | Self::Init { .. }
+            | Self::Tuning(_)
+            | Self::Twins(_)
+            | Self::Vdso(_)
+            | Self::Startup(_) => None,
+        }
+    }
+}
+
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some((what, of, reason)) = self.of_another() {
+            return write!(f, "{what}{of}: {reason}");
+        }
         match self {
             Self::Observed => f.write_str("observed"),
             Self::Asked => f.write_str("asked for"),
@@ -76,10 +118,14 @@ impl fmt::Display for Reason {
                 write!(f, "needed by {name} between filter and exec ({how})")
             }
             Self::Init { name, how } => write!(f, "needed by {name}, an init of engines ({how})"),
-            Self::Fallback { of, reason } => write!(f, "fallback of {of}: {reason}"),
-            Self::Sibling { of, reason } => write!(f, "sibling of {of}: {reason}"),
+            Self::Tuning(reason) => write!(f, "only tunes: {reason}"),
             Self::Twins(reason) => write!(f, "with more values: {reason}"),
             Self::Vdso(reason) | Self::Startup(reason) => f.write_str(reason),
+            // Said above.
+            Self::Fallback { .. }
+            | Self::Sibling { .. }
+            | Self::Chance { .. }
+            | Self::Equal { .. } => Ok(()),
         }
     }
 }

@@ -125,6 +125,7 @@ pub(crate) fn options(base: Option<Profile>) -> Options {
         start: super::Start::default(),
         precision: Precision::default(),
         portability: Portability::default(),
+        chance: true,
         stand_ins: BTreeMap::new(),
     }
 }

@@ -105,19 +105,20 @@ impl Narrowed {
         origins
     }
 
-    /// How many distinct values there are, and how many comparisons one of them takes.
+    /// How many distinct values there are, how many are known beforehand, and how many comparisons one of them
+    /// takes.
     ///
     /// Counted even where any value is permitted, so that more evidence never makes more room.
-    fn size(&self, demand: &Demand) -> (usize, usize) {
+    fn size(&self, demand: &Demand) -> (usize, usize, usize) {
         if self.keys.is_empty() {
-            return (0, 0);
+            return (0, 0, 0);
         }
         let distinct: BTreeSet<Tuple> = demand
             .tuples
             .iter()
             .map(|tuple| self.project(tuple, self.keys.len()))
             .collect();
-        (distinct.len(), self.keys.len())
+        (distinct.len(), demand.beside.len(), self.keys.len())
     }
 }
 
@@ -135,13 +136,13 @@ pub(super) fn room<'a>(
     demands: impl Iterator<Item = (&'a Narrowed, &'a Demand)>,
     abis: usize,
 ) -> usize {
-    let sizes: Vec<(usize, usize)> = demands
+    let sizes: Vec<(usize, usize, usize)> = demands
         .map(|(narrowed, demand)| narrowed.size(demand))
         .collect();
     let comparisons = |kept: usize| -> usize {
         sizes
             .iter()
-            .map(|&(count, each)| count.min(kept) * each * abis)
+            .map(|&(count, beside, each)| (count.min(kept) + beside) * each * abis)
             .sum()
     };
     let mut kept = VALUES_MAX;
@@ -209,8 +210,11 @@ pub(super) fn candidate(
     if demand.any || *narrowed == Narrowed::default() || back >= whole_chain {
         return (ArgumentSet::all(), Narrowing::default());
     }
-    let of_tuples = || of_tuples(narrowed, &demand.tuples, room, back);
-    match (demand.tuples.is_empty(), demand.plain) {
+    let of_tuples = || of_tuples(narrowed, demand, room, back);
+    match (
+        demand.tuples.is_empty() && demand.beside.is_empty(),
+        demand.plain,
+    ) {
         (true, false) => (ArgumentSet::none(), Narrowing::default()),
         (true, true) => of_plain(narrowed),
         (false, false) => of_tuples(),
@@ -221,20 +225,19 @@ pub(super) fn candidate(
 /// What is permitted for values that are known.
 fn of_tuples(
     narrowed: &Narrowed,
-    tuples: &BTreeSet<Tuple>,
+    demand: &Demand,
     room: usize,
     back: usize,
 ) -> (ArgumentSet, Narrowing) {
-    let (mut set, kept) = keys(narrowed, tuples, room, back);
+    let (mut set, kept) = keys(narrowed, demand, room, back);
     let mut narrowing = Narrowing {
         kept,
         ..Narrowing::default()
     };
     for &(index, maskable, apart) in &narrowed.flags {
         // A value that is not known may be any.
-        let values = tuples
-            .iter()
-            .map(|tuple| at(tuple, index).unwrap_or(u64::MAX));
+        let tuples = demand.tuples.iter().chain(&demand.beside);
+        let values = tuples.map(|tuple| at(tuple, index).unwrap_or(u64::MAX));
         let seen = values.clone().fold(0, |all, value| all | value);
         let forbidden = maskable & !seen;
         if forbidden != 0 {
@@ -284,11 +287,11 @@ fn either(
 /// The set of enumerated values, grown as far as is needed.
 fn keys(
     narrowed: &Narrowed,
-    tuples: &BTreeSet<Tuple>,
+    demand: &Demand,
     room: usize,
     back: usize,
 ) -> (ArgumentSet, Option<Kept>) {
-    let project = |count| -> BTreeSet<Tuple> {
+    let project = |tuples: &BTreeSet<Tuple>, count| -> BTreeSet<Tuple> {
         tuples
             .iter()
             .map(|tuple| narrowed.project(tuple, count))
@@ -301,10 +304,16 @@ fn keys(
     if back > count {
         return (ArgumentSet::all(), None);
     }
-    let of = project(count).len();
-    for kept in (1..=count.saturating_sub(back)).rev() {
-        let values = project(kept);
+    let of = project(&demand.tuples, count).len();
+    let most = count.saturating_sub(back);
+    for kept in (1..=most).rev() {
+        let mut values = project(&demand.tuples, kept);
         if values.len() <= room {
+            // Those that are known beforehand stay as close as they can be, and unless they say something more.
+            let beside = project(&demand.beside, most);
+            let said = |tuple: &Tuple| values.contains(&narrowed.project(tuple, kept));
+            let more: Vec<Tuple> = beside.into_iter().filter(|tuple| !said(tuple)).collect();
+            values.extend(more);
             let set = values.iter().fold(ArgumentSet::none(), |all, tuple| {
                 all.union(&one(narrowed, tuple))
             });
@@ -319,8 +328,8 @@ fn keys(
             return (set, Some(kept));
         }
     }
+    let tuples = demand.tuples.iter().chain(&demand.beside);
     let values: BTreeSet<u64> = tuples
-        .iter()
         .filter_map(|tuple| at(tuple, first))
         .map(|value| value & first_mask)
         .collect();
@@ -405,6 +414,39 @@ mod tests {
         };
         assert_eq!(narrowing.kept, Some(kept));
         assert_eq!(set, ArgumentSet::masked(1, 0xFFFF_FFFC, 0));
+    }
+
+    /// What is known beforehand never makes what was seen be told apart less closely.
+    #[test]
+    fn what_stands_beside_takes_no_room() {
+        let options = narrowed("setsockopt", Precision::Stable);
+        let mut demand = demand(3);
+        demand.beside = [vec![(1, 6), (2, 1)], vec![(1, 1), (2, 1)]].into();
+        let of = |room| candidate(&options, &demand, room, Back(0));
+        let (set, narrowing) = of(3);
+        let kept: BTreeSet<Tuple> = [[0, 0], [1, 1], [2, 2], [6, 1]]
+            .map(|[level, option]| vec![(1, level), (2, option)])
+            .into();
+        assert_eq!(narrowing.kept, Some(Kept::Tuples(kept)));
+        assert!(set.contains(&[0, 6, 1, 0, 0, 0]) && !set.contains(&[0, 6, 2, 0, 0, 0]));
+        // Only the first argument is told apart of what was seen, and the others stay as close as they were.
+        demand.tuples.insert(vec![(1, 2), (2, 9)]);
+        let (set, narrowing) = candidate(&options, &demand, 3, Back(0));
+        let expected = [
+            vec![(1, 0)],
+            vec![(1, 1)],
+            vec![(1, 2)],
+            vec![(1, 6), (2, 1)],
+        ];
+        let fewer = Kept::Fewer {
+            of: 4,
+            tuples: expected.into(),
+        };
+        assert_eq!(narrowing.kept, Some(fewer));
+        assert!(set.contains(&[0, 6, 1, 0, 0, 0]) && !set.contains(&[0, 6, 2, 0, 0, 0]));
+        let alone = Demand::beside([vec![(1, 6), (2, 1)]].into_iter());
+        let (set, _) = candidate(&options, &alone, 3, Back(0));
+        assert!(set.contains(&[0, 6, 1, 0, 0, 0]) && !set.contains(&[0, 6, 2, 0, 0, 0]));
     }
 
     #[test]

@@ -21,6 +21,7 @@ mod vectors;
 pub mod artifact;
 pub mod base;
 pub mod blocked;
+pub mod chance;
 pub mod compare;
 pub mod compiled;
 pub mod errno;

@@ -15,7 +15,7 @@ mod table {
 mod tracked;
 mod types;
 
-pub use show::{show, show_beside, show_flags, show_tuple, value};
+pub use show::{show, show_beside, show_flags, show_tuple, socket_option, value};
 pub use tracked::tracked;
 pub use types::{Argument, Stability, Type, Values, Weight};
 

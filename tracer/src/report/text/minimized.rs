@@ -40,21 +40,19 @@ pub fn reasons(outcome: &Outcome) -> Vec<String> {
 
 /// Reasons; what several calls turn into for the same reason is said once.
 fn why(reasons: &BTreeSet<Reason>) -> String {
-    let mut turned: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    for reason in reasons {
-        if let Reason::Fallback { of, reason } = reason {
-            turned.entry(reason).or_default().push(of);
-        }
+    let mut others: BTreeMap<(&str, &str), Vec<&str>> = BTreeMap::new();
+    for (what, of, reason) in reasons.iter().filter_map(Reason::of_another) {
+        others.entry((what, reason)).or_default().push(of);
     }
     let mut said = Vec::new();
     for reason in reasons {
-        match reason {
-            Reason::Fallback { reason, .. } => {
-                if let Some(of) = turned.remove(reason) {
-                    said.push(format!("fallback of {}: {reason}", of.join(", ")));
+        match reason.of_another() {
+            Some((what, _, reason)) => {
+                if let Some(of) = others.remove(&(what, reason)) {
+                    said.push(format!("{what}{}: {reason}", of.join(", ")));
                 }
             }
-            _ => said.push(reason.to_string()),
+            None => said.push(reason.to_string()),
         }
     }
     said.join("; ")
@@ -218,6 +216,7 @@ mod tests {
             start: minimize::Start::default(),
             precision: Precision::default(),
             portability: Portability::default(),
+            chance: true,
             stand_ins: BTreeMap::new(),
         };
         let mut text = reasons(&minimize(&runs, &options)).join("\n");

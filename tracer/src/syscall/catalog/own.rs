@@ -1,6 +1,7 @@
 //! Names that no crate has in a form that can be taken over.
 
 use super::names::Names;
+use crate::syscall::Abi;
 
 /// Options of `arch_prctl`.
 /// <https://github.com/torvalds/linux/blob/v6.12/arch/x86/include/uapi/asm/prctl.h>
@@ -49,6 +50,22 @@ pub(super) static PERSONALITY_FLAG: Names = Names::everywhere(&[
     (0x0400_0000, "STICKY_TIMEOUTS"),
     (0x0800_0000, "ADDR_LIMIT_3GB"),
 ]);
+
+/// Flags of `pipe2`. <https://github.com/torvalds/linux/blob/v6.12/fs/pipe.c#L961>
+pub(super) static PIPE_FLAG: Names = Names {
+    common: &[
+        (0x80, "O_NOTIFICATION_PIPE"),
+        (0x800, "O_NONBLOCK"),
+        (0x8_0000, "O_CLOEXEC"),
+    ],
+    own: &[
+        (Abi::X86_64, &[(0x4000, "O_DIRECT")]),
+        (Abi::I386, &[(0x4000, "O_DIRECT")]),
+        (Abi::X32, &[(0x4000, "O_DIRECT")]),
+        (Abi::Aarch64, &[(0x1_0000, "O_DIRECT")]),
+        (Abi::Arm, &[(0x1_0000, "O_DIRECT")]),
+    ],
+};
 
 /// Actions of `syslog`. <https://github.com/torvalds/linux/blob/v6.12/include/linux/syslog.h>
 pub(super) static SYSLOG: Names = Names::everywhere(&[

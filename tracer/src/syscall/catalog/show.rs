@@ -110,6 +110,17 @@ pub fn value(call: Call, index: u8, text: &str) -> Option<u64> {
         .try_fold(0, |all, name| Some(all | one(name)?))
 }
 
+/// The tracked values, by position, of a call that takes an option of a socket's level, both by name; `None`
+/// where it takes none, or the ABI has no such name.
+#[must_use]
+pub fn socket_option(call: Call, level: &str, option: &str) -> Option<Vec<(u8, u64)>> {
+    let position = |name: &str| super::of(call).iter().find(|known| known.name == name);
+    let (at_level, at_option) = (position("level")?.index, position("optname")?.index);
+    let level = value(call, at_level, level)?;
+    let option = options(level)?.value(call.abi, option)?;
+    Some(vec![(at_level, level), (at_option, option)])
+}
+
 fn named_value(argument: &Argument, abi: Abi, value: u64) -> String {
     let names = argument.names;
     if let Some(name) = names.number.and_then(|names| names.of(abi, value)) {
@@ -227,6 +238,20 @@ mod tests {
             let call = Call::named(Abi::X86_64, name).unwrap();
             assert_eq!(value(call, index, text), expected, "{text}");
         }
+    }
+
+    #[test]
+    fn options_of_sockets_are_found_by_name() {
+        let call = |name| Call::named(Abi::X86_64, name).unwrap();
+        let nodelay = socket_option(call("setsockopt"), "SOL_TCP", "TCP_NODELAY");
+        assert_eq!(nodelay, Some(vec![(1, 6), (2, 1)]));
+        let linger = socket_option(call("getsockopt"), "SOL_SOCKET", "SO_LINGER");
+        assert_eq!(linger, Some(vec![(1, 1), (2, 13)]));
+        assert_eq!(
+            socket_option(call("setsockopt"), "SOL_TCP", "SO_LINGER"),
+            None
+        );
+        assert_eq!(socket_option(call("read"), "SOL_SOCKET", "SO_LINGER"), None);
     }
 
     #[test]

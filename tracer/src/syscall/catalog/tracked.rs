@@ -31,6 +31,11 @@ const HARMLESS_MESSAGE: u64 = 0x4040;
 /// `PROT_WRITE | PROT_EXEC`.
 const WRITE_AND_EXECUTE: u64 = 6;
 
+/// `O_NOTIFICATION_PIPE`: makes a queue for events of the kernel out of a pipe, code that had an exploited bug
+/// (CVE-2022-0995) and that next to nobody uses.
+/// <https://github.com/torvalds/linux/blob/v6.12/include/uapi/linux/watch_queue.h#L9>
+const NOTIFICATION_PIPE: u64 = 0x80;
+
 /// `O_CLOEXEC`, on every ABI that we have tables for.
 const CLOSE_ON_EXEC: u64 = 0x8_0000;
 
@@ -123,6 +128,7 @@ pub(super) static TRACKED: &[(&str, &[Argument])] = &[
     ("openat", &[open(2)]),
     ("perf_event_open", &[Argument::bits(4, "flags", Ulong, &named::PERF_FLAG).with_bits(8, 0, 0)]),
     ("personality", &[one(0, "personality", Uint, &own::PERSONALITY).flagged(0xFF, &own::PERSONALITY_FLAG).weighs(Medium)]),
+    ("pipe2", &[Argument::bits(1, "flags", Int, &own::PIPE_FLAG).with_bits(CLOSE_ON_EXEC, NOTIFICATION_PIPE, 0).changing().weighs(Medium)]),
     ("pkey_mprotect", &[protection(2)]),
     ("prctl", &[one(0, "option", Int, &named::PRCTL_OPTION)]),
     ("prlimit64", &[one(1, "resource", Uint, &named::RESOURCE).changing().weighs(Low)]),
