@@ -50,6 +50,22 @@ impl Rootfs {
         path
     }
 
+    /// Folders of the same name in `/usr`, as most distributions have them.
+    ///
+    /// # Panics
+    ///
+    /// If a folder cannot be replaced.
+    #[must_use]
+    pub fn linked(self, names: &[&str]) -> Self {
+        for name in names {
+            let link = self.directory.path().join(name);
+            let _ = fs::remove_dir(&link);
+            symlink(format!("usr/{name}"), link).expect("a link");
+        }
+        fs::create_dir(self.directory.path().join("usr")).expect("a directory");
+        self
+    }
+
     /// A file with that text.
     #[must_use]
     pub fn file(self, path: &str, text: &str) -> Self {

@@ -20,6 +20,7 @@ mod talk;
 mod tally;
 mod test;
 mod vm;
+mod workloads;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -49,6 +50,7 @@ enum Verb {
     Engine(engine::Arguments),
     OwnProfile(own_profile::Arguments),
     Vm(vm::Arguments),
+    Workloads(workloads::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -68,6 +70,7 @@ fn main() -> ExitCode {
         Verb::Ebpf(arguments) => ebpf::run(&arguments),
         Verb::Bench(arguments) => bench::run(&arguments),
         Verb::Vm(arguments) => vm::run(&arguments),
+        Verb::Workloads(arguments) => workloads::run(&arguments),
         Verb::Counts(arguments) => counts::run(&arguments),
     };
     match result {

@@ -212,7 +212,10 @@ const SERVICES: &[(&str, &[&str])] = &[
         "docker.io",
         &["docker.service", "docker.socket", "containerd.service"],
     ),
+    ("haproxy", &["haproxy.service"]),
     ("nginx-light", &["nginx.service"]),
+    ("openssh-server", &["ssh.service", "ssh.socket"]),
+    ("supervisor", &["supervisor.service"]),
     (
         "podman",
         &[
