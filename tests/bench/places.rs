@@ -16,7 +16,7 @@ pub(crate) struct Place {
 impl Place {
     /// A fresh one.
     pub(crate) fn new(hierarchy: &Hierarchy) -> Result<Self> {
-        let own = OwnCgroup::create(hierarchy).context("cannot make a cgroup")?;
+        let own = OwnCgroup::create(hierarchy, &mut |_| {}).context("cannot make a cgroup")?;
         Ok(Self { own })
     }
 

@@ -11,7 +11,7 @@ use seccomp_tracer::audit::exploits;
 use seccomp_tracer::minimize::{Options, Portability, Precision, Start, proven};
 use seccomp_tracer::profile::{Circumstances, KernelVersion, Meaning, Profile, base, read, write};
 use seccomp_tracer::recording::{Recording, Runs};
-use seccomp_tracer::syscall::Abi;
+use seccomp_tracer::syscall::{Abi, Call};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -168,9 +168,14 @@ const FOLLOWERS: &[(&str, &str)] = &[
 
 /// The kinds of calls that were made and that a profile refuses, by name.
 fn refused(profile: &str, recording: &Recording) -> BTreeSet<String> {
-    let denied = Verdict::on(profile, recording).denied(recording);
+    let verdict = Verdict::on(profile, recording);
+    // What the base refuses as well is not the profile's doing.
+    let [_, base] = verdict.permitted(Abi::X86_64);
+    let base: BTreeSet<&str> = base.into_iter().filter_map(Call::name).collect();
+    let denied = verdict.denied(recording);
     let kind = |text: &String| text.split(['[', ':']).next().unwrap_or(text).to_owned();
-    let mut kinds: BTreeSet<String> = denied.iter().map(kind).collect();
+    let kinds = denied.iter().map(kind);
+    let mut kinds: BTreeSet<String> = kinds.filter(|kind| base.contains(kind.as_str())).collect();
     for (after, first) in FOLLOWERS {
         if kinds.contains(*first) {
             kinds.remove(*after);

@@ -17,6 +17,7 @@ command=/usr/bin/redis-server --port 6379 --dir /tmp --save ""
 END
 supervisord -c /tmp/supervisor.conf > /dev/null 2>&1 &
 server=$!
+sleep 0.1
 for i in $(seq 100); do redis-cli ping > /dev/null 2>&1 && break; sleep 0.1; done
 for i in $(seq "$LOAD"); do
     redis-cli set a "$i" > /dev/null
