@@ -11,6 +11,7 @@ mod hint;
 mod hook;
 mod runs;
 mod surroundings;
+mod workloads;
 
 use house_tests::run::Program;
 use house_tests::suite::{Needs, Suite};
@@ -27,6 +28,7 @@ fn main() -> ExitCode {
         .tests(Needs::Nothing, gate::TESTS)
         .tests(Needs::Nothing, explain::TESTS)
         .tests(Needs::Nothing, runs::TESTS)
+        .tests(Needs::Nothing, workloads::TESTS)
         .tests(Needs::Nothing, hook::TESTS)
         .tests(Needs::Nothing, hint::TESTS)
         .tests(Needs::Root, files::TESTS_AS_ROOT)

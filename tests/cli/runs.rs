@@ -205,8 +205,8 @@ fn losses_are_carried() {
 fn how_sure_is_said_with_what_it_rests_on() {
     let folder = day();
     run_in(&folder, "generate day -o profile.json").exits(0).stderr_has(
-        "how sure: 0.15 new calls are to be expected in the next run; 1 of 4 runs did something that no \
-         other did (fewer than 10 runs, so the numbers are rough)\n  this holds for runs like these",
+        "how sure: 0.15 new calls are to be expected in the next run, with 95 % confidence at most 0.75; 1 of 4 runs \
+         did something that no other did (fewer than 10 runs, so the numbers are rough)\n  this holds for runs like these",
     );
     run_in(&folder, "generate day/run-1.json -o one.json").exits(0).stderr_has(
         "how sure: one run says nothing about the next; its last new fact came 0.0 s after its start, and \
@@ -230,12 +230,13 @@ fn how_sure_is_said_with_what_it_rests_on() {
 
 fn a_gate_on_what_is_to_be_expected() {
     let folder = day();
-    run_in(&folder, "generate day --max-expected-new 0.15").exits(0);
-    run_in(&folder, "generate day --max-expected-new 0.1 -o p.json")
+    run_in(&folder, "generate day --max-expected-new 0.76").exits(0);
+    run_in(&folder, "generate day --max-expected-new 0.15 -o p.json")
         .exits(4)
         .stdout("")
         .stderr_has(
-            "error: 0.15 new calls or argument values are to be expected in the next run, more than 0.1\n\
+            "error: up to 0.75 new calls or argument values are to be expected in the next run, with 95 % \
+             confidence (estimate 0.15), more than 0.15\n\
              \nhint: record more runs, above all of what only one run did; `seccomp-tracer audit` lists that\n",
         );
     assert!(!folder.path().join("p.json").exists());

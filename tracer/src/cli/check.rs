@@ -36,6 +36,7 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let sink = Sink::open(Some(&arguments.report.output))?;
     let recorded = recordings::read(&arguments.recordings, Incomplete::Accept)?;
+    recordings::not_blank(&recorded.runs)?;
     let native = base::native(recorded.runs.runs())?;
     let resolved = arguments.base.resolve(recorded.runs.runs(), native)?;
     for note in &resolved.notes {

@@ -10,15 +10,16 @@ use super::offer::Offered;
 use super::output::{self, Sink};
 use super::recordings::{self, Incomplete};
 use super::start::StartArguments;
+use super::workloads::{self, WorkloadArguments};
 use crate::audit;
 use crate::estimate::{RUNS_MIN, Sureness};
 use crate::minimize::{self, Cause, Denied, Options, Outcome, Unsound};
 use crate::profile::{Meaning, base as bases, blocked, write};
-use crate::recording::{Run, Runs, WindowStart};
-use crate::report::text;
+use crate::recording::{By, Run, Runs, WindowStart};
+use crate::report::{escape, text};
 use crate::syscall::{Abi, Call};
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Turn recordings into the least-privilege profile for what they show.
 ///
@@ -37,13 +38,15 @@ pub(super) struct Arguments {
     /// Print the reason for every rule.
     #[arg(long)]
     explain: bool,
-    /// Accept recordings in which calls are missing.
+    /// Accept recordings in which calls are missing, and those of targets that never started, did nothing or failed.
     #[arg(long)]
     allow_incomplete: bool,
-    /// Refuse recordings from which more new calls and argument values than this are to be expected in the
-    /// next run; needs three runs at least.
+    /// Refuse recordings from which more new calls and argument values than this may have to be expected in the
+    /// next run, with 95 % confidence; needs three runs at least.
     #[arg(long, value_name = "NUMBER", value_parser = expectation)]
     max_expected_new: Option<f64>,
+    #[command(flatten)]
+    workloads: WorkloadArguments,
     #[command(flatten)]
     client: ClientArguments,
     #[command(flatten)]
@@ -57,9 +60,14 @@ pub(super) struct Arguments {
 #[derive(Debug, thiserror::Error)]
 enum NotSure {
     #[error(
-        "{expected:.2} new calls or argument values are to be expected in the next run, more than {limit}"
+        "up to {bound:.2} new calls or argument values are to be expected in the next run, with 95 % confidence \
+         (estimate {expected:.2}), more than {limit}"
     )]
-    TooMany { expected: f64, limit: f64 },
+    TooMany {
+        bound: f64,
+        expected: f64,
+        limit: f64,
+    },
     #[error("what to expect of the next run cannot be said")]
     Unknown,
 }
@@ -76,15 +84,57 @@ fn expectation(text: &str) -> Result<f64, String> {
 pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     arguments.apply.check(&arguments.output)?;
     arguments.start.check(&arguments.apply)?;
+    if let Some(by) = arguments.workloads.by(&arguments.output)? {
+        return each(arguments, by);
+    }
     let sink = Sink::open(Some(&arguments.output))?;
-    let incomplete = if arguments.allow_incomplete {
-        Incomplete::Accept
-    } else {
-        Incomplete::Refuse
-    };
-    let recorded = recordings::read(&arguments.recordings, incomplete)?;
-    arguments.client.check(&recorded.runs.clients())?;
-    let runs = recorded.runs.runs();
+    let runs = read(arguments)?;
+    arguments.workloads.check(&runs)?;
+    one(arguments, &runs, sink, &arguments.output)
+}
+
+/// Makes a profile for each group of runs. What hinders one does not hinder the others.
+fn each(arguments: &Arguments, by: By) -> Result<Exit, Failure> {
+    let all = read(arguments)?;
+    let mut first: Option<Failure> = None;
+    for (name, runs) in workloads::files(all.grouped(by)) {
+        let path = arguments.output.join(name);
+        let runs = all.select(|run| runs.contains(&run));
+        output::say(&format!(
+            "{}: {} runs",
+            escape::path(&path),
+            runs.runs().len()
+        ));
+        let made = Sink::open(Some(&path)).and_then(|sink| one(arguments, &runs, sink, &path));
+        if let Err(failure) = made {
+            match first {
+                Some(_) => output::failure(&failure),
+                None => first = Some(failure),
+            }
+        }
+    }
+    first.map_or(Ok(Exit::Done), Err)
+}
+
+fn read(arguments: &Arguments) -> Result<Runs, Failure> {
+    let incomplete = arguments.incomplete();
+    Ok(recordings::read(&arguments.recordings, incomplete)?.runs)
+}
+
+impl Arguments {
+    fn incomplete(&self) -> Incomplete {
+        match self.allow_incomplete {
+            true => Incomplete::Accept,
+            false => Incomplete::Refuse,
+        }
+    }
+}
+
+/// Makes the profile for runs that belong together.
+fn one(arguments: &Arguments, all: &Runs, sink: Sink, path: &Path) -> Result<Exit, Failure> {
+    recordings::shown(all, arguments.incomplete())?;
+    arguments.client.check(&all.clients())?;
+    let runs = all.runs();
     let native = base::native(runs)?;
     let resolved = arguments.base.resolve(runs, native)?;
     for note in &resolved.notes {
@@ -98,8 +148,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     }
     let start = arguments.start.clone().of_runs(runs, &arguments.apply);
     let options = options(runs, &resolved, native, &arguments.closeness, &start);
-    let outcome = make(&recorded.runs, &options)?;
-    let sureness = audit::sureness(&recorded.runs, &outcome.profile);
+    let outcome = make(all, &options)?;
+    let sureness = audit::sureness(all, &outcome.profile);
     if let Some(limit) = arguments.max_expected_new {
         sure_enough(&sureness, limit)?;
     }
@@ -111,11 +161,11 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     }
     summarise(&outcome, &options, &resolved);
     let offered = Offered::of(runs, &options);
-    offered.say(&outcome.profile, &arguments.output, &arguments.apply);
+    offered.say(&outcome.profile, path, &arguments.apply);
     for line in text::sureness_in_brief(&sureness) {
         output::say(&line);
     }
-    offered.print(&outcome.profile, &arguments.output, &arguments.apply)?;
+    offered.print(&outcome.profile, path, &arguments.apply)?;
     Ok(Exit::Done)
 }
 
@@ -146,10 +196,14 @@ pub(super) fn options(
 
 /// Whether no more is to be expected of the next run than the user accepts.
 fn sure_enough(sureness: &Sureness, limit: f64) -> Result<(), Failure> {
-    match sureness.expected_new() {
-        Some(expected) if expected <= limit => Ok(()),
-        Some(expected) => {
-            let error = NotSure::TooMany { expected, limit };
+    match sureness.expected_new().zip(sureness.expected_at_most()) {
+        Some((_, bound)) if bound <= limit => Ok(()),
+        Some((expected, bound)) => {
+            let error = NotSure::TooMany {
+                bound,
+                expected,
+                limit,
+            };
             Err(Failure::new(Exit::Incomplete, error).hint(
                 "record more runs, above all of what only one run did; `seccomp-tracer audit` lists that",
             ))

@@ -46,6 +46,7 @@ mod runtime;
 mod start;
 mod watch;
 mod watching;
+mod workloads;
 
 use clap::{Parser, Subcommand};
 use exit::Exit;

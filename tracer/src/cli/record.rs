@@ -11,7 +11,7 @@ use super::recover;
 use super::remarks;
 use super::watching::{self, LimitArguments, TargetArguments, Watched};
 use crate::probe::Looking;
-use crate::recording::{self, Recording};
+use crate::recording::{self, Recording, Void};
 use crate::recovery::Folder;
 use crate::report::escape;
 use crate::session::Listening;
@@ -179,17 +179,19 @@ fn summarise(recording: &Recording, arguments: &Arguments) {
     for warning in clients::warnings(&recording.clients()) {
         output::say(&format!("warning: {warning}"));
     }
-    if path != "-" {
+    if path != "-" && recording.void().is_none() {
         output::say(&format!(
             "next: seccomp-tracer generate {path} -o profile.json"
         ));
     }
 }
 
-/// A command's own exit code; else whether the recording is complete.
+/// A command's own exit code, unless that is 0 and there is nothing of it; else whether the recording is complete.
 fn exit(recording: &Recording, status: Option<ExitStatus>) -> Exit {
-    match status {
-        Some(status) => Exit::Command(watching::code(status)),
+    let is_blank = recording.void().is_some_and(Void::is_blank);
+    match status.map(watching::code) {
+        Some(0) | None if is_blank => Exit::Incomplete,
+        Some(code) => Exit::Command(code),
         None if recording.losses.is_complete() => Exit::Done,
         None => Exit::Incomplete,
     }

@@ -7,7 +7,7 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::output;
 use crate::audit::{Recorded, Taking};
-use crate::recording::{self, MergeError, Runs};
+use crate::recording::{self, FileError, MergeError, Runs, Void};
 use crate::report::escape;
 use std::io;
 use std::num::NonZero;
@@ -33,10 +33,7 @@ const FEW_FILES: usize = 8;
 #[derive(Debug, thiserror::Error)]
 enum Unusable {
     #[error("cannot use `{}`", escape::path(.path))]
-    File {
-        path: PathBuf,
-        source: recording::FileError,
-    },
+    File { path: PathBuf, source: FileError },
     #[error("cannot use `{}` with the others", escape::path(.path))]
     Merge { path: PathBuf, source: MergeError },
     #[error("cannot read `{}`", escape::path(.path))]
@@ -45,6 +42,8 @@ enum Unusable {
     Empty(PathBuf),
     #[error("no file is called `{}`, and none matches it", escape::path(.0))]
     Unmatched(PathBuf),
+    #[error("no run shows what the target does: {0}")]
+    Void(Void),
     #[error("`{}` is incomplete: {missing} calls could not be kept", escape::path(.path))]
     Incomplete { path: PathBuf, missing: u64 },
 }
@@ -63,7 +62,14 @@ pub(super) fn read(names: &[PathBuf], incomplete: Incomplete) -> Result<Recorded
     let mut taking = Taking::default();
     for name in names {
         taking.begin(name.to_string_lossy().into_owned());
-        each(&files(name)?, |path, runs| {
+        let (mut taken, of_directory) = (0, name.is_dir());
+        each(&files(name)?, of_directory, |path, runs| {
+            let Some(runs) = runs else {
+                let path = escape::path(path);
+                output::say(&format!("note: `{path}` is no recording and is left out"));
+                return Ok(());
+            };
+            taken += 1;
             let missing = runs.missing();
             let path = path.to_owned();
             if missing > 0 && incomplete == Incomplete::Refuse {
@@ -75,6 +81,9 @@ pub(super) fn read(names: &[PathBuf], incomplete: Incomplete) -> Result<Recorded
                 .take(runs)
                 .map_err(|source| unmergeable(path, source))
         })?;
+        if taken == 0 {
+            return Err(Failure::invalid(Unusable::Empty(name.clone())));
+        }
     }
     Ok(taking.finish())
 }
@@ -90,9 +99,63 @@ fn unmergeable(path: PathBuf, source: MergeError) -> Failure {
     Failure::invalid(Unusable::Merge { path, source }).hint(hint)
 }
 
-/// Reads a file of one run or many.
-pub(super) fn read_file(path: &Path) -> Result<Runs, Failure> {
-    parse(path, &output::read(path)?)
+/// Reads a file; `None` if it is in a directory and none of ours.
+fn read_among(path: &Path, of_directory: bool) -> Result<Option<Runs>, Failure> {
+    let text = output::read(path)?;
+    match recording::read(&text) {
+        // What was cut off may have been one.
+        Err(FileError::Json(error))
+            if of_directory && !error.is_eof() && !is_meant_as_one(&text) =>
+        {
+            Ok(None)
+        }
+        _ => parse(path, &text).map(Some),
+    }
+}
+
+/// Whether a text that cannot be read was to be a recording: one that was changed is not left out.
+fn is_meant_as_one(text: &str) -> bool {
+    let start: String = text
+        .chars()
+        .filter(|c| !c.is_whitespace())
+        .take(64)
+        .collect();
+    let has_keys = |value: serde_json::Value| {
+        let keys = ["schemaVersion", "facts", "losses"];
+        keys.iter().filter(|key| value.get(key).is_some()).count() > 1
+    };
+    let is_start = start.starts_with("{\"schemaVersion\":2,\"programs\":[");
+    is_start || serde_json::from_str(text).is_ok_and(has_keys)
+}
+
+/// Whether any of the runs shows anything at all.
+pub(super) fn not_blank(runs: &Runs) -> Result<(), Failure> {
+    let voids = runs.voids();
+    let blank = voids.values().copied().filter(|void| void.is_blank());
+    let (blanks, first) = (blank.clone().count(), blank.min());
+    match first.filter(|_| blanks == runs.runs().len()) {
+        Some(void) => Err(Failure::new(Exit::Incomplete, Unusable::Void(void))),
+        None => Ok(()),
+    }
+}
+
+/// Whether any of the runs says what its target does; those that do not are mentioned.
+pub(super) fn shown(runs: &Runs, incomplete: Incomplete) -> Result<(), Failure> {
+    let voids = runs.voids();
+    let all = runs.runs().len();
+    let Some((_, &first)) = voids.first_key_value() else {
+        return Ok(());
+    };
+    if voids.len() < all || incomplete == Incomplete::Accept {
+        let voids = voids.len();
+        output::say(&format!(
+            "note: {voids} of {all} runs never started, did nothing or failed; they do not count in what is to be \
+             expected"
+        ));
+        return Ok(());
+    }
+    Err(Failure::new(Exit::Incomplete, Unusable::Void(first))
+        .hint("run it again so that it works, or take what is there with --allow-incomplete"))
 }
 
 /// Reads the text of a file.
@@ -162,23 +225,24 @@ fn pattern(name: &Path) -> Result<Vec<PathBuf>, Failure> {
 /// Reads files, several at a time, and hands them on in order.
 fn each(
     files: &[PathBuf],
-    mut take: impl FnMut(&Path, Runs) -> Result<(), Failure>,
+    of_directory: bool,
+    mut take: impl FnMut(&Path, Option<Runs>) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
     let readers = thread::available_parallelism().map_or(1, NonZero::get);
     let readers = readers.min(READERS_MAX);
     if readers == 1 || files.len() < FEW_FILES {
         return files
             .iter()
-            .try_for_each(|path| take(path, read_file(path)?));
+            .try_for_each(|path| take(path, read_among(path, of_directory)?));
     }
     thread::scope(|scope| {
-        let start = |first: usize| -> Receiver<Result<Runs, Failure>> {
+        let start = |first: usize| -> Receiver<Result<Option<Runs>, Failure>> {
             let (sender, receiver) = sync_channel(AHEAD_MAX);
             scope.spawn(move || {
                 // Sending fails when nobody wants to know any more.
                 let own = files.iter().skip(first).step_by(readers);
                 let _ = own
-                    .map(|path| sender.send(read_file(path)))
+                    .map(|path| sender.send(read_among(path, of_directory)))
                     .find(Result::is_err);
             });
             receiver
@@ -252,8 +316,8 @@ mod tests {
         }
         let all = files(directory.path()).unwrap();
         let mut taken = Vec::new();
-        each(&all, |path, runs| {
-            taken.push((path.to_owned(), runs.runs()[0].id.clone()));
+        each(&all, false, |path, runs| {
+            taken.push((path.to_owned(), runs.unwrap().runs()[0].id.clone()));
             Ok(())
         })
         .unwrap();

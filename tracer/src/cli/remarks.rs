@@ -1,13 +1,22 @@
 //! What the user should know about a recording that was just made. Pure.
 
-use crate::recording::{Recording, TargetKind, WindowStart};
+use crate::recording::{Recording, TargetKind, Void};
 
 /// The remarks, most important first.
 pub(super) fn remarks(recording: &Recording) -> Vec<&'static str> {
     let is_container = recording.target.kind == TargetKind::Container;
     let mut remarks = Vec::new();
-    if never_started(recording) {
-        remarks.push("it never started, so the recording says nothing of it");
+    match recording.void() {
+        Some(Void::NeverStarted) => {
+            remarks.push("it never started, so the recording says nothing of it");
+        }
+        Some(Void::Empty) => {
+            remarks.push("nothing was seen, so the recording says nothing of it");
+        }
+        Some(Void::Failed(_)) => remarks.push(
+            "the command failed; `generate` takes the recording with --allow-incomplete only",
+        ),
+        None => {}
     }
     if !recording.losses.is_complete() {
         remarks
@@ -30,11 +39,6 @@ pub(super) fn remarks(recording: &Recording) -> Vec<&'static str> {
     remarks
 }
 
-/// The rights are those at the first exec of the target itself.
-fn never_started(recording: &Recording) -> bool {
-    recording.window.from == WindowStart::Exec && recording.target.capabilities.is_none()
-}
-
 /// Whether a runtime made more than the exec that starts the container. A hint, because a name can lie; only
 /// a warning follows from it.
 fn has_runtime(recording: &Recording) -> bool {
@@ -48,7 +52,7 @@ fn has_runtime(recording: &Recording) -> bool {
 mod tests {
     use super::*;
     use crate::audit::testing::{recording, untracked};
-    use crate::recording::{CallFacts, Loss};
+    use crate::recording::{CallFacts, Loss, WindowStart};
     use crate::syscall::capability;
 
     fn by(program: &str) -> CallFacts {
@@ -89,7 +93,7 @@ mod tests {
             first(&visited),
             "something was executed in the container from outside; without a filter"
         );
-        let mut lossy = container(Vec::new());
+        let mut lossy = container(vec![("read", false, by("sh"))]);
         lossy.losses.set(Loss::MapError, 1);
         assert_eq!(
             first(&lossy),
@@ -104,6 +108,12 @@ mod tests {
         unborn.target.capabilities = None;
         assert_eq!(first(&unborn), "it never started");
         unborn.window.from = WindowStart::Attach;
-        assert_eq!(remarks(&unborn), [""; 0]);
+        assert_eq!(first(&unborn), "nothing was seen");
+        let mut failed = container(vec![("read", false, by("sh"))]);
+        failed.target.exit_code = Some(3);
+        assert_eq!(
+            first(&failed),
+            "the command failed; `generate` takes the recording with --allow-incomplete only"
+        );
     }
 }

@@ -280,8 +280,12 @@ pub(super) fn hold(
         ..context
     };
     let denials = (looking != Looking::AtCalls).then(|| session::denials(&ended));
+    let mut recording = session::recording(&ended, losses, denials, context);
+    // Who was ended says nothing by his code.
+    let ended_itself = recording.window.until == WindowEnd::Empty;
+    recording.target.exit_code = ended.status.filter(|_| ended_itself).map(code);
     Ok(Watched {
-        recording: session::recording(&ended, losses, denials, context),
+        recording,
         status: ended.status,
         folder,
     })

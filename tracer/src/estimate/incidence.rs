@@ -97,6 +97,15 @@ impl Incidence {
         binomial_bound(self.with_own, self.runs)
     }
 
+    /// The upper end of [`Self::expected_new`], with 95 % confidence: the bound on the share of runs that bring
+    /// something, times what those that did brought on average, one thing at least. Never zero.
+    #[must_use]
+    pub fn expected_at_most(&self) -> f64 {
+        let brought = real(self.appeared_in(1)) / real(self.with_own.max(1));
+        let bound = self.share_at_most() * brought.max(1.0);
+        bound.max(self.expected_new())
+    }
+
     /// A lower bound on how many behaviours there are in all, seen or not (Chao2).
     #[must_use]
     pub fn at_least(&self) -> f64 {

@@ -73,6 +73,8 @@ pub enum Caution {
     Targets(usize),
     /// The start of some runs was not seen.
     Attached(usize),
+    /// Some runs never started, did nothing or failed; they are not among those that are counted.
+    Void(usize),
 }
 
 /// With fewer runs, nothing can be said.
@@ -85,6 +87,18 @@ impl Sureness {
     /// What these runs say, with argument values told apart like this.
     #[must_use]
     pub fn of(runs: &Runs, classes: &Classes<'_>) -> Self {
+        let voids = runs.voids();
+        if voids.is_empty() {
+            return Self::of_real(runs, classes);
+        }
+        let real = runs.select(|run| !voids.contains_key(&run));
+        let mut sureness = Self::of_real(&real, classes);
+        sureness.cautions.push(Caution::Void(voids.len()));
+        sureness
+    }
+
+    /// The same of runs that all say something.
+    fn of_real(runs: &Runs, classes: &Classes<'_>) -> Self {
         let found = behaviour::appearances(runs, classes);
         let total = runs.runs().len();
         let calls = Incidence::of(total, found.calls.values());
@@ -126,14 +140,24 @@ impl Sureness {
     /// How many new behaviours to expect in the next run like these; `None` if nothing can be said.
     #[must_use]
     pub fn expected_new(&self) -> Option<f64> {
+        self.is_sayable().then(|| self.behaviours.expected_new())
+    }
+
+    /// The upper end of that, with 95 % confidence.
+    #[must_use]
+    pub fn expected_at_most(&self) -> Option<f64> {
+        self.is_sayable()
+            .then(|| self.behaviours.expected_at_most())
+    }
+
+    fn is_sayable(&self) -> bool {
         let void = |caution: &Caution| {
             matches!(
                 caution,
                 Caution::Lost | Caution::OneRun | Caution::TooFewRuns
             )
         };
-        let sayable = self.runs > 0 && !self.cautions.iter().any(void);
-        sayable.then(|| self.behaviours.expected_new())
+        self.runs > 0 && !self.cautions.iter().any(void)
     }
 }
 

@@ -9,6 +9,10 @@ mod denials;
 mod file;
 mod losses;
 mod runs;
+#[cfg(test)]
+mod testing;
+mod void;
+mod workload;
 
 pub use clients::client;
 pub use denials::{Answer, DenialFacts, DenialKey, DenialLosses, Denials, Refusal};
@@ -18,6 +22,9 @@ pub use runs::{
     Appearance, Appearances, CallRuns, Counting, First, MergeError, Merger, RUNS_MAX, Run, RunSet,
     Runs, TupleRuns,
 };
+
+pub use void::Void;
+pub use workload::By;
 
 use crate::syscall::Call;
 use crate::syscall::capability::Capabilities;
@@ -78,6 +85,8 @@ pub struct Target {
     /// Whether it had a seccomp filter when it started: as the kernel saw it at its exec, else as its engine
     /// had configured it; `None` if neither is known. One that it installs itself later changes nothing.
     pub filtered_at_start: Option<bool>,
+    /// With which code its command ended, if it ended by itself; a signal N is 128+N, as in a shell.
+    pub exit_code: Option<u8>,
 }
 
 /// How the target was named on the command line.

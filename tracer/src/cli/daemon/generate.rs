@@ -5,6 +5,7 @@ use crate::cli::clients::ClientArguments;
 use crate::cli::closeness::ClosenessArguments;
 use crate::cli::failure::Failure;
 use crate::cli::generate;
+use crate::cli::recordings;
 use crate::cli::start::StartArguments;
 use crate::daemon::{Generate, Generated};
 use crate::minimize::Presumes;
@@ -37,6 +38,7 @@ fn profile(
     }
     ClientArguments::default().check(&recording.clients())?;
     let runs = Runs::from(recording.clone());
+    recordings::not_blank(&runs)?;
     let native = base::native(runs.runs())?;
     let resolved = base.resolve(runs.runs(), native)?;
     let options = generate::options(runs.runs(), &resolved, native, closeness, start);

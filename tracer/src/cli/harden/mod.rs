@@ -17,7 +17,7 @@ use super::start::StartArguments;
 use super::watching::{self, LimitArguments, TargetArguments, Watched};
 use crate::probe::Looking;
 use crate::profile::{Profile, write};
-use crate::recording::Recording;
+use crate::recording::{Recording, Void};
 use crate::report::{escape, text};
 use crate::session::Listening;
 use crate::syscall;
@@ -72,8 +72,8 @@ pub(super) struct Arguments {
 enum HardenError {
     #[error("unknown call `{}`", escape::text(.0))]
     UnknownCall(String),
-    #[error("the command did nothing that could be recorded")]
-    Nothing,
+    #[error("nothing was proved: {0}")]
+    Nothing(Void),
     #[error("{0} calls could not be recorded")]
     Incomplete(u64),
     #[error("cannot keep a profile for the runs under it")]
@@ -205,11 +205,15 @@ fn usable(recording: &Recording) -> Result<(), Failure> {
         let error = HardenError::Incomplete(missing);
         return Err(Failure::new(Exit::Incomplete, error));
     }
-    if recording.facts.is_empty() {
-        return Err(Failure::environment(HardenError::Nothing)
-            .hint("run it by itself to see what it says; did the container start?"));
-    }
-    Ok(())
+    let void = recording.void().filter(|void| void.is_blank());
+    let Some(void) = void else {
+        return Ok(());
+    };
+    // What the engine's client says of it, and else that there is no evidence.
+    let code = recording.target.exit_code.filter(|code| *code != 0);
+    let exit = code.map_or(Exit::Incomplete, Exit::Command);
+    Err(Failure::new(exit, HardenError::Nothing(void))
+        .hint("run it by itself to see what it says; did the container start?"))
 }
 
 /// Runs of the command, one after the other.

@@ -15,7 +15,7 @@ use crate::cli::watching::{self, LimitArguments};
 use crate::minimize::Presumes;
 use crate::probe::Looking;
 use crate::profile::{Source, extended, write};
-use crate::recording::{self, Container, Recording, Refusal, Runs, Target, TargetKind};
+use crate::recording::{self, Container, Recording, Refusal, Runs, Target, TargetKind, Void};
 use crate::report::apply::presumed;
 use crate::report::escape;
 use crate::session::{Configured, Observer, Progress};
@@ -59,6 +59,8 @@ enum NoProfile {
     Shared(usize),
     #[error("nobody waits for the recorder")]
     Alone(#[source] io::Error),
+    #[error("the recording says nothing of the container: {0}")]
+    Void(Void),
     #[error("the recording is incomplete: {0} calls could not be kept")]
     Incomplete(u64),
     #[error("`{}` cannot be the name of a file", escape::text(.0))]
@@ -164,6 +166,10 @@ fn finish(
             Exit::Incomplete,
             NoProfile::Incomplete(missing),
         ));
+    }
+    let void = recording.void().filter(|void| void.is_blank());
+    if let Some(void) = void.filter(|_| !profile.allow_incomplete) {
+        return Err(Failure::new(Exit::Incomplete, NoProfile::Void(void)));
     }
     profile.client.check(&recording.clients())?;
     let (text, presumes) = profile_of(&recording.into(), profile, again(arguments, input))?;

@@ -34,6 +34,8 @@ pub(super) struct TargetObject {
     pub(super) clients: BTreeSet<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) filtered_at_start: Option<bool>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) exit_code: Option<u8>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -183,6 +185,7 @@ impl From<&Target> for TargetObject {
             seccomp: target.seccomp.map(Into::into),
             clients: target.clients.clone(),
             filtered_at_start: target.filtered_at_start,
+            exit_code: target.exit_code,
         }
     }
 }
@@ -225,6 +228,7 @@ impl From<TargetObject> for Target {
             seccomp: object.seccomp.map(Into::into),
             clients: object.clients,
             filtered_at_start: object.filtered_at_start,
+            exit_code: object.exit_code,
         }
     }
 }

@@ -168,6 +168,15 @@ proptest! {
     }
 
     #[test]
+    fn some_of_the_runs_are_what_they_are_alone(all in recordings(), mask in any::<u8>()) {
+        let merged = Runs::merged(&groups(&all)).unwrap();
+        let wanted = |run: u32| mask >> (run % 8) & 1 == 1;
+        let alone = (0..).zip(merged.recordings()).filter(|(run, _)| wanted(*run));
+        let alone: Vec<Runs> = alone.map(|(_, one)| one.into()).collect();
+        prop_assert_eq!(merged.select(wanted), Runs::merged(&alone).unwrap());
+    }
+
+    #[test]
     fn many_runs_read_back_as_they_were(all in recordings()) {
         let merged = Runs::merged(&groups(&all)).unwrap();
         let text = String::from_utf8(bytes(&merged)).unwrap();

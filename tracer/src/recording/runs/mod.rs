@@ -6,6 +6,7 @@
 
 mod appearances;
 mod merge;
+mod select;
 mod set;
 pub(super) mod varint;
 

@@ -39,6 +39,9 @@ struct IncidenceObject {
     /// Absent when nothing can be said.
     #[serde(skip_serializing_if = "Option::is_none")]
     expected_new: Option<f64>,
+    /// Its upper end, with 95 % confidence, which `generate --max-expected-new` looks at.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expected_at_most: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     chance_of_new: Option<f64>,
     /// Chao2: a lower bound on how many there are.
@@ -98,6 +101,7 @@ impl IncidenceObject {
             runs_with_own: one.with_own(),
             share_at_most: rounded(one.share_at_most()),
             expected_new: sayable.then(|| rounded(one.expected_new())),
+            expected_at_most: sayable.then(|| rounded(one.expected_at_most())),
             chance_of_new: sayable.then(|| rounded(one.chance_of_new())),
             at_least: sayable.then(|| rounded(one.at_least())),
             curve: points.collect(),
@@ -132,5 +136,6 @@ fn caution(caution: Caution) -> (&'static str, usize) {
         Caution::Kernels(number) => ("kernels", number),
         Caution::Targets(number) => ("targets", number),
         Caution::Attached(number) => ("startNotSeen", number),
+        Caution::Void(number) => ("void", number),
     }
 }

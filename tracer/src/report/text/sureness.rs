@@ -102,8 +102,10 @@ fn expected(sureness: &Sureness) -> String {
         "new calls or argument values"
     };
     format!(
-        "{} {what} are to be expected in the next run; {} of {} did something that no other did",
+        "{} {what} are to be expected in the next run, with 95 % confidence at most {}; {} of {} did something \
+         that no other did",
         number(all.expected_new()),
+        number(all.expected_at_most()),
         all.with_own(),
         count(sureness.runs, "run"),
     )
@@ -130,6 +132,9 @@ fn numbers(sureness: &Sureness) -> String {
     if sureness.expected_new().is_some() {
         row("expected new in the next run", &|one| {
             number(one.expected_new())
+        });
+        row("expected new, at most (95 %)", &|one| {
+            number(one.expected_at_most())
         });
         row("there are at least (Chao2)", &|one| number(one.at_least()));
     }
@@ -181,7 +186,7 @@ fn behaviour(behaviour: &Behaviour) -> String {
 }
 
 fn rough(cautions: &[Caution]) -> Option<String> {
-    let weak = |caution: &&Caution| !matches!(caution, Caution::Attached(_));
+    let weak = |caution: &&Caution| !matches!(caution, Caution::Attached(_) | Caution::Void(_));
     cautions
         .iter()
         .find(weak)
@@ -200,6 +205,10 @@ fn caution(caution: Caution) -> String {
         }
         Caution::Attached(runs) => {
             format!("the start of {} was not seen", count(runs, "run"))
+        }
+        Caution::Void(runs) => {
+            let runs = count(runs, "run");
+            format!("{runs} never started, did nothing or failed, and did not count")
         }
     }
 }
@@ -234,8 +243,8 @@ mod tests {
         assert_eq!(
             brief(&|_| {}),
             format!(
-                "how sure: 0.59 new calls or argument values are to be expected in the next run; 3 of 12 \
-                 runs did something that no other did (the runs were made on 2 different kernels){rests}"
+                "how sure: 0.59 new calls or argument values are to be expected in the next run, with 95 % \
+                 confidence at most 1.41; 3 of 12 runs did something that no other did (the runs were made on 2 different kernels){rests}"
             )
         );
         assert_eq!(
