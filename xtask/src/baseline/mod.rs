@@ -300,6 +300,7 @@ impl Bench<'_> {
         let mut explain = Command::new(root().join(PRODUCT));
         explain.args([
             "generate",
+            "--union",
             "--base",
             "none",
             "--args",
@@ -388,7 +389,8 @@ impl Bench<'_> {
             self.execute(mode, "unconfined", &recordings[0], 0)?;
         }
         let mut generate = self.rights(PRODUCT);
-        generate.arg("generate").args(&recordings);
+        // The programs are of two kinds, and the profile is for both.
+        generate.args(["generate", "--union"]).args(&recordings);
         generate.args(["--args", "all", "-o", &profile]);
         generate
             .args(["--runtime", &self.arguments.runtime])
