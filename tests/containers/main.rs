@@ -10,6 +10,7 @@ mod hook;
 mod live;
 mod lives;
 mod options;
+mod own_filter;
 mod podman;
 mod recorder;
 mod recover;
@@ -38,6 +39,7 @@ fn main() -> ExitCode {
         .tests(Needs::Docker, runtimes::TESTS)
         .tests(Needs::Podman, hook::TESTS)
         .tests(Needs::Docker, live::TESTS)
+        .tests(Needs::Docker, own_filter::TESTS)
         .tests(Needs::Docker, lives::TESTS)
         .tests(Needs::Podman, lives::PODMAN)
         .tests(Needs::Docker, recover::TESTS)
