@@ -79,7 +79,7 @@ fn sweep(dead: Vec<Dead>, talk: Talk) {
         };
         output::say(&format!(
             "note: a recorder of `{}`{others} was killed; `seccomp-tracer record --recover` finishes the recording",
-            escape::text(&first)
+            escape::text(first)
         ));
     }
 }

@@ -70,7 +70,7 @@ impl Offered {
         if path == Path::new("-") || asked.appliers().next().is_some() {
             return;
         }
-        for line in self.with(profile, path, |offer| offer.lines()) {
+        for line in self.with(profile, path, Offer::lines) {
             output::say(&format!("apply: {line}"));
         }
         if self.keeps_name && !self.presumes.is_host() {

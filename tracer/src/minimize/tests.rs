@@ -319,7 +319,7 @@ fn an_init_is_made_room_for() {
         assert_eq!(found, (waits, passes_on), "{init:?}");
     }
     let (outcome, _) = made(&[("read", [0; 3])], |options| {
-        options.start.init = Init::Any
+        options.start.init = Init::Any;
     });
     let reasons: Vec<_> = outcome.reasons[&call("signalfd4")]
         .iter()

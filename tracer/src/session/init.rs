@@ -55,7 +55,8 @@ mod tests {
     #[test]
     fn an_init_is_known_by_its_calls_and_its_absence_by_all_of_them() {
         use WindowStart::{Attach, Exec};
-        let table: [(&[Option<&str>], WindowStart, Option<bool>); 6] = [
+        type Case = (&'static [Option<&'static str>], WindowStart, Option<bool>);
+        let table: [Case; 6] = [
             (
                 &[Some("runc:[2:INIT]"), Some("docker-init")],
                 Exec,

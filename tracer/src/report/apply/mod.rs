@@ -148,7 +148,7 @@ pub fn presumed(presumes: &Presumes) -> String {
     match presumes.init {
         PresumedInit::Absent => text.push_str(", without an init (`--init`)"),
         PresumedInit::Unknown => {
-            text.push_str(", with an init (`--init`) only if it was recorded with one")
+            text.push_str(", with an init (`--init`) only if it was recorded with one");
         }
         PresumedInit::Either => {}
     }
