@@ -17,6 +17,7 @@ mod recover;
 mod runtimes;
 mod start;
 mod systemd;
+mod watch;
 mod workloads;
 
 use house_tests::run::Program;
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
         .tests(Needs::Docker, options::TESTS)
         .tests(Needs::Podman, options::PODMANS)
         .tests(Needs::Docker, harden::TESTS)
+        .tests(Needs::Docker, watch::TESTS)
         .tests(Needs::Docker, runtimes::TESTS)
         .tests(Needs::Podman, hook::TESTS)
         .tests(Needs::Docker, live::TESTS)

@@ -102,9 +102,9 @@ fn every_refused_call_is_said_once_while_it_happens() {
         .take_while(|line| !line.starts_with("fail"))
         .collect();
     let expected = [
-        "refused with EPERM: socket(arg0=0x26, arg1=0x5, arg2=0x0)",
-        "refused with EPERM: socket(arg0=0x28, arg1=0x1, arg2=0x7)",
-        "refused with EAFNOSUPPORT: i386:socket(arg0=0x26, arg1=0x3, arg2=0x1)",
+        "refused with EPERM: socket(family=AF_ALG, type=SOCK_SEQPACKET, protocol=0)",
+        "refused with EPERM: socket(family=AF_VSOCK, type=SOCK_STREAM, protocol=7)",
+        "refused with EAFNOSUPPORT: i386:socket(family=AF_ALG, type=SOCK_RAW, protocol=1)",
         "refused with ENOSYS: x32:getppid",
         "trapped with SIGSYS: getpgrp",
         "answered by another program: getuid",
@@ -199,7 +199,7 @@ fn what_a_filter_lets_through_passes() {
             r#"{{"event":"watching","schemaVersion":1,"target":"{}"}}"#,
             witness::PATH
         ),
-        r#"{"event":"summary","schemaVersion":1,"refused":0,"calls":[],"lost":0,"lostArguments":0,"unjudged":0}"#
+        r#"{"event":"summary","schemaVersion":1,"refused":0,"byDesign":0,"calls":[],"lost":0,"lostArguments":0,"unjudged":0}"#
     );
     run.stdout(&expected);
 }

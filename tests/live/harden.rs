@@ -6,8 +6,12 @@ use house_tests::{arguments, tests};
 use std::fs;
 use std::path::Path;
 
-pub(crate) const TESTS: [(&str, fn()); 5] = tests![
+pub(crate) const TESTS: [(&str, fn()); 9] = tests![
     what_is_missing_is_added_until_a_clean_pass,
+    all_that_is_done_without_a_call_is_seen_at_once,
+    what_the_programs_own_filter_refuses_is_not_added,
+    an_interrupt_writes_what_is_known,
+    a_profile_of_before_is_gone_on_with,
     what_the_base_denies_is_added_only_when_asked_for,
     a_command_that_ends_otherwise_is_no_clean_pass,
     the_rounds_have_a_limit,
@@ -76,7 +80,8 @@ fn what_the_base_denies_is_added_only_when_asked_for() {
     let run = harden(folder.path(), &[], &python);
     run.exits(0)
         .stderr_has("round 1: left out keyctl: refused, as Docker's default does\n")
-        .stdout("0\n1\n");
+        // As it is, under the base, and under the profile.
+        .stdout("0\n1\n1\n");
     assert!(!profile().contains("\"keyctl\""), "{run}");
     let run = harden(folder.path(), &["--allow", "keyctl", "--explain"], &python);
     run.exits(0).stdout("0\n0\n").stderr_has("asked for");
@@ -96,7 +101,8 @@ fn the_rounds_have_a_limit() {
     let folder = folder();
     let run = harden(folder.path(), &["--rounds", "1"], &["sh", "-c", GROWING]);
     run.exits(1)
-        .stderr_has("something was missing in each of 1 rounds\n");
+        .stderr_has("something was missing in each of 1 rounds\n")
+        .stderr_has("hint: `--from profile.json --rounds 2` goes on from here\n");
 }
 
 fn a_command_that_is_not_there_is_said() {
@@ -109,4 +115,128 @@ fn a_command_that_is_not_there_is_said() {
     bad.run()
         .exits(2)
         .stderr_has("error: unknown call `nonsense`");
+}
+
+/// Makes a ring, and does without where there is none: one call after the other, each only if the one before it was
+/// made.
+const RING: &str = "import ctypes, os\n\
+    libc = ctypes.CDLL(None, use_errno=True)\n\
+    if libc.syscall(425, 4, ctypes.create_string_buffer(120)) < 0:\n \
+    os.mkdir('a'); os.rename('a', 'b'); os.symlink('b', 'c'); os.unlink('c'); os.chmod('b', 0o700); os.rmdir('b')\n\
+    print('done')";
+
+/// The recording shows the ring; the profile refuses it; the rest is seen in one run under the base.
+fn all_that_is_done_without_a_call_is_seen_at_once() {
+    let folder = folder();
+    let python = ["python3", "-c", RING];
+    let path = |name: &str| folder.path().join(name);
+    let record = product()
+        .args(["record", "-q", "-o"])
+        .args([path("rec.json")]);
+    record.args(["--"]).args(python).run().exits(0);
+    let generate = product().args(["generate", "-o", "none.json", "rec.json"]);
+    let generate = generate.in_directory(folder.path()).run();
+    generate
+        .exits(0)
+        .stderr_has("note: the recording let through io_uring_setup, which the profile refuses: what is done instead was not observed\n")
+        .stderr_has("hint: seccomp-tracer harden -- CMD observes it\n");
+    let run = harden(folder.path(), &["--explain"], &python);
+    run.exits(0)
+        .stdout("done\ndone\ndone\n")
+        .stderr_has("under Docker's default: once, to see what is done without io_uring_setup\n")
+        .stderr_has("round 1: nothing is missing\n");
+    let profile = fs::read_to_string(path("profile.json")).expect("a profile");
+    for name in ["mkdir", "rename", "symlink", "unlink", "chmod", "rmdir"] {
+        assert!(profile.contains(&format!("\"{name}\"")), "{name}: {run}");
+    }
+}
+
+/// A program with a filter of its own, of which one answer is the profile's and the other is not.
+const OWN_FILTER: &str = "import ctypes, os, struct\n\
+    libc = ctypes.CDLL(None)\n\
+    rule = lambda code, no, k: struct.pack('HBBI', code, 0, no, k)\n\
+    rules = [rule(0x20, 0, 0), rule(0x15, 1, 83), rule(6, 0, 0x5000D), rule(0x15, 1, 84), rule(6, 0, 0x50001),\n  \
+    rule(6, 0, 0x7FFF0000)]\n\
+    code = ctypes.create_string_buffer(b''.join(rules))\n\
+    libc.prctl(38, 1, 0, 0, 0)\n\
+    libc.prctl(22, 2, struct.pack('H6xQ', len(rules), ctypes.addressof(code)))\n\
+    for refused in (os.mkdir, os.rmdir):\n \
+    try: refused('made')\n \
+    except PermissionError as error: print(error.errno)";
+
+fn what_the_programs_own_filter_refuses_is_not_added() {
+    let folder = folder();
+    let run = harden(folder.path(), &[], &["python3", "-c", OWN_FILTER]);
+    run.exits(0)
+        .stdout("13\n1\n13\n1\n")
+        .stderr_has("round 1: left out mkdir, rmdir: refused by a filter of the command's own\n")
+        .stderr_has("round 1: nothing is missing\n");
+    let profile = fs::read_to_string(folder.path().join("profile.json")).expect("a profile");
+    for name in ["mkdir", "rmdir"] {
+        assert!(!profile.contains(&format!("\"{name}\"")), "{name}: {run}");
+    }
+}
+
+fn an_interrupt_writes_what_is_known() {
+    for (signal, code) in [(libc::SIGINT, 130), (libc::SIGTERM, 143)] {
+        let folder = folder();
+        // Its second run, the first under a profile, waits.
+        let script = "[ -e ran ] || { touch ran; exit 0; }; echo waits >&2; sleep 1000";
+        let harden = product().args(["harden", "-o", "web.json", "--"]);
+        let harden = harden
+            .args(["sh", "-c", script])
+            .in_directory(folder.path());
+        let mut running = harden.start();
+        running.await_stderr("waits");
+        running.signal(signal);
+        let run = running.finish();
+        run.exits(code)
+            .stderr_has("wrote web.rec.json: what was recorded\n")
+            .stderr_has(
+                "interrupted: the profile is what is known so far; nothing was proved of it\n",
+            );
+        let generate = product().args(["generate", "web.rec.json", "-o", "again.json"]);
+        let generate = generate.in_directory(folder.path()).run();
+        generate.exits(0);
+        for name in ["web.json", "again.json"] {
+            let profile = fs::read_to_string(folder.path().join(name)).expect("a profile");
+            assert!(profile.contains("\"execve\""), "{name}: {profile}");
+        }
+    }
+}
+
+/// What a profile refuses is added to it, with what recordings of before show.
+fn a_profile_of_before_is_gone_on_with() {
+    let folder = folder();
+    let sh = |script: &str| ["sh".to_owned(), "-c".to_owned(), script.to_owned()];
+    let record = |name: &str, script: &str| {
+        let record = product()
+            .args(["record", "-q", "-o", name, "--"])
+            .args(sh(script));
+        record.in_directory(folder.path()).run().exits(0);
+    };
+    record("tests.json", "mkdir -p made");
+    record("staging.json", "mkdir -p made; ln -sf made link");
+    let generate = product().args(["generate", "tests.json", "-o", "tested.json"]);
+    generate.in_directory(folder.path()).run().exits(0);
+    let flags = [
+        "--from",
+        "tested.json",
+        "--recording",
+        "staging.json",
+        "--explain",
+    ];
+    let run = harden(
+        folder.path(),
+        &flags,
+        &["sh", "-c", "mkdir -p made; rmdir made"],
+    );
+    run.exits(0)
+        .stderr_has("added rmdir: made once, first by `rmdir`\n")
+        .stderr_has("added symlinkat: made once, first by `ln`\n")
+        .stderr_has("permitted by the profile that it began with");
+    let profile = fs::read_to_string(folder.path().join("profile.json")).expect("a profile");
+    for name in ["mkdir", "rmdir", "symlinkat"] {
+        assert!(profile.contains(&format!("\"{name}\"")), "{name}: {run}");
+    }
 }

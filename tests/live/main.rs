@@ -18,6 +18,7 @@ mod reach;
 mod recover;
 mod rights;
 mod running;
+mod shadow;
 mod signals;
 mod size;
 mod storm;
@@ -43,6 +44,7 @@ fn main() -> ExitCode {
         .tests(Needs::Recording, denials::TESTS)
         .tests(Needs::Recording, harden::TESTS)
         .tests(Needs::Recording, running::TESTS)
+        .tests(Needs::Recording, shadow::TESTS)
         .tests(Needs::Recording, losses::TESTS)
         .tests(Needs::Recording, own_filter::TESTS)
         .tests(Needs::Recording, pace::TESTS)

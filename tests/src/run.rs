@@ -273,12 +273,28 @@ impl Running {
     ///
     /// If it ends without.
     pub fn await_stderr(&mut self, expected: &str) {
-        let said = |stderr: &Collected| String::from_utf8_lossy(&stderr.so_far()).into_owned();
-        while !said(&self.stderr).contains(expected) {
+        self.await_text(expected, |running| running.stderr.so_far());
+    }
+
+    /// Waits until it has said this on standard output.
+    ///
+    /// # Panics
+    ///
+    /// If it ends without.
+    pub fn await_stdout(&mut self, expected: &str) {
+        self.await_text(expected, |running| {
+            let stdout = running.stdout.as_ref();
+            stdout.map(Collected::so_far).unwrap_or_default()
+        });
+    }
+
+    fn await_text(&mut self, expected: &str, so_far: impl Fn(&Self) -> Vec<u8>) {
+        let said = |running: &Self| String::from_utf8_lossy(&so_far(running)).into_owned();
+        while !said(self).contains(expected) {
             if self.has_ended() {
                 // The end can be seen before the last words are read.
                 thread::sleep(Duration::from_millis(100));
-                let said = said(&self.stderr);
+                let said = said(self);
                 assert!(
                     said.contains(expected),
                     "{} did not say {expected:?} but:\n{said}",

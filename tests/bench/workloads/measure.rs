@@ -217,6 +217,7 @@ fn made(recording: &Recording, chance: bool) -> Result<Profile> {
         precision: Precision::default(),
         portability: Portability::default(),
         chance,
+        kept: None,
         stand_ins: BTreeMap::new(),
     };
     let runs = Runs::from(recording.clone());

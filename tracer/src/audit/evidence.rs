@@ -132,29 +132,30 @@ pub(super) fn check(question: &Question<'_>, observed: &Observed) -> Check {
         ..Check::default()
     };
     for (&call, observation) in &observed.calls {
-        let permitted = question.meaning.permitted(call);
-        if permitted.is_all() {
-            continue;
-        }
         let verdicts = question.meaning.verdicts(call);
         if let [(_, action)] = verdicts[..] {
-            // Denied whatever the arguments, and always in the same way: said once.
+            if action == Action::Allow {
+                continue;
+            }
+            // The same whatever the arguments: said once.
             let all = Values::unknown();
             let seen = Sightings {
                 count: observation.count,
                 runs: observation.runs,
                 first: observation.first.clone(),
             };
-            let denied = denied(question, call, &all, action, &seen);
-            check.denied.push(denied);
+            let found = denied(question, call, &all, action, &seen);
+            check.add(found);
             continue;
         }
         for (values, seen) in &observation.values {
             match outcome(question.meaning, call, values) {
                 Outcome::Permitted => {}
+                Outcome::Logged => {
+                    check.add(denied(question, call, values, Action::Log, seen));
+                }
                 Outcome::Denied(action) => {
-                    let denied = denied(question, call, values, action, seen);
-                    check.denied.push(denied);
+                    check.add(denied(question, call, values, action, seen));
                 }
                 Outcome::Depends { action, on } => check.undecided.push(Undecided {
                     call,
@@ -165,16 +166,21 @@ pub(super) fn check(question: &Question<'_>, observed: &Observed) -> Check {
             }
         }
         if observation.unbounded {
-            let refused = permitted.complement().witness().unwrap_or_default();
             check.undecided.push(Undecided {
                 call,
                 values: Values::unknown(),
                 why: Unknown::TooManyValues,
-                action: question.meaning.action(call, &refused),
+                action: worst(question.meaning, call),
             });
         }
     }
     check
+}
+
+/// What the call may get at worst: a denial, or that it is logged.
+fn worst(meaning: &Meaning, call: Call) -> Action {
+    let refused = meaning.permitted(call).complement().witness();
+    refused.map_or(Action::Log, |refused| meaning.action(call, &refused))
 }
 
 fn denied(
@@ -221,7 +227,7 @@ fn base_view(base: Option<&Base>, call: Call, values: &Values) -> BaseView {
         return BaseView::NoBase;
     };
     match outcome(&base.meaning, call, values) {
-        Outcome::Permitted => BaseView::Allows,
+        Outcome::Permitted | Outcome::Logged => BaseView::Allows,
         Outcome::Depends { .. } => BaseView::Depends,
         Outcome::Denied(_) => BaseView::Denies {
             reason: base.reason(call),

@@ -241,7 +241,7 @@ impl Teller<'_> {
                 let pairs = indexes.iter().copied().zip(tuple.iter().copied());
                 let values: Values = pairs.collect();
                 let treat = |meaning| match outcome(meaning, key.call, &values) {
-                    Outcome::Permitted => Treatment::Allowed,
+                    Outcome::Permitted | Outcome::Logged => Treatment::Allowed,
                     Outcome::Denied(action) => Treatment::Denied(action),
                     Outcome::Depends { .. } => Treatment::Depends,
                 };

@@ -28,11 +28,14 @@ pub mod history;
 pub mod ignore;
 pub mod rules;
 
+mod by_design;
 mod evidence;
 mod filter;
+mod foreseen;
 mod live;
 mod observed;
 mod outcome;
+mod own;
 mod recorded;
 mod refused;
 mod sureness;
@@ -45,9 +48,13 @@ pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 
+pub use by_design::{by_design, is_by_design};
 pub use filter::{Cached, FilterCost, FilterSize, HotCall};
+pub use foreseen::{Foreseen, foresee};
 pub use live::{Live, Permitted, Refusals, Refused};
 pub use observed::{Observation, Observed, Sightings, observe};
+pub use outcome::{Outcome, outcome};
+pub use own::{Own, Sifted};
 pub use recorded::{Input, Recorded, Taking};
 pub use refused::{Judged, Missing, as_if_made, judge};
 pub use sureness::sureness;

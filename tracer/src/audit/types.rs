@@ -293,6 +293,8 @@ pub struct Alternative {
 pub struct Check {
     /// What would be denied, in order of call and values.
     pub denied: Vec<Denied>,
+    /// What would be let through and logged, in the same order.
+    pub logged: Vec<Denied>,
     /// What the recordings do not decide.
     pub undecided: Vec<Undecided>,
     /// How many facts may be missing, in all recordings together.
@@ -305,10 +307,37 @@ impl Check {
     pub fn verdict(&self) -> Verdict {
         if self.breaks().next().is_some() {
             Verdict::Fail
-        } else if self.missing > 0 || !self.undecided.is_empty() {
+        } else if self.missing > 0 || self.doubts().next().is_some() {
             Verdict::Unclear
         } else {
             Verdict::Pass
+        }
+    }
+
+    /// The answer where what is only logged is objected to as well, as it will be denied one day.
+    #[must_use]
+    pub fn strict_verdict(&self) -> Verdict {
+        if self.logged.is_empty() {
+            let doubtful = self.verdict() == Verdict::Pass && !self.undecided.is_empty();
+            return match doubtful {
+                true => Verdict::Unclear,
+                false => self.verdict(),
+            };
+        }
+        Verdict::Fail
+    }
+
+    /// What may be denied.
+    pub fn doubts(&self) -> impl Iterator<Item = &Undecided> {
+        self.undecided.iter().filter(|one| !one.action.permits())
+    }
+
+    /// Adds something that is not just permitted.
+    pub(super) fn add(&mut self, found: Denied) {
+        if found.action.permits() {
+            self.logged.push(found);
+        } else {
+            self.denied.push(found);
         }
     }
 

@@ -195,16 +195,9 @@ fn meant(arguments: &Arguments) -> Option<EngineKind> {
 
 /// The base for a container, as far as nothing else is asked for.
 fn of_container(base: &BaseArguments, container: &Container) -> BaseArguments {
-    let release = rustix::system::uname()
-        .release()
-        .to_string_lossy()
-        .into_owned();
-    let circumstances = base.circumstances.or_of(container.capabilities(), &release);
-    BaseArguments {
-        base: base.base.clone(),
-        circumstances,
-    }
+    base.of_target(container.capabilities())
 }
+
 /// What code can do that no recording shows.
 fn hint(arguments: &Arguments, sink: Sink) -> Result<Exit, Failure> {
     let form = match arguments.format {

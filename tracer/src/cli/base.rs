@@ -115,6 +115,16 @@ impl BaseArguments {
         }
     }
 
+    /// The same for a target of which these capabilities are known.
+    pub(super) fn of_target(&self, capabilities: Option<&Capabilities>) -> Self {
+        let kernel = rustix::system::uname();
+        let kernel = kernel.release().to_string_lossy();
+        Self {
+            base: self.base.clone(),
+            circumstances: self.circumstances.or_of(capabilities, &kernel),
+        }
+    }
+
     /// The base for these recordings.
     pub(super) fn resolve(&self, runs: &[Run], native: Abi) -> Result<Resolved, Failure> {
         let (circumstances, notes) = self.circumstances.of(runs, native)?;

@@ -4,12 +4,14 @@ use super::apply::ApplyArguments;
 use super::base::{self, BaseArguments};
 use super::clients::ClientArguments;
 use super::closeness::ClosenessArguments;
+use super::complain::Written;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::offer::Offered;
 use super::output::{self, Sink};
 use super::recordings::{self, Incomplete};
 use super::start::StartArguments;
+use super::unobserved;
 use super::workloads::{self, WorkloadArguments};
 use crate::audit;
 use crate::estimate::{RUNS_MIN, Sureness};
@@ -35,6 +37,10 @@ pub(super) struct Arguments {
     closeness: ClosenessArguments,
     #[command(flatten)]
     start: StartArguments,
+    /// Write the profile that only complains: what the real one refuses is let through and logged where the base
+    /// permits it, and refused where it does not. It is proved as the real one is.
+    #[arg(long)]
+    complain: bool,
     /// Print the reason for every rule.
     #[arg(long)]
     explain: bool,
@@ -153,19 +159,22 @@ fn one(arguments: &Arguments, all: &Runs, sink: Sink, path: &Path) -> Result<Exi
     if let Some(limit) = arguments.max_expected_new {
         sure_enough(&sureness, limit)?;
     }
-    sink.write(&write::oci(&outcome.profile))?;
+    let written = Written::new(&outcome, &options, arguments.complain)?;
+    sink.write(&write::oci(written.profile()))?;
     if arguments.explain {
         for line in text::reasons(&outcome) {
             output::say(&line);
         }
     }
     summarise(&outcome, &options, &resolved);
+    unobserved::say(&outcome, runs);
+    written.say(&resolved);
     let offered = Offered::of(runs, &options);
-    offered.say(&outcome.profile, path, &arguments.apply);
+    offered.say(written.profile(), path, &arguments.apply);
     for line in text::sureness_in_brief(&sureness) {
         output::say(&line);
     }
-    offered.print(&outcome.profile, path, &arguments.apply)?;
+    offered.print(written.profile(), path, &arguments.apply)?;
     Ok(Exit::Done)
 }
 
@@ -191,6 +200,7 @@ pub(super) fn options(
         portability: closeness.portability(),
         chance: true,
         stand_ins: BTreeMap::new(),
+        kept: None,
     }
 }
 
@@ -221,7 +231,7 @@ fn covers_start(run: &Run) -> bool {
 }
 
 /// Why there is no profile, and what can be done.
-fn unsound(error: Unsound) -> Failure {
+pub(super) fn unsound(error: Unsound) -> Failure {
     let hint = match &error {
         Unsound::Unwritable(_) => "write the base's rules for it with fewer ranges",
         Unsound::Miscompiled(_) => "nothing was written; `--args none` asks less of libseccomp",

@@ -65,12 +65,16 @@ impl Offered {
     }
 
     /// Says what it presumes and, where nothing closer was asked for, how it is put to use.
+    #[expect(
+        clippy::redundant_closure_for_method_calls,
+        reason = "the method's name alone is not general enough in its lifetimes"
+    )]
     pub(super) fn say(&self, profile: &Profile, path: &Path, asked: &ApplyArguments) {
         output::say(&format!("presumes: {}", apply::presumed(&self.presumes)));
         if path == Path::new("-") || asked.appliers().next().is_some() {
             return;
         }
-        for line in self.with(profile, path, Offer::lines) {
+        for line in self.with(profile, path, |offer| offer.lines()) {
             output::say(&format!("apply: {line}"));
         }
         if self.keeps_name && !self.presumes.is_host() {

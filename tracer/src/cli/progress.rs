@@ -3,7 +3,7 @@
 use super::output;
 use crate::recording::Refusal;
 use crate::report::escape;
-use crate::session::{Observer, Progress};
+use crate::session::{Made, Observer, Progress, Rights};
 use std::io::IsTerminal;
 
 /// Seconds between two plain lines.
@@ -64,6 +64,8 @@ impl Observer for Display {
     fn scope_found(&mut self, _cgroup_id: u64) {}
 
     fn refused(&mut self, _refusal: &Refusal) {}
+
+    fn made(&mut self, _made: &Made, _rights: Option<Rights>) {}
 }
 
 /// `recording web: 87 calls, 31 argument facts, nothing new for 4m 12s, 0 lost`

@@ -11,7 +11,7 @@ use super::recover;
 use super::remarks;
 use super::watching::{self, LimitArguments, TargetArguments, Watched};
 use crate::probe::Looking;
-use crate::recording::{self, Recording, Void};
+use crate::recording::{self, Recording, SeccompState, Void};
 use crate::recovery::Folder;
 use crate::report::escape;
 use crate::session::Listening;
@@ -111,6 +111,7 @@ fn finish(
         recording,
         status,
         folder,
+        ..
     } = watched;
     let text = recording::to_json(&recording);
     // From here on it is as good as there, however we end.
@@ -178,6 +179,11 @@ fn summarise(recording: &Recording, arguments: &Arguments) {
     }
     for warning in clients::warnings(&recording.clients()) {
         output::say(&format!("warning: {warning}"));
+    }
+    if arguments.denials && recording.target.seccomp == Some(SeccompState::Custom) {
+        output::say(&format!(
+            "hint: what a profile that complains has logged is recorded: seccomp-tracer check PROFILE --recording {path}"
+        ));
     }
     if path != "-" && recording.void().is_none() {
         output::say(&format!(

@@ -10,7 +10,7 @@ use crate::probe::{Before, Looking, Probe, ProbeError, Watch};
 use crate::recording::{Denials, Host, Loss, Losses, Recording, Refusal, WindowEnd, WindowStart};
 use crate::recovery::{Folder, Places};
 use crate::session::{
-    self, Context, Keeps, Limits, Listening, Observer, Progress, Seen, SessionError,
+    self, Context, Keeps, Limits, Listening, Observer, Progress, Rights, Seen, SessionError,
 };
 use crate::target::engine_run::EngineKind;
 use crate::target::own_cgroup::Made;
@@ -147,22 +147,16 @@ pub(super) struct Watched {
     pub(super) status: Option<ExitStatus>,
     /// Where what is not yet where it belongs can be found.
     pub(super) folder: Option<Folder>,
+    /// The signal by which the user ended it, if that is how it ended.
+    pub(super) interrupted_by: Option<u8>,
 }
 
 impl Watched {
-    /// Whether the user ended it.
-    pub(super) fn is_interrupted(&self) -> bool {
-        self.recording.window.until == WindowEnd::Interrupted
-    }
-
     /// The command's exit code, as a shell has it; 0 without a command.
     pub(super) fn code(&self) -> u8 {
         self.status.map_or(0, code)
     }
 }
-
-/// The exit code of a verb that the user interrupted before it had a product.
-pub(super) const INTERRUPTED: Exit = Exit::Command(130);
 
 /// Listens for signals from here on, and is never deaf to them.
 pub(super) fn listen() -> Result<Listening, Failure> {
@@ -288,6 +282,9 @@ pub(super) fn hold(
         recording,
         status: ended.status,
         folder,
+        interrupted_by: ended
+            .asked
+            .and_then(|signal| u8::try_from(signal.as_raw()).ok()),
     })
 }
 
@@ -315,6 +312,10 @@ impl Observer for Forward<'_> {
 
     fn refused(&mut self, refusal: &Refusal) {
         self.observer.refused(refusal);
+    }
+
+    fn made(&mut self, made: &session::Made, rights: Option<Rights>) {
+        self.observer.made(made, rights);
     }
 
     fn keeps(&self) -> Keeps {

@@ -11,6 +11,9 @@ use tokio::time::{MissedTickBehavior, interval};
 /// How often the daemon is asked how it stands.
 const TICK: Duration = Duration::from_millis(500);
 
+/// How often a recording is looked at while it is made.
+const LOOK: Duration = Duration::from_secs(1);
+
 /// How long a daemon that went away may take to come back.
 const RETURN: Duration = Duration::from_secs(30);
 
@@ -20,6 +23,15 @@ pub struct Followed {
     pub text: String,
     /// What ended it.
     pub end: WindowEnd,
+}
+
+/// What is done with a run in the end.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum After {
+    /// It was begun for us, and ends with us.
+    Stop,
+    /// Somebody else has it recorded.
+    Leave,
 }
 
 /// Has a cgroup recorded until its end, a limit, or a signal that came since `listening` began.
@@ -34,59 +46,119 @@ pub fn follow(
     limits: Limits,
     observer: &mut dyn Observer,
 ) -> Result<Followed, ClientError> {
-    let Listening { runtime, signals } = listening;
-    let mut following = Following {
-        client: Client::connect(socket)?,
-        socket,
-    };
-    let cgroup = cgroup.to_owned();
-    let started = match following.client.ask(&Request::Start { cgroup })? {
-        Answer::Started(target) => target,
-        _ => return Err(ClientError::Unfitting),
-    };
-    let run = started.run;
+    let mut following = Following::begin(socket, cgroup, After::Stop)?;
     observer.begins();
-    let end = runtime.block_on(async {
-        let since = Instant::now();
-        let mut tick = interval(TICK);
-        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        loop {
-            tokio::select! {
-                _ = signals.next() => return Ok(WindowEnd::Interrupted),
-                _ = tick.tick() => signals.show(),
-            }
-            let Some(target) = following.look(&run)? else {
-                return Ok(WindowEnd::Empty);
-            };
-            observer.progress(&progress(&target, since.elapsed()));
-            let idle = Duration::from_millis(target.idle_ms);
-            if limits
-                .duration
-                .is_some_and(|limit| since.elapsed() >= limit)
-            {
-                return Ok(WindowEnd::Duration);
-            }
-            if limits.idle.is_some_and(|limit| idle >= limit) {
-                return Ok(WindowEnd::Idle);
+    following.go_on(listening, limits, &mut |_, target, elapsed| {
+        observer.progress(&progress(target, elapsed));
+        Ok(())
+    })
+}
+
+/// The same, and tells the recording as it stands time and again. What was recorded before goes on afterwards.
+///
+/// # Errors
+///
+/// [`ClientError`] if the daemon refuses or goes away for long.
+pub fn accompany<O: Observer>(
+    listening: &mut Listening,
+    socket: &Path,
+    cgroup: &str,
+    limits: Limits,
+    observer: &mut O,
+    look: &mut dyn FnMut(&str, &mut O),
+) -> Result<Followed, ClientError> {
+    let mut following = Following::begin(socket, cgroup, After::Leave)?;
+    observer.begins();
+    let mut looked: Option<Instant> = None;
+    following.go_on(listening, limits, &mut |following, target, elapsed| {
+        observer.progress(&progress(target, elapsed));
+        if looked.is_none_or(|looked| looked.elapsed() >= LOOK) {
+            looked = Some(Instant::now());
+            let run = target.run.clone();
+            if let Answer::Recording { text, .. } = following.ask(&Request::Snapshot { run })? {
+                look(&text, observer);
             }
         }
-    })?;
-    let request = match end {
-        WindowEnd::Empty => Request::Snapshot { run },
-        _ => Request::Stop { run },
-    };
-    match following.ask(&request)? {
-        Answer::Recording { text, .. } => Ok(Followed { text, end }),
-        _ => Err(ClientError::Unfitting),
-    }
+        Ok(())
+    })
 }
 
 struct Following<'a> {
     client: Client,
     socket: &'a Path,
+    run: String,
+    after: After,
 }
 
-impl Following<'_> {
+/// Told how a run stands.
+type Told<'a> = dyn FnMut(&mut Following<'_>, &Target, Duration) -> Result<(), ClientError> + 'a;
+
+impl<'a> Following<'a> {
+    /// Has a cgroup recorded. If it is recorded already, it may be left so in the end.
+    fn begin(socket: &'a Path, cgroup: &str, after: After) -> Result<Self, ClientError> {
+        let mut client = Client::connect(socket)?;
+        let known = match client.ask(&Request::List)? {
+            Answer::Targets(targets) => targets,
+            _ => return Err(ClientError::Unfitting),
+        };
+        let cgroup = cgroup.to_owned();
+        let started = match client.ask(&Request::Start { cgroup })? {
+            Answer::Started(target) => target,
+            _ => return Err(ClientError::Unfitting),
+        };
+        let was_there = known.iter().any(|target| target.run == started.run);
+        Ok(Self {
+            client,
+            socket,
+            run: started.run,
+            after: if was_there { after } else { After::Stop },
+        })
+    }
+
+    /// Waits for the end, and gives what was recorded.
+    fn go_on(
+        &mut self,
+        listening: &mut Listening,
+        limits: Limits,
+        told: &mut Told<'_>,
+    ) -> Result<Followed, ClientError> {
+        let Listening { runtime, signals } = listening;
+        let run = self.run.clone();
+        let end = runtime.block_on(async {
+            let since = Instant::now();
+            let mut tick = interval(TICK);
+            tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            loop {
+                tokio::select! {
+                    _ = signals.next() => return Ok(WindowEnd::Interrupted),
+                    _ = tick.tick() => signals.show(),
+                }
+                let Some(target) = self.look(&run)? else {
+                    return Ok(WindowEnd::Empty);
+                };
+                told(self, &target, since.elapsed())?;
+                let idle = Duration::from_millis(target.idle_ms);
+                if limits
+                    .duration
+                    .is_some_and(|limit| since.elapsed() >= limit)
+                {
+                    return Ok(WindowEnd::Duration);
+                }
+                if limits.idle.is_some_and(|limit| idle >= limit) {
+                    return Ok(WindowEnd::Idle);
+                }
+            }
+        })?;
+        let request = match (end, self.after) {
+            (WindowEnd::Empty, _) | (_, After::Leave) => Request::Snapshot { run },
+            (_, After::Stop) => Request::Stop { run },
+        };
+        match self.ask(&request)? {
+            Answer::Recording { text, .. } => Ok(Followed { text, end }),
+            _ => Err(ClientError::Unfitting),
+        }
+    }
+
     /// How a run stands; `None` if it has ended.
     fn look(&mut self, run: &str) -> Result<Option<Target>, ClientError> {
         match self.ask(&Request::List)? {

@@ -37,7 +37,7 @@ pub use client::{Client, ClientError};
 pub use core::{Daemon, Generate, Generated, Settings};
 pub use error::DaemonError;
 pub use filter::{Filter, Label};
-pub use follow::{Followed, follow};
+pub use follow::{Followed, accompany, follow};
 pub use keep::{Keep, KeepLimit, NoLimit};
 pub use policy::{Grant, Policy, UserGrant};
 pub use serve::{Places, serve};

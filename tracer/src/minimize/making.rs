@@ -1,5 +1,6 @@
 //! The way from evidence to an outcome, and how far it may be gone back.
 
+use super::kept::Kept as Before;
 use super::needs::{Question, Wanted};
 use super::outcome::{bypasses, denied};
 use super::values::{self, Back, Narrowed};
@@ -51,6 +52,7 @@ pub(super) struct Making<'a> {
     evidence: Evidence,
     abis: BTreeSet<Abi>,
     wanted: Wanted,
+    before: Before,
 }
 
 impl<'a> Making<'a> {
@@ -62,7 +64,9 @@ impl<'a> Making<'a> {
             .map_or_else(Meaning::unconfined, |base| {
                 Meaning::of(base, options.native)
             });
-        let abis = abis(&evidence, &meaning, options.native);
+        let before = Before::of(options, &meaning);
+        let mut abis = abis(&evidence, &meaning, options.native);
+        abis.extend(before.abis());
         let wanted = Wanted::of(&Question {
             runs,
             evidence: &evidence,
@@ -76,15 +80,20 @@ impl<'a> Making<'a> {
             evidence,
             abis,
             wanted,
+            before,
         }
     }
 
     pub(super) fn outcome(&self, steps: &Steps) -> Outcome {
-        let (permitted, mut narrowings) = narrow(self, steps);
+        let (mut permitted, mut narrowings) = narrow(self, steps);
+        let mut reasons = self.wanted.reasons.clone();
+        self.before
+            .add(&mut permitted, &mut narrowings, &mut reasons);
         let refused = self.evidence.calls().map(|(call, _)| call);
         let refused = refused
             .filter(|call| !permitted.contains_key(call))
-            .filter_map(Call::name);
+            .filter_map(Call::name)
+            .chain(self.before.answered());
         let mut by_name = rules::by_name(&permitted, &self.abis, &self.meaning, steps);
         let base = self.options.base.as_ref();
         let native = self.options.native;
@@ -94,7 +103,6 @@ impl<'a> Making<'a> {
             let known = call.name().and_then(|name| by_name.get(name));
             known.is_some_and(Option::is_some)
         };
-        let mut reasons = self.wanted.reasons.clone();
         reasons.retain(|call, _| is_permitted(call));
         narrowings.retain(|call, _| is_permitted(call));
         Outcome {

@@ -4,11 +4,13 @@
 //! Pure: the same evidence gives the same profile, whatever its order, and more evidence never takes a
 //! permission away.
 
+mod complain;
 mod cover;
 mod cube;
 mod data;
 mod demand;
 mod evidence;
+mod kept;
 mod level;
 mod making;
 mod needs;
@@ -28,6 +30,7 @@ pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 
+pub use complain::{Complaint, complaining};
 pub use data::Phase;
 pub use evidence::{Evidence, Seen};
 pub use level::{Portability, Precision};
@@ -65,6 +68,8 @@ pub struct Options {
     pub chance: bool,
     /// Runs, by id, in which nothing was seen: they stand for what is wanted for these reasons.
     pub stand_ins: BTreeMap<String, Reason>,
+    /// A profile to begin with: all that it permits, and the base does, stays permitted.
+    pub kept: Option<Profile>,
 }
 
 impl Options {

@@ -2,7 +2,7 @@
 
 use super::{Evidence, Narrowing, Reason, Seen, rules};
 use crate::profile::proof::Miscompiled;
-use crate::profile::{ArgumentSet, Meaning, Profile, multiplexer};
+use crate::profile::{ArgumentSet, Meaning, Profile, fallback, multiplexer};
 use crate::syscall::{Abi, Call};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,6 +22,19 @@ pub struct Outcome {
     pub bypasses: BTreeMap<&'static str, BTreeSet<&'static str>>,
     /// What was seen and is not permitted.
     pub denied: Vec<Denied>,
+}
+
+impl Outcome {
+    /// What was let through while recording and the profile refuses, where nobody knows what every program does
+    /// instead: that was not observed.
+    pub fn unobserved(&self) -> impl Iterator<Item = &Denied> {
+        self.denied.iter().filter(|denied| {
+            let known = fallback::known().kernel.iter();
+            let name = denied.call.name();
+            let mut known = known.filter(|one| name.is_some_and(|name| one.is_of(name)));
+            name.is_some() && !known.any(|one| one.every_program)
+        })
+    }
 }
 
 /// Something that was seen and that the profile does not permit.

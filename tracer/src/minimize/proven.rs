@@ -7,8 +7,8 @@
 
 use super::making::{Making, Steps};
 use super::{Cause, Options, Outcome};
-use crate::profile::multiplexed_calls;
 use crate::profile::proof::{self, Miscompiled, ProofError};
+use crate::profile::{Profile, multiplexed_calls};
 use crate::recording::Runs;
 use crate::syscall::Abi;
 
@@ -47,7 +47,7 @@ pub fn proven(runs: &Runs, options: &Options) -> Result<Outcome, Unsound> {
         let proof = proof::prove(&outcome.profile, options.native, base)?;
         let mut taken = false;
         for wrong in &proof.miscompiled {
-            for name in names(wrong, &outcome) {
+            for name in names_reached(wrong, &outcome.profile) {
                 taken |= steps.take(name, wrong);
             }
         }
@@ -63,14 +63,14 @@ pub fn proven(runs: &Runs, options: &Options) -> Result<Outcome, Unsound> {
 }
 
 /// The names whose argument rules reach a call: its own, and of a multiplexer that of the sub-call.
-fn names(wrong: &Miscompiled, outcome: &Outcome) -> Vec<&'static str> {
+pub(super) fn names_reached(wrong: &Miscompiled, profile: &Profile) -> Vec<&'static str> {
     let own = wrong.call.name();
     let behind = multiplexed_calls().find(|&(by, number, _)| {
         wrong.call.abi == Abi::I386 && own == Some(by) && number == wrong.witness[0]
     });
     let names = own.into_iter().chain(behind.map(|(_, _, name)| name));
     let has_conditions = |name: &&str| {
-        let rules = outcome.profile.rules.iter();
+        let rules = profile.rules.iter();
         let mut rules = rules.filter(|rule| !rule.conditions.is_empty());
         rules.any(|rule| rule.names.iter().any(|known| known == name))
     };
@@ -82,7 +82,7 @@ mod tests {
     use super::super::testing::{options, partial, recording, resolved, runs};
     use super::super::{Kept, Portability};
     use super::*;
-    use crate::profile::{Action, Condition, Meaning, Operator, Profile, Rule, base, compare};
+    use crate::profile::{Action, Condition, Meaning, Operator, Rule, base, compare};
     use crate::syscall::Call;
 
     const NATIVE: Abi = Abi::X86_64;

@@ -10,6 +10,8 @@ pub enum Reason {
     Observed,
     /// The user asked for it.
     Asked,
+    /// The profile that was there before permits it.
+    Kept,
     /// A profile without it refused it.
     Refused {
         /// In which round of hardening, from 1.
@@ -82,6 +84,7 @@ impl Reason {
             Self::Equal { of, reason } => Some(("gives no more than ", of, reason)),
             Self::Observed
             | Self::Asked
+            | Self::Kept
             | Self::Refused { .. }
             | Self::Floor(_)
             | Self::Runtime { .. }
@@ -102,6 +105,7 @@ impl fmt::Display for Reason {
         match self {
             Self::Observed => f.write_str("observed"),
             Self::Asked => f.write_str("asked for"),
+            Self::Kept => f.write_str("permitted by the profile that it began with"),
             Self::Refused { round } => write!(f, "refused in round {round}"),
             Self::Floor(reason) => write!(f, "always needed: {reason}"),
             Self::Runtime {

@@ -9,10 +9,10 @@ use crate::syscall::{Abi, Call};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The errno that makes C libraries try an older call.
-const ENOSYS: Action = Action::Errno(38);
+pub(super) const ENOSYS: Action = Action::Errno(38);
 
 /// The errno of a refusal that is meant.
-const EPERM: Action = Action::Errno(1);
+pub(super) const EPERM: Action = Action::Errno(1);
 
 /// What is permitted, by name; `None` of a name for which that takes more rules than a filter can hold.
 pub(super) type ByName = BTreeMap<&'static str, Option<Permitted>>;
@@ -79,7 +79,7 @@ fn in_one_word(condition: &mut Condition) {
 }
 
 /// What the base permits of a name on every ABI that is opened and has it.
-fn bound_on_all(name: &str, abis: &BTreeSet<Abi>, meaning: &Meaning) -> ArgumentSet {
+pub(super) fn bound_on_all(name: &str, abis: &BTreeSet<Abi>, meaning: &Meaning) -> ArgumentSet {
     let calls = abis.iter().filter_map(|&abi| Call::named(abi, name));
     calls.fold(ArgumentSet::all(), |all, call| {
         all.intersection(&base::permitted_in_both_views(meaning, call))
@@ -132,7 +132,7 @@ pub(super) fn profile(
 /// to do without when they are told that these do not exist: those that libraries make by themselves, whether
 /// or not they were seen, as the next version of a library may begin to; and others that were seen. `clone3`
 /// is one of the former whatever the base is: its flags are out of a filter's sight.
-fn refusals(
+pub(super) fn refusals(
     base: Option<&Profile>,
     default_action: Action,
     refused: &BTreeSet<&'static str>,

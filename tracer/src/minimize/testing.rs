@@ -127,5 +127,6 @@ pub(crate) fn options(base: Option<Profile>) -> Options {
         portability: Portability::default(),
         chance: true,
         stand_ins: BTreeMap::new(),
+        kept: None,
     }
 }

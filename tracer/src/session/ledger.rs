@@ -23,6 +23,26 @@ pub struct Rights {
     pub pid: u32,
 }
 
+/// A call that was made, for the first time, or for the first time with these arguments.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Made {
+    /// The call, and whether it was made under a filter.
+    pub key: FactKey,
+    /// The tracked arguments, by position. A call of which some are tracked is told once without, too.
+    pub arguments: Vec<(u8, u64)>,
+    /// Who, when.
+    pub first: Sighting,
+}
+
+/// What those who want to hear at once are told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum News {
+    /// A call was refused.
+    Refused(Refusal),
+    /// A call was made.
+    Made(Made),
+}
+
 /// Collects a session's facts.
 #[derive(Debug, Default)]
 pub struct Ledger {
@@ -143,13 +163,15 @@ impl Ledger {
         }
     }
 
-    /// Enters a first sighting. The earliest counts: each CPU reports its own. What was refused is told, for
-    /// those who want to hear at once.
-    pub fn enter(&mut self, event: Event) -> Option<Refusal> {
+    /// Enters a first sighting. The earliest counts: each CPU reports its own. What is new is told, for those who
+    /// want to hear at once.
+    pub fn enter(&mut self, event: Event) -> Option<News> {
         let Event { slot, what, origin } = event;
         self.note_program(&origin.program);
         match what {
-            What::Denied(key, values) => return Some(self.refuse(key, values, origin)),
+            What::Denied(key, values) => {
+                return Some(News::Refused(self.refuse(key, values, origin)));
+            }
             What::Armed {
                 capabilities,
                 filtered,
@@ -171,15 +193,17 @@ impl Ledger {
             }
             What::Scope { cgroup_id } => self.cgroup_ids.push(cgroup_id),
             What::Call(key) => {
-                let time_ns = origin.time_ns;
-                if keep_earliest(self.calls.entry(key), origin) {
-                    self.last_new_ns = self.last_new_ns.max(time_ns);
+                let first = self.sighting(&origin);
+                if keep_earliest(self.calls.entry(key), origin.clone()) {
+                    self.last_new_ns = self.last_new_ns.max(origin.time_ns);
+                    return Some(News::Made(made(key, &[], first)));
                 }
             }
             What::Tuple(key, values) => {
-                let time_ns = origin.time_ns;
-                if keep_earliest(self.tuples.entry((key, values)), origin) {
-                    self.last_new_ns = self.last_new_ns.max(time_ns);
+                let first = self.sighting(&origin);
+                if keep_earliest(self.tuples.entry((key, values)), origin.clone()) {
+                    self.last_new_ns = self.last_new_ns.max(origin.time_ns);
+                    return Some(News::Made(made(key, &values, first)));
                 }
             }
         }
@@ -377,6 +401,17 @@ impl Ledger {
             pid: origin.pid,
             program: origin.program.clone(),
         }
+    }
+}
+
+/// A call with as many of these values as it has tracked arguments.
+fn made(key: FactKey, values: &[u64], first: Sighting) -> Made {
+    let tracked = key.call.name().map_or(&[][..], catalog::tracked);
+    let indexes = tracked.iter().map(|argument| argument.index);
+    Made {
+        key,
+        arguments: indexes.zip(values.iter().copied()).collect(),
+        first,
     }
 }
 

@@ -18,7 +18,7 @@ mod watch;
 
 pub use child::{Spawn, SpawnError};
 pub use clock::now_ns;
-pub use ledger::{Ledger, Rights};
+pub use ledger::{Ledger, Made, News, Rights};
 pub use listening::Listening;
 pub(crate) use listening::Signals;
 pub use past::{add as add_counts, snapshot_of};

@@ -2,7 +2,7 @@
 
 use super::child::{Spawn, SpawnError};
 use super::clock::now_ns;
-use super::ledger::Ledger;
+use super::ledger::{Ledger, Made, News, Rights};
 use super::listening::{Listening, Signals};
 use super::past;
 use super::programs::Programs;
@@ -76,6 +76,10 @@ pub trait Observer {
 
     /// A call was refused, for the first time with this answer and these arguments.
     fn refused(&mut self, refusal: &Refusal);
+
+    /// A call was made, for the first time, or for the first time with these arguments; by a target that started
+    /// with these rights, if that was seen. Some may be missing here that are in the counts.
+    fn made(&mut self, made: &Made, rights: Option<Rights>);
 }
 
 /// What is kept while it is recorded, once a second if there is anything new.
@@ -140,6 +144,8 @@ pub struct Ended {
     pub end: WindowEnd,
     /// How the command ended, if there was one.
     pub status: Option<ExitStatus>,
+    /// The signal by which the user wanted it to end, if there was one.
+    pub asked: Option<Signal>,
 }
 
 /// Why a session could not be held.
@@ -179,6 +185,7 @@ pub fn watch(
             child,
             status: None,
             ending: None,
+            asked: None,
             started: Instant::now(),
             stop,
             limits,
@@ -214,6 +221,7 @@ pub fn resume(
             child: None,
             status: None,
             ending: None,
+            asked: None,
             started: Instant::now(),
             // What another started is not ours to end.
             stop: Stop::WhenEmptyOrLimit,
@@ -241,6 +249,8 @@ struct Session {
     status: Option<ExitStatus>,
     /// Why and since when the target is being ended.
     ending: Option<(WindowEnd, Instant)>,
+    /// The signal by which the user wanted it.
+    asked: Option<Signal>,
     started: Instant,
     stop: Stop,
     limits: Limits,
@@ -314,8 +324,10 @@ impl Session {
             self.programs
                 .look_at(&event.origin, target, &mut self.ledger);
             let found = self.ledger.cgroup_ids().len();
-            if let Some(refusal) = self.ledger.enter(event) {
-                observer.refused(&refusal);
+            match self.ledger.enter(event) {
+                Some(News::Refused(refusal)) => observer.refused(&refusal),
+                Some(News::Made(made)) => observer.made(&made, self.ledger.rights()),
+                None => {}
             }
             if let Some(&id) = self.ledger.cgroup_ids().get(found) {
                 observer.scope_found(id);
@@ -406,6 +418,7 @@ impl Session {
             target.kill();
             return;
         }
+        self.asked = Some(which);
         self.begin_end(WindowEnd::Interrupted);
         // At a terminal, Ctrl-C reaches the command without us, as long as there is one.
         let reached = [Signal::INT, Signal::QUIT].contains(&which)
@@ -496,7 +509,12 @@ impl Session {
         self.drain(probe, target, observer);
         let (snapshot, refused) = everything(probe, &self.ledger, target)?;
         let denial_losses = probe.denial_losses()?;
-        let Self { ledger, status, .. } = self;
+        let Self {
+            ledger,
+            status,
+            asked,
+            ..
+        } = self;
         Ok(Ended {
             ledger,
             snapshot,
@@ -505,6 +523,7 @@ impl Session {
             end_ns,
             end,
             status,
+            asked,
         })
     }
 }

@@ -3,7 +3,7 @@
 mod generate;
 mod recorder;
 
-pub(super) use recorder::{DaemonArguments, no_answer, record};
+pub(super) use recorder::{DaemonArguments, accompany, no_answer, record};
 
 use super::base::BaseArguments;
 use super::closeness::ClosenessArguments;

@@ -1,38 +1,39 @@
 //! `harden`: from a command to a profile under which it was seen to work.
 
 mod command;
+mod ending;
 mod evidence;
+mod sessions;
 
 use super::apply::ApplyArguments;
-use super::base::BaseArguments;
+use super::base::{self, BaseArguments};
 use super::clients::ClientArguments;
 use super::closeness::ClosenessArguments;
 use super::exit::Exit;
 use super::failure::Failure;
-use super::generate;
-use super::offer::Offered;
-use super::output::{self, Sink};
-use super::progress::Display;
+use super::recordings::{self, Incomplete};
 use super::start::StartArguments;
-use super::watching::{self, LimitArguments, TargetArguments, Watched};
-use crate::probe::Looking;
-use crate::profile::{Profile, write};
-use crate::recording::{Recording, Void};
-use crate::report::{escape, text};
-use crate::session::Listening;
+use super::watching::{LimitArguments, Watched as Held};
+use crate::profile::{Profile, Source};
+use crate::recording::{Recording, Runs, Void};
+use crate::report::escape;
 use crate::syscall;
 use command::Command;
-use evidence::Evidence;
+use ending::{End, Ending};
+use evidence::{Beginning, Evidence};
+use sessions::{Sessions, Under};
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
 /// Record a command, make its profile, and run it under that until nothing is missing.
 ///
-/// The command, or the container of `docker run …` or `podman run …`, runs once as it is, and then under the profile. What that
-/// refuses and the base permits is added, and the command runs again. The last run must end as the first did,
-/// with nothing refused but what the base refuses too; exit code 1 says that this was not reached. The profile is
-/// written in both cases. The command runs several times, so it must bear that.
+/// The command, or the container of `docker run …` or `podman run …`, runs once as it is; once more under the base
+/// itself if something was let through that the base refuses, so that what it does instead is seen; and then under
+/// the profile. What that refuses and the base permits is added, and the command runs again. The last run must end
+/// as the first did, with nothing refused but what the base or a filter of the command's own refuses too; exit code 1
+/// says that this was not reached. The profile is written in both cases, and when it is interrupted, then with what
+/// was recorded. The command runs several times, so it must bear that.
 #[derive(clap::Args)]
 pub(super) struct Arguments {
     #[command(flatten)]
@@ -46,8 +47,16 @@ pub(super) struct Arguments {
     /// Permit this call although the base does not; may be given several times.
     #[arg(long, value_name = "CALL")]
     allow: Vec<String>,
+    /// Begin with this profile: what it permits, and the base does, stays permitted, and what it refuses is added.
+    #[arg(long, value_name = "FILE")]
+    from: Option<PathBuf>,
+    #[arg(long = "recording", value_name = "REC", help = RECORDING_HELP)]
+    recordings: Vec<PathBuf>,
+    /// Keep what is recorded in this file [default: beside the profile, if interrupted].
+    #[arg(long, value_name = "FILE")]
+    keep: Option<PathBuf>,
     /// Run at most so many times under a profile.
-    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=100))]
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=i64::from(ROUNDS_MAX)))]
     rounds: u32,
     /// Print the reason for every rule; of what was added, in which round it was refused.
     #[arg(long)]
@@ -67,6 +76,12 @@ pub(super) struct Arguments {
     command: Vec<OsString>,
 }
 
+const RECORDING_HELP: &str = "Add what recordings show, as of tests or of a profile that only complains: files, \
+directories of them and patterns";
+
+/// The most rounds.
+const ROUNDS_MAX: u32 = 100;
+
 /// Why nothing can be hardened.
 #[derive(Debug, thiserror::Error)]
 enum HardenError {
@@ -80,72 +95,69 @@ enum HardenError {
     Workshop(#[source] std::io::Error),
 }
 
-/// How the rounds ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum End {
-    /// With a run that lacked nothing.
-    Clean,
-    /// Without one.
-    Unclean,
-    /// By the user.
-    Interrupted,
-}
-
 pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     arguments.apply.check(&arguments.output)?;
     arguments.start.check(&arguments.apply)?;
     let asked = asked(&arguments.allow)?;
     let command = Command::of(&arguments.command)?;
+    let from = arguments.from.as_deref().map(base::read_profile);
+    let from = from.transpose()?;
+    let before = before(&arguments.recordings)?;
     let mut sessions = Sessions::new(arguments)?;
-    let sink = Sink::open(Some(&arguments.output))?;
-    let first = sessions.hold(&command, None)?;
-    if first.is_interrupted() {
-        return Ok(watching::INTERRUPTED);
+    let ending = Ending::open(arguments)?;
+    let first = sessions.hold(&command, Under::Nothing)?;
+    if let Some(signal) = first.interrupted_by {
+        if first.recording.facts.is_empty() || !first.recording.losses.is_complete() {
+            return ending.recording_only(&first.recording, signal);
+        }
+    } else {
+        usable(&first.recording)?;
+        arguments.client.check(&first.recording.clients())?;
     }
-    usable(&first.recording)?;
-    arguments.client.check(&first.recording.clients())?;
+    let beginning = Beginning {
+        kept: from
+            .map(|source| flat(&source, &first.recording, arguments))
+            .transpose()?,
+        first: &first.recording,
+        before,
+        asked: &asked,
+    };
     // What is shown is shown under our own loader.
     let start = match &command {
         Command::Program(_) => arguments.start.clone().of_program(&arguments.apply),
         Command::Container(..) => arguments.start.clone(),
     };
-    let mut evidence = Evidence::new(
-        &first.recording,
-        &arguments.base,
-        &asked,
-        arguments.closeness,
-        start,
-    )?;
-    let end = rounds(
-        arguments,
-        &command,
-        &mut sessions,
-        &mut evidence,
-        first.code(),
-    )?;
-    if end == End::Interrupted {
-        return Ok(watching::INTERRUPTED);
-    }
-    let (outcome, options) = evidence.make()?;
-    sink.write(&write::oci(&outcome.profile))?;
-    if arguments.explain {
-        for line in text::reasons(&outcome) {
-            output::say(&line);
-        }
-    }
-    let offered = Offered::of(evidence.runs(), &options);
-    if !arguments.quiet {
-        generate::summarise(&outcome, &options, evidence.base());
-        offered.say(&outcome.profile, &arguments.output, &arguments.apply);
-    }
-    offered.print(&outcome.profile, &arguments.output, &arguments.apply)?;
-    Ok(match end {
-        End::Clean => Exit::Done,
-        End::Unclean | End::Interrupted => Exit::Gate,
-    })
+    let mut evidence = Evidence::new(beginning, &arguments.base, arguments.closeness, start)?;
+    let end = match first.interrupted_by {
+        Some(signal) => End::Interrupted(signal),
+        None => rounds(
+            arguments,
+            &command,
+            &mut sessions,
+            &mut evidence,
+            first.code(),
+        )?,
+    };
+    ending.write(&evidence, end)
 }
 
-/// Runs the command under one profile after the other.
+/// Recordings of before.
+fn before(names: &[PathBuf]) -> Result<Runs, Failure> {
+    if names.is_empty() {
+        return Ok(Runs::default());
+    }
+    Ok(recordings::read(names, Incomplete::Refuse)?.runs)
+}
+
+/// A profile of before for the circumstances that a recording has.
+fn flat(source: &Source, recording: &Recording, arguments: &Arguments) -> Result<Profile, Failure> {
+    let runs = Runs::from(recording.clone());
+    let native = base::native(runs.runs())?;
+    let resolved = arguments.base.resolve(runs.runs(), native)?;
+    Ok(source.resolve(&resolved.circumstances))
+}
+
+/// Runs the command under the base, if that is called for, and then under one profile after the other.
 fn rounds(
     arguments: &Arguments,
     command: &Command,
@@ -153,6 +165,12 @@ fn rounds(
     evidence: &mut Evidence,
     expected: u8,
 ) -> Result<End, Failure> {
+    if let Some(signal) = under_base(command, sessions, evidence, expected)? {
+        return Ok(End::Interrupted(signal));
+    }
+    for line in evidence.beyond_kept()? {
+        sessions.say(&line);
+    }
     let mut last: Option<Profile> = None;
     for round in 1..=arguments.rounds {
         let (outcome, _) = evidence.make()?;
@@ -161,17 +179,17 @@ fn rounds(
             say("no profile within the base permits what was refused");
             return Ok(End::Unclean);
         }
-        let watched = sessions.hold(command, Some(&outcome.profile))?;
-        if watched.is_interrupted() {
-            return Ok(End::Interrupted);
-        }
-        let lesson = evidence.learn(&watched.recording);
+        let held = sessions.hold(command, Under::Profile(&outcome.profile))?;
+        let lesson = evidence.learn(&held.recording, &outcome.profile);
         let say = |text: &str| sessions.say(&format!("round {round}: {text}"));
         for line in lesson.lines(evidence.base()) {
             say(&line);
         }
+        if let Some(signal) = held.interrupted_by {
+            return Ok(End::Interrupted(signal));
+        }
         if lesson.is_empty() {
-            let code = watched.code();
+            let code = held.code();
             let wrong = match (code == expected, lesson.lost) {
                 (true, 0) => {
                     say("nothing is missing");
@@ -187,7 +205,41 @@ fn rounds(
     }
     let rounds = arguments.rounds;
     sessions.say(&format!("something was missing in each of {rounds} rounds"));
+    let more = rounds.saturating_mul(2).min(ROUNDS_MAX);
+    sessions.say(&format!(
+        "hint: `--from {} --rounds {more}` goes on from here",
+        escape::path(&arguments.output)
+    ));
     Ok(End::Unclean)
+}
+
+/// Runs the command under the base itself, if something is not known otherwise. Gives the signal that interrupted it.
+fn under_base(
+    command: &Command,
+    sessions: &mut Sessions<'_>,
+    evidence: &mut Evidence,
+    expected: u8,
+) -> Result<Option<u8>, Failure> {
+    let calls = evidence.unobserved()?;
+    let base = evidence.base();
+    let Some(profile) = base.profile.clone().filter(|_| !calls.is_empty()) else {
+        return Ok(None);
+    };
+    let name = base.name.clone();
+    let names: Vec<_> = calls.iter().map(ToString::to_string).collect();
+    sessions.say(&format!(
+        "under {name}: once, to see what is done without {}",
+        names.join(", ")
+    ));
+    let held = sessions.hold(command, Under::Base(&profile))?;
+    evidence.observe(&held.recording);
+    let code = held.code();
+    if held.interrupted_by.is_none() && code != expected {
+        sessions.say(&format!(
+            "under {name}: it ended with exit code {code} instead of {expected}"
+        ));
+    }
+    Ok(held.interrupted_by)
 }
 
 /// The calls that the user asks for.
@@ -214,62 +266,4 @@ fn usable(recording: &Recording) -> Result<(), Failure> {
     let exit = code.map_or(Exit::Incomplete, Exit::Command);
     Err(Failure::new(exit, HardenError::Nothing(void))
         .hint("run it by itself to see what it says; did the container start?"))
-}
-
-/// Runs of the command, one after the other.
-struct Sessions<'a> {
-    limits: &'a LimitArguments,
-    quiet: bool,
-    /// Listens already while the run before it goes on, so that no signal is lost between them.
-    next: Listening,
-    /// Where the profile of a run is kept.
-    workshop: tempfile::TempDir,
-}
-
-impl<'a> Sessions<'a> {
-    fn new(arguments: &'a Arguments) -> Result<Self, Failure> {
-        let workshop = |error| Failure::environment(HardenError::Workshop(error));
-        Ok(Self {
-            limits: &arguments.limits,
-            quiet: arguments.quiet,
-            next: Listening::start().map_err(watching::no_session)?,
-            workshop: tempfile::tempdir().map_err(workshop)?,
-        })
-    }
-
-    /// Runs the command as it is and records it, or under a profile and watches what that refuses.
-    fn hold(&mut self, command: &Command, profile: Option<&Profile>) -> Result<Watched, Failure> {
-        let next = Listening::start().map_err(watching::no_session)?;
-        let mut listening = std::mem::replace(&mut self.next, next);
-        let words = match profile {
-            None => command.plain(),
-            Some(profile) => command.under(&self.keep(profile)?)?,
-        };
-        let mut plan = watching::plan(&TargetArguments::of_command(words))?;
-        plan.label = command.label();
-        let (looking, mut display) = match profile {
-            None => (
-                Looking::AtCalls,
-                Display::recording(&plan.label, self.quiet),
-            ),
-            Some(_) => (
-                Looking::AtDenials,
-                Display::watching(&plan.label, self.quiet),
-            ),
-        };
-        watching::hold(plan, &mut listening, looking, self.limits, &mut display)
-    }
-
-    fn keep(&self, profile: &Profile) -> Result<PathBuf, Failure> {
-        let path = self.workshop.path().join("profile.json");
-        let written = std::fs::write(&path, write::oci(profile));
-        written.map_err(|error| Failure::environment(HardenError::Workshop(error)))?;
-        Ok(path)
-    }
-
-    fn say(&self, text: &str) {
-        if !self.quiet {
-            output::say(text);
-        }
-    }
 }

@@ -18,7 +18,7 @@ use crate::profile::{Source, extended, write};
 use crate::recording::{self, Container, Recording, Refusal, Runs, Target, TargetKind, Void};
 use crate::report::apply::presumed;
 use crate::report::escape;
-use crate::session::{Configured, Observer, Progress};
+use crate::session::{Configured, Made, Observer, Progress, Rights};
 use crate::target::cgroup::{Cgroup, Hierarchy};
 use crate::target::{process, runtime};
 use rustix::process::Pid;
@@ -251,4 +251,6 @@ impl Observer for Waiting {
     fn scope_found(&mut self, _: u64) {}
 
     fn refused(&mut self, _: &Refusal) {}
+
+    fn made(&mut self, _: &Made, _: Option<Rights>) {}
 }

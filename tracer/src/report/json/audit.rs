@@ -462,10 +462,13 @@ impl<'a> From<&'a RecordingSummary> for RecordingObject<'a> {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct CheckObject<'a> {
+pub(super) struct CheckObject<'a> {
     /// How many facts may be missing, in all recordings together.
     missing: u64,
     denied: Vec<DeniedObject<'a>>,
+    /// Let through and logged; absent where nothing is.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    logged: Vec<DeniedObject<'a>>,
     undecided: Vec<UndecidedObject>,
 }
 
@@ -474,6 +477,7 @@ impl<'a> From<&'a Check> for CheckObject<'a> {
         Self {
             missing: check.missing,
             denied: check.denied.iter().map(Into::into).collect(),
+            logged: check.logged.iter().map(Into::into).collect(),
             undecided: check.undecided.iter().map(Into::into).collect(),
         }
     }

@@ -6,8 +6,9 @@
 use super::SCHEMA_VERSION;
 use super::words::CallObject;
 use crate::recording::{Answer, DenialFacts, DenialKey, Denials, Refusal, Sighting, Tuples};
+use crate::syscall::{Call, catalog};
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The first line: what is watched.
 #[must_use]
@@ -21,32 +22,38 @@ pub fn watching(target: &str) -> String {
 
 /// A refused call when it is first seen.
 #[must_use]
-pub fn refusal(refusal: &Refusal) -> String {
+pub fn refusal(refusal: &Refusal, by_design: bool) -> String {
     line(&Refused {
         event: "refused",
         call: refusal.key.call.into(),
         answer: refusal.key.answer.into(),
+        by_design,
         arguments: refusal.arguments.iter().copied().collect(),
+        shown: shown(refusal.key.call, &refusal.arguments),
         first: (&refusal.first).into(),
     })
 }
 
-/// The last line: everything, with counts.
+/// The last line: everything, with counts, and which of it is by the base's design.
 #[must_use]
-pub fn denials(denials: &Denials) -> String {
+pub fn denials(denials: &Denials, by_design: &BTreeSet<DenialKey>) -> String {
     let losses = denials.losses;
+    let calls = denials.seen.iter();
     line(&Summary {
         event: "summary",
         schema_version: SCHEMA_VERSION,
-        refused: denials.refusals().count(),
-        calls: denials.seen.iter().map(call).collect(),
+        refused: denials.refusals().count() - by_design.len(),
+        by_design: by_design.len(),
+        calls: calls
+            .map(|(key, facts)| call(key, facts, by_design.contains(key)))
+            .collect(),
         lost: losses.calls,
         lost_arguments: losses.arguments,
         unjudged: losses.unjudged,
     })
 }
 
-fn line(document: &impl Serialize) -> String {
+pub(super) fn line(document: &impl Serialize) -> String {
     let mut text = serde_json::to_string(document).expect("strings and integers only");
     text.push('\n');
     text
@@ -61,15 +68,22 @@ struct Watching<'a> {
 }
 
 #[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
 struct Refused<'a> {
     event: &'static str,
     #[serde(flatten)]
     call: CallObject,
     #[serde(flatten)]
     answer: AnswerObject,
+    /// Answered like this by the base too, so that programs do without.
+    #[serde(skip_serializing_if = "is_false")]
+    by_design: bool,
     /// The tracked ones, by position.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     arguments: BTreeMap<u8, u64>,
+    /// The same by name.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    shown: BTreeMap<u8, String>,
     first: SightingObject<'a>,
 }
 
@@ -78,8 +92,10 @@ struct Refused<'a> {
 struct Summary<'a> {
     event: &'static str,
     schema_version: u64,
-    /// How many of the calls were refused; the others were answered by another program.
+    /// How many of the calls were refused and may be missed.
     refused: usize,
+    /// How many were refused by the base's design. The others were answered by another program.
+    by_design: usize,
     calls: Vec<DenialObject<'a>>,
     lost: u64,
     lost_arguments: u64,
@@ -87,11 +103,14 @@ struct Summary<'a> {
 }
 
 #[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
 struct DenialObject<'a> {
     #[serde(flatten)]
     call: CallObject,
     #[serde(flatten)]
     answer: AnswerObject,
+    #[serde(skip_serializing_if = "is_false")]
+    by_design: bool,
     count: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     first: Option<SightingObject<'a>>,
@@ -102,6 +121,7 @@ struct DenialObject<'a> {
 #[derive(Serialize)]
 struct TupleObject<'a> {
     values: BTreeMap<u8, u64>,
+    shown: BTreeMap<u8, String>,
     count: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     first: Option<SightingObject<'a>>,
@@ -145,25 +165,41 @@ impl<'a> From<&'a Sighting> for SightingObject<'a> {
     }
 }
 
-fn call<'a>((key, facts): (&DenialKey, &'a DenialFacts)) -> DenialObject<'a> {
+fn call<'a>(key: &DenialKey, facts: &'a DenialFacts, by_design: bool) -> DenialObject<'a> {
+    let tuples = facts.tuples.iter();
     DenialObject {
         call: key.call.into(),
         answer: key.answer.into(),
+        by_design,
         count: facts.count,
         first: facts.first.as_ref().map(Into::into),
-        arguments: facts.tuples.iter().flat_map(tuples).collect(),
+        arguments: tuples
+            .flat_map(|known| tuples_of(key.call, known))
+            .collect(),
     }
 }
 
-fn tuples(tuples: &Tuples) -> impl Iterator<Item = TupleObject<'_>> {
-    tuples.seen.iter().map(|(values, facts)| TupleObject {
-        values: tuples
-            .indexes
-            .iter()
-            .copied()
-            .zip(values.iter().copied())
-            .collect(),
-        count: facts.count,
-        first: facts.first.as_ref().map(Into::into),
+fn tuples_of(call: Call, tuples: &Tuples) -> impl Iterator<Item = TupleObject<'_>> {
+    tuples.seen.iter().map(move |(values, facts)| {
+        let indexes = tuples.indexes.iter().copied();
+        let values: Vec<(u8, u64)> = indexes.zip(values.iter().copied()).collect();
+        TupleObject {
+            shown: shown(call, &values),
+            values: values.into_iter().collect(),
+            count: facts.count,
+            first: facts.first.as_ref().map(Into::into),
+        }
     })
+}
+
+/// Values by name, as far as they have one.
+pub(super) fn shown(call: Call, values: &[(u8, u64)]) -> BTreeMap<u8, String> {
+    let each = values.iter();
+    each.map(|&(index, value)| (index, catalog::show_beside(call, index, value, values)))
+        .collect()
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+fn is_false(value: &bool) -> bool {
+    !value
 }

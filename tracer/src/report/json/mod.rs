@@ -13,6 +13,7 @@ mod findings;
 mod hint;
 mod history;
 mod live;
+pub mod shadow;
 mod sureness;
 mod words;
 
@@ -59,8 +60,8 @@ mod tests {
             ),
             (
                 denials::watching("web")
-                    + &denials::refusal(&samples::refusal())
-                    + &denials::denials(&samples::denials()),
+                    + &denials::refusal(&samples::refusal(), false)
+                    + &denials::denials(&samples::denials(), &samples::denials_by_design()),
                 include_str!("../golden/denials.jsonl"),
             ),
             (hint(&samples::hint()), include_str!("../golden/hint.json")),

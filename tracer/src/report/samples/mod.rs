@@ -6,7 +6,7 @@ mod refused;
 
 pub(super) use findings::{assessment, clean_assessment, explanations};
 pub(super) use hint::hint;
-pub(super) use refused::{denials, refusal};
+pub(super) use refused::{denials, denials_by_design, refusal};
 
 use crate::audit::diff::{
     AbiDifference, CallDifference, DifferenceKind, ProfileDiff, RecordingDiff, Side,
@@ -413,6 +413,7 @@ pub(super) fn check() -> Check {
         base: BaseView::NoBase,
     };
     Check {
+        logged: vec![],
         denied: vec![
             Denied {
                 values: values(&[(0, 16), (1, 0x80003), (2, 15)]),

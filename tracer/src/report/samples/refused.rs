@@ -8,6 +8,7 @@ use crate::recording::{
     Answer, DenialFacts, DenialKey, DenialLosses, Denials, Refusal, Sighting, TupleFacts, Tuples,
 };
 use crate::syscall::{Abi, Call};
+use std::collections::BTreeSet;
 
 /// A container whose filters are not the profile, and refused something.
 pub(super) fn live() -> Live {
@@ -123,6 +124,10 @@ pub(in crate::report) fn denials() -> Denials {
             facts(4, first(12, "curl"), Some(sockets)),
         ),
         (
+            key(Abi::X86_64, "clone3", Answer::Errno(38)),
+            facts(2, first(18, "curl"), None),
+        ),
+        (
             key(Abi::X86_64, "mount", Answer::Errno(1)),
             facts(1, first(20, "we\u{1b}[2Jb"), None),
         ),
@@ -147,6 +152,15 @@ pub(in crate::report) fn denials() -> Denials {
             unjudged: 3,
         },
     }
+}
+
+/// Those of them that the base refuses by design.
+pub(in crate::report) fn denials_by_design() -> BTreeSet<DenialKey> {
+    let clone3 = DenialKey {
+        call: call("clone3"),
+        answer: Answer::Errno(38),
+    };
+    [clone3].into()
 }
 
 /// One of them, when it was first seen.

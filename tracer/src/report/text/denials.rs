@@ -1,38 +1,55 @@
 //! Refused calls as text: a line for each as it happens, and what there was in the end.
 
 use super::quoted;
-use crate::audit::Missing;
+use crate::audit::{Missing, Values};
 use crate::recording::{Answer, DenialFacts, DenialKey, Denials, Refusal, Sighting};
 use crate::report::layout::{Align, count, table};
+use crate::report::words;
 use crate::syscall::Call;
+use std::collections::BTreeSet;
 
-/// A refused call when it is seen for the first time, as one line.
+/// A refused call when it is seen for the first time, as one line; one that is refused by design is answered.
 #[must_use]
-pub fn refusal(refusal: &Refusal) -> String {
+pub fn refusal(refusal: &Refusal, by_design: bool) -> String {
     let Refusal {
         key,
         arguments,
         first,
     } = refusal;
     let called = called(key.call, arguments);
-    format!("{} {called}: {}\n", outcome(key.answer), by(first))
+    let outcome = match by_design {
+        true => format!("answered with {}, by design:", key.answer),
+        false => outcome(key.answer),
+    };
+    format!("{outcome} {called}: {}\n", by(first))
 }
 
-/// Everything that was refused, with counts.
+/// Everything that was refused, with counts. What the base, of that name, refuses by design is no failure.
 #[must_use]
-pub fn denials(denials: &Denials) -> String {
-    let refused = denials.refusals().count();
-    let times: u64 = denials.refusals().map(|(_, facts)| facts.count).sum();
+pub fn denials(denials: &Denials, by_design: &BTreeSet<DenialKey>, base: &str) -> String {
+    let missed = || {
+        denials
+            .refusals()
+            .filter(|(key, _)| !by_design.contains(key))
+    };
+    let refused = missed().count();
+    let times: u64 = missed().map(|(_, facts)| facts.count).sum();
+    let but = match by_design.is_empty() {
+        true => String::new(),
+        false => format!(" but what {base} answers by design"),
+    };
     let claim = match refused {
-        0 if denials.is_complete() => "pass: nothing was refused".to_owned(),
-        0 => "unclear: nothing was seen to be refused".to_owned(),
+        0 if denials.is_complete() => format!("pass: nothing was refused{but}"),
+        0 => format!("unclear: nothing was seen to be refused{but}"),
         _ => format!(
             "fail: {} refused, {} in all",
             were(refused, "call"),
             count_u64(times, "time")
         ),
     };
-    let rows: Vec<Vec<String>> = denials.seen.iter().flat_map(rows).collect();
+    let rows = denials.seen.iter();
+    let rows = rows.flat_map(|(key, facts)| rows_of(key, facts, by_design.contains(key)));
+    let rows: Vec<Vec<String>> = rows.collect();
     let align = [Align::Right, Align::Left, Align::Left, Align::Left];
     let mut out = format!("{claim}\n");
     out.push_str(&table(2, &align, &rows));
@@ -80,10 +97,14 @@ pub fn missing(call: Call, missing: &Missing) -> String {
 }
 
 /// One row for the call, or one for each tuple of its arguments.
-fn rows((key, facts): (&DenialKey, &DenialFacts)) -> Vec<Vec<String>> {
+fn rows_of(key: &DenialKey, facts: &DenialFacts, by_design: bool) -> Vec<Vec<String>> {
+    let answer = match by_design {
+        true => format!("{}, by design", key.answer),
+        false => key.answer.to_string(),
+    };
     let row = |count: u64, called: String, first: Option<&Sighting>| {
         let who = first.map_or_else(String::new, |first| format!("first by {}", by(first)));
-        vec![format!("{count}×"), called, key.answer.to_string(), who]
+        vec![format!("{count}×"), called, answer.clone(), who]
     };
     let tuples = facts.tuples.iter().filter(|tuples| !tuples.seen.is_empty());
     let mut rows: Vec<_> = tuples
@@ -106,16 +127,10 @@ fn rows((key, facts): (&DenialKey, &DenialFacts)) -> Vec<Vec<String>> {
     rows
 }
 
-/// `socket(arg0=0x26, arg1=0x5)`
+/// `socket(domain=AF_ALG, type=SOCK_SEQPACKET)`
 fn called(call: Call, arguments: &[(u8, u64)]) -> String {
-    if arguments.is_empty() {
-        return call.to_string();
-    }
-    let arguments: Vec<_> = arguments
-        .iter()
-        .map(|(index, value)| format!("arg{index}={value:#x}"))
-        .collect();
-    format!("{call}({})", arguments.join(", "))
+    let values: Values = arguments.iter().copied().collect();
+    words::call_with(call, &values)
 }
 
 fn outcome(answer: Answer) -> String {

@@ -12,6 +12,10 @@ use crate::report::words;
 /// The evidence as part of a sentence of which the profile is the subject.
 pub(super) fn claim(check: &Check) -> String {
     match check.verdict() {
+        Verdict::Pass if !check.logged.is_empty() => format!(
+            "denies nothing that was recorded, and logs {}",
+            count(check.logged.len(), "recorded fact")
+        ),
         Verdict::Pass => "denies nothing that was recorded".to_owned(),
         Verdict::Fail => format!(
             "would deny {}",
@@ -19,8 +23,9 @@ pub(super) fn claim(check: &Check) -> String {
         ),
         Verdict::Unclear => {
             let mut doubts = Vec::new();
-            if !check.undecided.is_empty() {
-                let facts = count(check.undecided.len(), "recorded fact");
+            let undecided = check.doubts().count();
+            if undecided > 0 {
+                let facts = count(undecided, "recorded fact");
                 doubts.push(format!("{facts} cannot be decided"));
             }
             if check.missing > 0 {
@@ -146,9 +151,11 @@ pub(super) fn facts(check: &Check) -> String {
     let mut parts = Vec::new();
     let breaks: Vec<Vec<String>> = check.breaks().map(denied).collect();
     let harmless: Vec<Vec<String>> = check.harmless().map(denied).collect();
+    let logged: Vec<Vec<String>> = check.logged.iter().map(denied).collect();
     let undecided: Vec<Vec<String>> = check.undecided.iter().map(doubt).collect();
     for (title, rows) in [
         ("  recorded and denied", breaks),
+        ("  recorded, let through and logged", logged),
         ("  recorded and denied without harm", harmless),
         ("  recorded, outcome not known", undecided),
     ] {
@@ -160,7 +167,7 @@ pub(super) fn facts(check: &Check) -> String {
     parts.join("\n")
 }
 
-fn denied(denied: &Denied) -> Vec<String> {
+pub(super) fn denied(denied: &Denied) -> Vec<String> {
     let mut text = vec![format!("made {}", times(denied.count))];
     if denied.runs > 1 {
         text[0].push_str(&format!(" in {} runs", denied.runs));
@@ -197,7 +204,7 @@ fn denied(denied: &Denied) -> Vec<String> {
 }
 
 /// `once`, `3 times`.
-fn times(count: u64) -> String {
+pub(super) fn times(count: u64) -> String {
     if count == 1 {
         "once".to_owned()
     } else {

@@ -218,6 +218,7 @@ mod tests {
             portability: Portability::default(),
             chance: true,
             stand_ins: BTreeMap::new(),
+            kept: None,
         };
         let mut text = reasons(&minimize(&runs, &options)).join("\n");
         text.push('\n');

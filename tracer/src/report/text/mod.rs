@@ -15,16 +15,18 @@ mod hint;
 mod history;
 mod live;
 mod minimized;
+mod shadow;
 mod sureness;
 
 pub use audit::audit;
-pub use check::check;
+pub use check::{added, check};
 pub use denials::{denials, missing, refusal};
 pub use diff::{profiles, recordings};
 pub use explain::explanation;
 pub use hint::hint;
 pub use history::history;
 pub use minimized::{bypasses, loosened, reasons, with_values};
+pub use shadow::{foreseen, shadow};
 pub use sureness::sureness_in_brief;
 
 use super::escape;
@@ -97,7 +99,10 @@ mod tests {
 
     #[test]
     fn refused_calls_read_as_they_should() {
-        let text = refusal(&samples::refusal()) + &denials(&samples::denials());
+        let base = "Docker's default";
+        let by_design = samples::denials_by_design();
+        let text =
+            refusal(&samples::refusal(), false) + &denials(&samples::denials(), &by_design, base);
         assert_eq!(text, include_str!("../golden/denials.txt"));
         let lost = DenialLosses {
             calls: 1,
@@ -108,11 +113,11 @@ mod tests {
             losses,
         };
         assert_eq!(
-            denials(&nothing(DenialLosses::default())),
+            denials(&nothing(DenialLosses::default()), &[].into(), base),
             "pass: nothing was refused\n"
         );
         assert_eq!(
-            denials(&nothing(lost)),
+            denials(&nothing(lost), &[].into(), base),
             "unclear: nothing was seen to be refused\n  1 refused call could not be kept\n"
         );
     }
@@ -127,6 +132,7 @@ mod tests {
             } else {
                 full.denied[1..].to_vec()
             },
+            logged: Vec::new(),
             undecided: if undecided {
                 full.undecided.clone()
             } else {

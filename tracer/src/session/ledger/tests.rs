@@ -45,10 +45,23 @@ fn what_was_refused_is_told_at_once_and_kept_with_its_counts() {
         arguments: vec![(0, 38), (1, 5), (2, 0)],
         first: first(5),
     };
-    assert_eq!(told, Some(refusal));
+    assert_eq!(told, Some(News::Refused(refusal)));
     ledger.enter(event(9, What::Denied(socket, vec![40, 1, 0])));
     ledger.enter(event(12, What::Denied(mount, vec![])));
+    let told = ledger.enter(event(13, What::Call(key(39))));
+    let fact = |call, arguments, at_ms| {
+        let first = first(at_ms);
+        Some(News::Made(Made {
+            key: key(call),
+            arguments,
+            first,
+        }))
+    };
+    assert_eq!(told, fact(39, vec![], 13));
+    // Another CPU's first is no news.
     assert_eq!(ledger.enter(event(13, What::Call(key(39)))), None);
+    let told = ledger.enter(event(13, What::Tuple(key(41), [2, 1, 0])));
+    assert_eq!(told, fact(41, vec![(0, 2), (1, 1), (2, 0)], 13));
     assert_eq!((ledger.denials_len(), ledger.last_new_ms()), (2, 13));
 
     let sockets = RefusedCount {
