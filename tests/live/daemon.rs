@@ -211,7 +211,7 @@ fn those_that_live_for_milliseconds_keep_their_path() {
         let child = parent.child(&format!("c{number}"));
         child.command(&["true"]).run().exits(0);
         // There is room for so many at once, however slow the daemon is.
-        while number % 100 == 0 && place.targets().len() > 500 {
+        while number.is_multiple_of(100) && place.targets().len() > 500 {
             std::thread::sleep(Duration::from_millis(20));
         }
     };
