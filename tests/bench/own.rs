@@ -164,8 +164,14 @@ fn record(output: &Path, words: &[&str], last: &Path) -> Result<()> {
 }
 
 fn generate(recordings: &[PathBuf], flags: &[&str], output: &[&PathBuf]) -> Result<()> {
-    let program =
-        Program::product(PRODUCT).args(["generate", "--runtime", "none", "--caps", CAPABILITIES]);
+    let program = Program::product(PRODUCT).args([
+        "generate",
+        "--client",
+        "--runtime",
+        "none",
+        "--caps",
+        CAPABILITIES,
+    ]);
     let run = program.args(recordings).args(flags).args(output).run();
     ensure!(run.code() == 0, "{run}");
     Ok(())
