@@ -141,7 +141,7 @@ impl Place {
             options.extend(["-v".to_owned(), format!("{folder}:{folder}:ro")]);
         }
         let work = self.folder.path().display();
-        options.extend(["-v".to_owned(), format!("{work}:/work:ro")]);
+        options.extend(["-v".to_owned(), format!("{work}:/load:ro")]);
         for folder in ["/tmp", "/run", "/root", "/var"] {
             options.extend(["--tmpfs".to_owned(), format!("{folder}:exec,mode=1777")]);
         }

@@ -41,7 +41,7 @@ macro_rules! script {
             $name,
             $file,
             include_str!($file),
-            &["bash", concat!("/work/", $file)],
+            &["bash", concat!("/load/", $file)],
         )
     };
 }
@@ -50,7 +50,7 @@ macro_rules! script {
 pub(crate) const ALL: &[Program] = &[
     Program {
         build: &["go", "build", "-o", "go.out", "go.go"],
-        ..program("go", "go.go", include_str!("go.go"), &["/work/go.out"])
+        ..program("go", "go.go", include_str!("go.go"), &["/load/go.out"])
     },
     Program {
         build: &["javac", "-d", ".", "Load.java"],
@@ -58,20 +58,20 @@ pub(crate) const ALL: &[Program] = &[
             "java",
             "Load.java",
             include_str!("Load.java"),
-            &["java", "-cp", "/work", "Load"],
+            &["java", "-cp", "/load", "Load"],
         )
     },
     program(
         "node",
         "node.js",
         include_str!("node.js"),
-        &["node", "/work/node.js"],
+        &["node", "/load/node.js"],
     ),
     program(
         "python",
         "multiprocessing_load.py",
         include_str!("multiprocessing_load.py"),
-        &["python3", "/work/multiprocessing_load.py"],
+        &["python3", "/load/multiprocessing_load.py"],
     ),
     Program {
         user: NOBODY,

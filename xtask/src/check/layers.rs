@@ -88,7 +88,7 @@ fn examine(file: &Path, module: &str, text: &str, problems: &mut Vec<String>) {
         let mut object =
             |problem: String| problems.push(format!("{}:{number}: {problem}", file.display()));
         for (word, modules) in KEPT {
-            if line.contains(word) && !modules.contains(&module) {
+            if says(line, word) && !modules.contains(&module) {
                 object(format!(
                     "only `{}` may say `{word}`",
                     modules.join("` or `")
@@ -103,6 +103,14 @@ fn examine(file: &Path, module: &str, text: &str, problems: &mut Vec<String>) {
             object(format!("`{module}` is pure and must not say `{word}`"));
         }
     }
+}
+
+/// Whether a line has the word, and not only the beginning of a longer one.
+fn says(line: &str, word: &str) -> bool {
+    let goes_on = |c: char| c.is_alphanumeric() || c == '_';
+    let is_name = word.ends_with(goes_on);
+    let mut after = line.split(word).skip(1);
+    after.any(|rest| !(is_name && rest.starts_with(goes_on)))
 }
 
 /// The lines of code before the tests, with their numbers. Comments may name anything.
@@ -182,5 +190,10 @@ mod tests {
             ["f.rs:1: only `probe` may say `aya::`"]
         );
         assert_eq!(problems("probe", "use aya::Ebpf;"), [""; 0]);
+        assert_eq!(problems("cli", "papers.awaits_start"), [""; 0]);
+        assert_eq!(
+            problems("cli", "soon.await?"),
+            ["f.rs:1: only `session` or `daemon` may say `.await`"]
+        );
     }
 }

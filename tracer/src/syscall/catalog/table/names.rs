@@ -1863,6 +1863,8 @@ pub(in crate::syscall) static BPF_COMMAND: Names = Names {
         (0x22, "BPF_LINK_DETACH"),
         (0x23, "BPF_PROG_BIND_MAP"),
         (0x24, "BPF_TOKEN_CREATE"),
+        (0x25, "BPF_PROG_STREAM_READ_BY_FD"),
+        (0x26, "BPF_PROG_ASSOC_STRUCT_OPS"),
     ],
     own: &[],
 };
