@@ -7,13 +7,16 @@ use house_tests::facts::{self, counts, named};
 use house_tests::run::{Program, Run};
 use house_tests::{arguments, tests, witness};
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
-pub(crate) const TESTS: [(&str, fn()); 5] = tests![
+pub(crate) const TESTS: [(&str, fn()); 7] = tests![
     a_program_that_boxes_itself_in_works_under_its_profile,
     a_program_that_boxes_a_child_in_works_under_its_profile,
     man_shows_a_page_under_its_profile,
+    a_server_that_boxes_in_its_readers_works_under_its_profile,
+    a_browser_that_boxes_in_its_pages_works_under_its_profile,
     what_was_boxed_in_before_it_was_watched_counts_with_the_rest,
     a_profile_without_what_was_done_outside_the_box_does_not_pass,
 ];
@@ -44,9 +47,9 @@ impl Workshop {
         assert!(losses.is_complete(), "{losses:?}");
     }
 
-    fn generate(&self) {
-        let generate = self.product("generate rec.json -o profile.json");
-        generate.run().exits(0);
+    fn generate(&self, base: &str) {
+        let generate = self.product("generate rec.json -o profile.json --base");
+        generate.args([base]).run().exits(0);
     }
 
     fn check(&self) -> Run {
@@ -62,13 +65,19 @@ impl Workshop {
 
 /// Records it, and has it work under the profile.
 fn works_under_its_profile(command: &[&str]) -> Run {
+    works_within(command, "docker", || ())
+}
+
+/// The same within a base; what it left behind is cleared away before it runs again.
+fn works_within(command: &[&str], base: &str, clear: impl Fn()) -> Run {
     let workshop = Workshop::new();
     workshop.record(command);
     let recording = facts::read(workshop.path("rec.json"));
     assert_eq!(recording.target.filtered_at_start, Some(false));
     let filtered = |wanted| recording.facts.keys().any(|key| key.filtered == wanted);
     assert!(filtered(true) && filtered(false), "nothing was boxed in");
-    workshop.generate();
+    workshop.generate(base);
+    clear();
     let run = workshop.run(command);
     run.exits(0);
     workshop.check().exits(0).stdout_has("pass: ");
@@ -101,6 +110,47 @@ fn man_shows_a_page_under_its_profile() {
     run.stdout_has("shown under a profile");
 }
 
+/// It reads what comes before a login in a process of its own, under a filter.
+fn a_server_that_boxes_in_its_readers_works_under_its_profile() {
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    let place = folder.path().join("keys");
+    let clear = || {
+        let _ = fs::remove_dir_all(&place);
+        fs::create_dir(&place).expect("a folder");
+    };
+    clear();
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/live/sshd.sh");
+    let place = place.display().to_string();
+    let run = works_within(&["bash", script, &place], "docker", clear);
+    run.stdout("logged in\nlogged in\n");
+}
+
+/// It draws pages in processes of their own, in namespaces and under filters; its users have no rights. Docker's
+/// default permits none of the namespaces.
+fn a_browser_that_boxes_in_its_pages_works_under_its_profile() {
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    let open = PermissionsExt::from_mode(0o777);
+    fs::set_permissions(folder.path(), open).expect("a folder");
+    let page = folder.path().join("page.html");
+    let text =
+        "<p id=x></p><script>document.getElementById('x').textContent = 'dra' + 'wn'</script>";
+    fs::write(&page, text).expect("a page");
+    let data = folder.path().join("data");
+    let clear = || {
+        let _ = fs::remove_dir_all(&data);
+    };
+    let home = format!("HOME={}", folder.path().display());
+    let data = format!("--user-data-dir={}", data.display());
+    let page = format!("file://{}", page.display());
+    let command = "setpriv --reuid=65534 --regid=65534 --clear-groups env HOME chromium --headless --disable-gpu \
+                   --disable-quic --no-first-run --disable-background-networking --disable-component-update \
+                   --disable-sync --dump-dom";
+    let command = command.split_whitespace();
+    let command = command.map(|word| if word == "HOME" { &home } else { word });
+    let command: Vec<&str> = command.chain([data.as_str(), page.as_str()]).collect();
+    works_within(&command, "none", clear).stdout_has(">drawn</p>");
+}
+
 /// A parent without a filter, and its child under one of its own.
 fn what_was_boxed_in_before_it_was_watched_counts_with_the_rest() {
     let workshop = Workshop::new();
@@ -125,7 +175,7 @@ fn what_was_boxed_in_before_it_was_watched_counts_with_the_rest() {
     for name in ["getuid", "getppid", "sysinfo"] {
         assert!(made.contains_key(&named(name)), "{name}: {made:?}");
     }
-    workshop.generate();
+    workshop.generate("docker");
     assert_permits(
         &workshop.path("profile.json"),
         &["getuid", "getppid", "sysinfo"],
@@ -151,7 +201,7 @@ fn a_profile_without_what_was_done_outside_the_box_does_not_pass() {
     let other = text.replace("\"filteredAtStart\":false", "\"filteredAtStart\":true");
     assert_ne!(text, other);
     fs::write(&path, other).expect("a recording");
-    workshop.generate();
+    workshop.generate("docker");
     fs::write(&path, text).expect("a recording");
     assert_ne!(workshop.run(&command).code(), 0);
     workshop.check().exits(1).stdout_has("fail: ");
