@@ -66,7 +66,10 @@ fn a_server_is_recorded_until_it_ends() {
 fn a_time_limit_leaves_the_container_alone() {
     let image = nginx_rootfs().import("limited");
     let container = nginx(&image);
-    let recorded = Recorder::attach(&container.name, &["--for", "300ms"]).finish();
+    let recorder = Recorder::attach(&container.name, &["--for", "3s"]);
+    // A recording in which nothing was seen is none.
+    container.exec(FETCH).exits(0).stdout("served\n");
+    let recorded = recorder.finish();
     recorded.run.exits(0);
     assert_eq!(recorded.recording.window.until, WindowEnd::Duration);
     let state = container.inspect("{{.State.Status}}");
