@@ -112,7 +112,7 @@ fn a_profile_is_tried_on_a_server_that_runs_without_it() {
     let mut watch = watch.args(["--container", &container.name]).start();
     watch.await_stderr("recording ");
     get("");
-    watch.await_stdout("would be refused with EPERM: openat: `nginx` (pid ");
+    watch.await_stdout("would be refused with EPERM: recvfrom: `nginx` (pid ");
     watch.signal(libc::SIGINT);
     let run = watch.finish();
     run.exits(1);
