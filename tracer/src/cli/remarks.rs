@@ -1,6 +1,7 @@
 //! What the user should know about a recording that was just made. Pure.
 
-use crate::recording::{Recording, TargetKind, WindowStart};
+use crate::recording::{Loss, Recording, TargetKind, WindowStart};
+use crate::report::{escape, layout};
 
 /// The remarks, most important first.
 pub(super) fn remarks(recording: &Recording) -> Vec<&'static str> {
@@ -28,6 +29,32 @@ pub(super) fn remarks(recording: &Recording) -> Vec<&'static str> {
             .push("what it did through io_uring is not in the recording: no filter sees it either");
     }
     remarks
+}
+
+/// Who left, by name.
+pub(super) fn left(recording: &Recording) -> Option<String> {
+    const NAMES_MAX: usize = 3;
+    let count = recording.losses.get(Loss::Left);
+    if count == 0 {
+        return None;
+    }
+    let names = recording.losses.left_by();
+    let mut text: Vec<String> = names
+        .iter()
+        .take(NAMES_MAX)
+        .map(|(name, _)| format!("`{}`", escape::text(name)))
+        .collect();
+    if names.len() > NAMES_MAX {
+        text.push(format!("{} more", names.len() - NAMES_MAX));
+    }
+    let by = match text.is_empty() {
+        true => String::new(),
+        false => format!(" ({})", text.join(", ")),
+    };
+    let tasks = layout::count(usize::try_from(count).unwrap_or(usize::MAX), "task");
+    Some(format!(
+        "{tasks} left the target's cgroup{by}, and what was done outside is not in the recording"
+    ))
 }
 
 /// The rights are those at the first exec of the target itself.

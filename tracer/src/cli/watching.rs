@@ -203,7 +203,11 @@ pub(super) fn hold(
         raw_tracepoint: limits.raw_tracepoint,
     };
     let clock = Clock::now();
-    let mut probe = Probe::attach(&watch).map_err(no_probe)?;
+    let mut probe = Probe::load(&watch).map_err(no_probe)?;
+    probe
+        .start_with(|| plan.place.members())
+        .map_err(no_probe)?;
+    let hook = probe.attachment().to_string();
     log::debug!("attached by {}", probe.attachment());
     let (scopes, found) = mpsc::channel();
     let details = plan.details(found);
@@ -229,7 +233,7 @@ pub(super) fn hold(
     }
     let denials = (looking != Looking::AtCalls).then(|| session::denials(&ended));
     Ok(Watched {
-        recording: session::recording(&ended, losses, denials, context(&plan, &clock)?),
+        recording: session::recording(&ended, losses, denials, context(&plan, &clock, hook)?),
         status: ended.status,
     })
 }
@@ -275,7 +279,7 @@ impl Clock {
     }
 }
 
-fn context(plan: &Plan, clock: &Clock) -> Result<Context, Failure> {
+fn context(plan: &Plan, clock: &Clock, hook: String) -> Result<Context, Failure> {
     let uname = rustix::system::uname();
     let text = |text: &std::ffi::CStr| text.to_string_lossy().into_owned();
     let run_id = output::read(std::path::Path::new("/proc/sys/kernel/random/uuid"))?;
@@ -284,6 +288,7 @@ fn context(plan: &Plan, clock: &Clock) -> Result<Context, Failure> {
         host: Host {
             kernel: text(uname.release()),
             architecture: text(uname.machine()),
+            hook: Some(hook),
         },
         target: plan.target.clone(),
         configured: plan.configured,

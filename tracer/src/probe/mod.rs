@@ -5,14 +5,17 @@
 mod attach;
 mod btf;
 mod counts;
+mod event;
 mod fleet;
 mod hint;
 mod hook;
 pub(crate) mod offsets;
 mod paths;
 mod pins;
+mod programs;
 mod refused;
 mod sighting;
+mod submitted;
 mod sys;
 
 pub use attach::{Attachment, Looking, Probe, ProbeError, Scope, Start, Watch};

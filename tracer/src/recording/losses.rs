@@ -15,18 +15,22 @@ pub enum Loss {
     ScopesFull,
     /// A call during which the program could not run because it was already running on that CPU.
     Recursion,
+    /// A task that left the scope and went on outside, or that could not be followed any more; what it did there is
+    /// missing.
+    Left,
     /// A first sighting that did not fit into the ring buffer. The fact itself was kept.
     Sighting,
 }
 
 impl Loss {
     /// Every way, in order.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::UnknownAbi,
         Self::OddNumberMapFull,
         Self::MapError,
         Self::ScopesFull,
         Self::Recursion,
+        Self::Left,
         Self::Sighting,
     ];
 
@@ -39,6 +43,7 @@ impl Loss {
             Self::MapError => "mapError",
             Self::ScopesFull => "scopesFull",
             Self::Recursion => "recursion",
+            Self::Left => "left",
             Self::Sighting => "sighting",
         }
     }
@@ -50,31 +55,54 @@ impl Loss {
     }
 }
 
-/// How often each loss happened. Every counter is always present, in files too.
+/// Names that are kept of those who left.
+const LEFT_MAX: usize = 64;
+
+/// How often each loss happened. Every counter is always present, in files too, but for [`Loss::Left`], which only
+/// newer files have.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Losses(BTreeMap<Loss, u64>);
+pub struct Losses {
+    counts: BTreeMap<Loss, u64>,
+    left_by: BTreeMap<String, u64>,
+}
 
 impl Default for Losses {
     fn default() -> Self {
-        Self(Loss::ALL.into_iter().map(|loss| (loss, 0)).collect())
+        Self {
+            counts: Loss::ALL.into_iter().map(|loss| (loss, 0)).collect(),
+            left_by: BTreeMap::new(),
+        }
     }
 }
 
 impl Losses {
     /// Sets one counter.
     pub fn set(&mut self, loss: Loss, count: u64) {
-        self.0.insert(loss, count);
+        self.counts.insert(loss, count);
     }
 
     /// Reads one counter.
     #[must_use]
     pub fn get(&self, loss: Loss) -> u64 {
-        self.0.get(&loss).copied().unwrap_or(0)
+        self.counts.get(&loss).copied().unwrap_or(0)
     }
 
     /// Every counter, in order.
     pub fn iter(&self) -> impl Iterator<Item = (Loss, u64)> {
-        self.0.iter().map(|(&loss, &count)| (loss, count))
+        self.counts.iter().map(|(&loss, &count)| (loss, count))
+    }
+
+    /// Names of the threads that left, as far as they are known, and how often. Hostile.
+    #[must_use]
+    pub fn left_by(&self) -> &BTreeMap<String, u64> {
+        &self.left_by
+    }
+
+    /// Says who left. Of very many names the first are kept.
+    #[must_use]
+    pub fn with_left_by(mut self, names: BTreeMap<String, u64>) -> Self {
+        self.left_by = names.into_iter().take(LEFT_MAX).collect();
+        self
     }
 
     /// How many facts may be missing. Zero means that the recording is complete.

@@ -32,6 +32,7 @@ pub struct Ledger {
     rights: BTreeMap<u32, Rights>,
     first_started: Option<u32>,
     cgroup_ids: Vec<u64>,
+    left: BTreeMap<String, u64>,
     calls: BTreeMap<FactKey, Origin>,
     tuples: BTreeMap<(FactKey, [u64; 3]), Origin>,
     denials: BTreeMap<DenialKey, Origin>,
@@ -87,6 +88,12 @@ impl Ledger {
         ledger
     }
 
+    /// Who left the scope, by name, as far as it was told.
+    #[must_use]
+    pub fn left(&self) -> &BTreeMap<String, u64> {
+        &self.left
+    }
+
     /// Enters a first sighting. The earliest counts: each CPU reports its own. What was refused is told, for
     /// those who want to hear at once.
     pub fn enter(&mut self, event: Event) -> Option<Refusal> {
@@ -112,6 +119,7 @@ impl Ledger {
                 });
             }
             What::Scope { cgroup_id } => self.cgroup_ids.push(cgroup_id),
+            What::Left => *self.left.entry(origin.program).or_default() += 1,
             What::Call(key) => {
                 let time_ns = origin.time_ns;
                 if keep_earliest(self.calls.entry(key), origin) {

@@ -104,7 +104,7 @@ pub fn recording_of(seen: Seen<'_>, losses: Losses, context: Context) -> Recordi
             until: seen.end,
         },
         facts: ledger.facts(seen.end_ns, seen.snapshot),
-        losses,
+        losses: losses.with_left_by(ledger.left().clone()),
         denials: None,
     }
 }
