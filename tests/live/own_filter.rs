@@ -40,7 +40,7 @@ impl Workshop {
     fn record(&self, command: &[&str]) {
         let record = self.product("record -q -o rec.json --").args(command);
         record.run().exits(0);
-        let losses = facts::read(&self.path("rec.json")).losses;
+        let losses = facts::read(self.path("rec.json")).losses;
         assert!(losses.is_complete(), "{losses:?}");
     }
 
@@ -64,7 +64,7 @@ impl Workshop {
 fn works_under_its_profile(command: &[&str]) -> Run {
     let workshop = Workshop::new();
     workshop.record(command);
-    let recording = facts::read(&workshop.path("rec.json"));
+    let recording = facts::read(workshop.path("rec.json"));
     assert_eq!(recording.target.filtered_at_start, Some(false));
     let filtered = |wanted| recording.facts.keys().any(|key| key.filtered == wanted);
     assert!(filtered(true) && filtered(false), "nothing was boxed in");
@@ -119,7 +119,7 @@ fn what_was_boxed_in_before_it_was_watched_counts_with_the_rest() {
     ];
     product().args(flags).run().exits(0);
     running.finish().exits(0);
-    let recording = facts::read(&workshop.path("rec.json"));
+    let recording = facts::read(workshop.path("rec.json"));
     assert_eq!(recording.target.filtered_at_start, None);
     let made = counts(&recording);
     for name in ["getuid", "getppid", "sysinfo"] {

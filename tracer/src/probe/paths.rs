@@ -21,6 +21,11 @@ const PATHS_MAX: u32 = 8192;
 /// Kubernetes have some 250.
 const PATH_LEN: usize = 448;
 
+/// The same as instructions take it.
+const TEXT_LEN: i16 = 448;
+
+const _: () = assert!(PATH_LEN == TEXT_LEN.cast_unsigned() as usize);
+
 /// A path, ended by a zero.
 type PathText = Wire<[u8; PATH_LEN]>;
 
@@ -151,7 +156,7 @@ fn program(offsets: &Offsets, map: i32) -> Vec<u64> {
     const UPDATE: i32 = 2;
     const STACK: u8 = 10;
     const WORD: i16 = -8;
-    let text = WORD - PATH_LEN as i16;
+    let text = WORD - TEXT_LEN;
     let copy = |to, from| instruction(0xbf, to, from, 0, 0);
     let set = |to, value| instruction(0xb7, to, 0, 0, value);
     let add = |to, value| instruction(0x07, to, 0, 0, value);
@@ -179,7 +184,7 @@ fn program(offsets: &Offsets, map: i32) -> Vec<u64> {
     program.extend(read(offsets.node_id, 8));
     program.extend((text..WORD).step_by(8).map(zero));
     program.extend([copy(1, STACK), add(1, i32::from(text))]);
-    program.extend([set(2, PATH_LEN as i32), copy(3, 7), call(READ_TEXT)]);
+    program.extend([set(2, i32::from(TEXT_LEN)), copy(3, 7), call(READ_TEXT)]);
     // The map, by its descriptor, which takes two places.
     program.extend([instruction(0x18, 1, 1, 0, map), 0]);
     program.extend([copy(2, STACK), add(2, i32::from(WORD))]);
