@@ -2,6 +2,7 @@
 
 mod attach;
 mod clients;
+mod compose;
 mod concurrent;
 mod cycle;
 mod daemon;
@@ -30,6 +31,7 @@ fn main() -> ExitCode {
         .tests(Needs::Docker, attach::TESTS)
         .tests(Needs::Docker, clients::TESTS)
         .tests(Needs::Docker, daemon::TESTS)
+        .tests(Needs::Compose, compose::TESTS)
         .tests(Needs::Podman, podman::TESTS)
         .tests(Needs::Docker, options::TESTS)
         .tests(Needs::Podman, options::PODMANS)

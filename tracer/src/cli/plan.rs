@@ -1,17 +1,21 @@
 //! From the command line to what is watched, and what is known of it.
 
+mod several;
+mod started;
+
+pub(super) use several::Several;
+pub(super) use started::Started;
+
 use super::exit::Exit;
 use super::failure::Failure;
 use super::lives::Lives;
 use super::watching::TargetArguments;
 use crate::probe::{Scope, Start};
-use crate::recording::{self, SeccompState, Target, TargetKind};
+use crate::recording::{self, Container, SeccompState, Target, TargetKind};
 use crate::report::escape;
 use crate::session::{self, Configured, Spawn, Stop};
 use crate::target::cgroup::{Cgroup, CgroupError, Hierarchy};
-use crate::target::engine::{
-    About, Engine, EngineError, Inspected, PrepareError, Prepared, id_in_cgroup_name,
-};
+use crate::target::engine::{About, Engine, EngineError, Inspected, PrepareError, Prepared};
 use crate::target::engine_run::{self, EngineKind, EngineRun, Recognised};
 use crate::target::executable::{self, ExecutableError};
 use crate::target::namespace;
@@ -20,6 +24,7 @@ use crate::target::process::{self, ProcessError, SeccompMode};
 use crate::target::unit::{self, UnitError};
 use crate::target::wrapper;
 use rustix::process::{Pid, Signal};
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::path::Path;
 use std::sync::mpsc::Receiver;
@@ -47,41 +52,67 @@ pub(super) struct Plan {
     container: Option<(Hierarchy, Engine, Inspected)>,
     /// A `docker run`, as the user typed it.
     run: Option<EngineRun>,
+    several: Option<Several>,
 }
 
 /// The cgroup that is watched.
 pub(super) enum Place {
     /// Ours: made for this recording and gone after it.
     Own(OwnCgroup),
+    /// The same, and each cgroup below is a target by itself.
+    Each(OwnCgroup),
     /// Somebody else's.
     Foreign(Cgroup),
     /// A container's, whose engine may start it again.
     Container(Cgroup, Box<Lives>),
+    /// Cgroups with these names below somebody else's, each of which is a target by itself.
+    Named {
+        /// The one above.
+        parent: Cgroup,
+        /// Their names.
+        children: BTreeSet<String>,
+    },
 }
 
 impl Place {
     fn cgroup(&self) -> &Cgroup {
         match self {
-            Self::Own(own) => own.cgroup(),
-            Self::Foreign(cgroup) | Self::Container(cgroup, _) => cgroup,
+            Self::Own(own) | Self::Each(own) => own.cgroup(),
+            Self::Foreign(cgroup)
+            | Self::Container(cgroup, _)
+            | Self::Named { parent: cgroup, .. } => cgroup,
         }
     }
 
     /// The lives of a container, if it is one that may have several.
     pub(super) fn lives(&self) -> Option<&Lives> {
         match self {
-            Self::Own(_) | Self::Foreign(_) => None,
+            Self::Own(_) | Self::Each(_) | Self::Foreign(_) | Self::Named { .. } => None,
             Self::Container(_, lives) => Some(lives),
+        }
+    }
+
+    /// What can be ended.
+    fn own(&self) -> Option<&OwnCgroup> {
+        match self {
+            Self::Own(own) | Self::Each(own) => Some(own),
+            Self::Foreign(_) | Self::Container(..) | Self::Named { .. } => None,
         }
     }
 }
 
 impl session::Target for Place {
     fn is_populated(&self) -> bool {
-        match self.lives() {
-            Some(lives) => lives.may_go_on(),
-            // A cgroup that is gone has nobody in it.
-            None => self.cgroup().is_populated().unwrap_or(false),
+        // A cgroup that is gone has nobody in it.
+        let is_populated = |cgroup: &Cgroup| cgroup.is_populated().unwrap_or(false);
+        match self {
+            Self::Own(_) | Self::Each(_) | Self::Foreign(_) => is_populated(self.cgroup()),
+            Self::Container(_, lives) => lives.may_go_on(),
+            Self::Named { parent, children } => {
+                let all = parent.children().into_iter();
+                all.filter(|child| children.contains(&child.name()))
+                    .any(|child| is_populated(&child))
+            }
         }
     }
 
@@ -93,14 +124,21 @@ impl session::Target for Place {
         self.lives().is_some()
     }
 
+    fn is_apart(&self) -> bool {
+        match self {
+            Self::Each(_) | Self::Named { .. } => true,
+            Self::Own(_) | Self::Foreign(_) | Self::Container(..) => false,
+        }
+    }
+
     fn signal(&self, which: Signal) {
-        if let Self::Own(own) = self {
+        if let Some(own) = self.own() {
             own.signal(which);
         }
     }
 
     fn kill(&self) {
-        if let Self::Own(own) = self
+        if let Some(own) = self.own()
             && let Err(error) = own.kill()
         {
             log::warn!("{error}");
@@ -178,11 +216,16 @@ impl Plan {
         }
         match engine_run::recognise(&arguments.command) {
             Recognised::Run(run) => Self::engine_run(&hierarchy, &run, &arguments.command),
+            Recognised::Start(run) => Self::start_run(&hierarchy, &run, &arguments.command),
+            Recognised::Exec(run) => Self::exec_run(&hierarchy, &run, &arguments.command),
+            Recognised::Compose(run) => {
+                Self::compose(&hierarchy, &run, &arguments.command, &BTreeMap::new())
+            }
             Recognised::Program => Self::command(&hierarchy, &arguments.command),
             Recognised::ClientOnly { kind, verb } => {
                 let mut plan = Self::command(&hierarchy, &arguments.command)?;
                 plan.warnings.push(format!(
-                    "`{0} {1}` is recorded as a client; of containers, only `{0} run` is followed",
+                    "`{0} {1}` is recorded as a client; its containers are not followed, as those of `{0} run` are",
                     kind.name(),
                     escape::text(&verb)
                 ));
@@ -226,6 +269,7 @@ impl Plan {
             engine: None,
             container: None,
             run: None,
+            several: None,
         })
     }
 
@@ -268,6 +312,7 @@ impl Plan {
             engine: Some((engine, about)),
             container: None,
             run: Some(run.clone()),
+            several: None,
         })
     }
 
@@ -277,8 +322,22 @@ impl Plan {
         meant: Option<EngineKind>,
     ) -> Result<Self, Failure> {
         let (engine, inspected) = Engine::find(name, meant).map_err(no_engine)?;
+        Self::inspected(hierarchy, name, &engine, &inspected)
+    }
+
+    /// A container that runs, as its engine describes it.
+    fn inspected(
+        hierarchy: &Hierarchy,
+        name: &str,
+        engine: &Engine,
+        inspected: &Inspected,
+    ) -> Result<Self, Failure> {
         let pid = inspected.first_process().map_err(no_engine)?;
         let about = engine.about().ok();
+        if let Some(about) = &about {
+            let shared = about.shares_kernel(inspected.runtime.as_deref(), name);
+            shared.map_err(no_engine)?;
+        }
         let cgroup = match hierarchy.of_container(pid, &inspected.id) {
             // Whoever calls a runtime names the cgroup as he likes.
             Err(CgroupError::NotOfContainer { .. }) if engine.is_runtime() => {
@@ -292,13 +351,13 @@ impl Plan {
         };
         let mode = add_process_facts(&mut target, pid)?;
         target.seccomp = Some(inspected.seccomp(about.as_ref(), mode));
-        let configured = configured(&inspected, about.as_ref(), mode);
+        let configured = configured(inspected, about.as_ref(), mode);
         target.no_new_privs = inspected.no_new_privs(target.no_new_privs);
         target.container = Some(inspected.container(engine.kind(), about.as_ref()));
         let label = format!("{name} of {}", engine.kind().name());
         let mut plan = Self::running(label, target, cgroup.clone());
         plan.configured = configured;
-        plan.follow(hierarchy, cgroup, engine, inspected);
+        plan.follow(hierarchy, cgroup, engine.clone(), inspected.clone());
         Ok(plan)
     }
 
@@ -392,66 +451,67 @@ impl Plan {
 
     fn running(label: String, mut target: Target, cgroup: Cgroup) -> Self {
         target.cgroup = Some(cgroup.relative.clone());
+        let scope = scope(&cgroup, 0);
+        Self::in_place(label, target, scope, Place::Foreign(cgroup))
+    }
+
+    fn in_place(label: String, target: Target, scope: Scope, place: Place) -> Self {
         Self {
             label,
             target,
-            scope: scope(&cgroup, 0),
+            scope,
             start: Start::Now,
             from_start: false,
             stop: Stop::WhenEmptyOrLimit,
             command: None,
-            place: Place::Foreign(cgroup),
+            place,
             warnings: Vec::new(),
             configured: Configured::default(),
             engine: None,
             container: None,
             run: None,
+            several: None,
         }
     }
 
-    /// Asks the engine about the container as soon as there is one, while it still is. The thread ends when
-    /// the session does.
-    pub(super) fn details(&self, found: Receiver<u64>) -> Option<JoinHandle<Option<Started>>> {
+    /// Asks the engine about containers as soon as they are there, while they still are. The thread ends when the
+    /// session does.
+    pub(super) fn details(&self, found: Receiver<u64>) -> Option<JoinHandle<Vec<Started>>> {
         let (engine, _) = self.engine.clone()?;
         let parent = self.place.cgroup().clone();
-        let ask = move || {
-            // Helpers of an engine may be there as well.
-            found.into_iter().find_map(|cgroup_id| {
-                let children = parent.children();
-                let child = children.iter().find(|child| child.id == cgroup_id)?;
-                let id = id_in_cgroup_name(&child.name())?.to_owned();
-                // It may have ended and be gone already.
-                let inspected = engine.inspect(&id).ok();
-                Some(Started { id, inspected })
-            })
-        };
-        // Where no thread can be made, no more is known of it than its id.
+        let ask = move || started::all(&engine, &parent, &found);
+        // Where no thread can be made, no more is known of them than that they were there.
         std::thread::Builder::new().spawn(ask).ok()
     }
 
     /// Takes in what the engine said. The kernel's word on rights, from the first exec, goes before it.
-    pub(super) fn learn(&mut self, started: Option<Started>) {
-        let (Some(started), Some((engine, about)), Some(run)) = (started, &self.engine, &self.run)
-        else {
+    pub(super) fn learn(&mut self, started: Option<&Started>) {
+        let (Some(started), Some((engine, about))) = (started, &self.engine) else {
             return;
         };
         let kind = engine.kind();
-        self.target.container = Some(match started.inspected {
+        self.configured = Configured::default();
+        let known = self
+            .several
+            .as_ref()
+            .and_then(|several| several.known(&started.id));
+        self.target.container = Some(match started.inspected.as_ref().or(known) {
             Some(inspected) => {
                 self.target.seccomp = Some(inspected.seccomp(Some(about), None));
-                self.configured = configured(&inspected, Some(about), None);
+                self.configured = configured(inspected, Some(about), None);
                 inspected.container(kind, Some(about))
             }
-            None => about.container_of_run(run, started.id),
+            None => match &self.run {
+                Some(run) => about.container_of_run(run, started.id.clone()),
+                None => Container {
+                    id: started.id.clone(),
+                    engine: Some(kind.name().to_owned()),
+                    engine_version: Some(about.version.clone()),
+                    ..Container::default()
+                },
+            },
         });
     }
-}
-
-/// A container that `docker run` started.
-pub(super) struct Started {
-    id: String,
-    /// What the engine said about it, if it still knew it.
-    inspected: Option<Inspected>,
 }
 
 /// What an engine says of how it started a container.

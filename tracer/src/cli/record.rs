@@ -4,15 +4,17 @@ use super::clients;
 use super::daemon::{self, DaemonArguments};
 use super::exit::Exit;
 use super::failure::Failure;
+use super::folder::{self, Folder};
 use super::output::{self, Sink};
 use super::progress::Display;
 use super::remarks;
-use super::watching::{self, LimitArguments, TargetArguments, Watched};
+use super::watching::{self, LimitArguments, Parts, TargetArguments, Watched};
 use crate::probe::Looking;
 use crate::recording::{self, Recording};
 use crate::report::escape;
 use crate::session::Listening;
-use std::path::PathBuf;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 
 /// Watch a target and write down every system call that it makes.
@@ -29,9 +31,10 @@ pub(super) struct Arguments {
     /// Write down as well what a seccomp filter refuses.
     #[arg(long)]
     denials: bool,
-    /// Where the recording goes; `-` is standard output.
-    #[arg(short, long, value_name = "FILE", default_value = "recording.json")]
-    output: PathBuf,
+    /// Where the recording goes; `-` is standard output. Of `docker compose up`, and where else there are several
+    /// containers, a folder with a recording for each service [default: recording.json, or recordings]
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
     /// Say nothing but errors.
     #[arg(short, long)]
     quiet: bool,
@@ -52,10 +55,10 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
 fn record(arguments: &Arguments) -> Result<Exit, Failure> {
     // Before anything is made that a signal would leave behind.
     let mut listening = watching::listen()?;
-    let sink = Sink::open(Some(&arguments.output))?;
     if let Some(socket) = &arguments.recorder.daemon {
         let Arguments { target, limits, .. } = arguments;
         let display = |label: &str| Display::recording(label, arguments.quiet);
+        let sink = Sink::open(Some(&arguments.file()))?;
         let watched = daemon::record(socket, target, &mut listening, limits, display)?;
         return finish(sink, &watched, &mut listening, arguments);
     }
@@ -67,8 +70,77 @@ fn record(arguments: &Arguments) -> Result<Exit, Failure> {
     let plan = watching::plan(&arguments.target)?;
     let mut display = Display::recording(&plan.label, arguments.quiet);
     let limits = &arguments.limits;
+    if plan.is_several() {
+        let folder = Folder::open(&arguments.folder())?;
+        let services = plan.services();
+        let parts = watching::hold_each(plan, &mut listening, looking, limits, &mut display)?;
+        return finish_each(&folder, services, parts, arguments);
+    }
+    let sink = Sink::open(Some(&arguments.file()))?;
     let watched = watching::hold(plan, &mut listening, looking, limits, &mut display)?;
     finish(sink, &watched, &mut listening, arguments)
+}
+
+impl Arguments {
+    /// Where a recording goes.
+    fn file(&self) -> PathBuf {
+        let default = || "recording.json".into();
+        self.output.clone().unwrap_or_else(default)
+    }
+
+    /// Where several go.
+    fn folder(&self) -> PathBuf {
+        let default = || "recordings".into();
+        self.output.clone().unwrap_or_else(default)
+    }
+}
+
+/// Writes a recording for each target.
+fn finish_each(
+    folder: &Folder,
+    mut missing: BTreeSet<String>,
+    parts: Parts,
+    arguments: &Arguments,
+) -> Result<Exit, Failure> {
+    let Parts {
+        parts,
+        nameless,
+        status,
+        is_interrupted: _,
+    } = parts;
+    let mut complete = nameless == 0 && !parts.is_empty();
+    for (name, recordings) in folder::by_name(parts) {
+        let path = folder.keep(&name, &recordings)?;
+        missing.remove(&name);
+        complete &= recordings
+            .iter()
+            .all(|recording| recording.losses.is_complete());
+        if !arguments.quiet {
+            recordings
+                .iter()
+                .for_each(|recording| summarise(recording, &path));
+        }
+    }
+    let say = |line: String| {
+        if !arguments.quiet {
+            output::say(&line);
+        }
+    };
+    if nameless > 0 {
+        say(format!(
+            "warning: {nameless} containers were gone before anybody could say whose they were; they are in no recording"
+        ));
+    }
+    for name in missing {
+        say(format!(
+            "note: no container of service `{}` was started",
+            escape::text(&name)
+        ));
+    }
+    Ok(match status {
+        Some(status) if complete || !status.success() => Exit::Command(watching::code(status)),
+        _ => Exit::Incomplete,
+    })
 }
 
 fn finish(
@@ -83,19 +155,18 @@ fn finish(
     match written.map_err(watching::no_session)? {
         Ok(written) => written?,
         Err(which) => {
-            let path = arguments.output.clone();
-            return Err(watching::given_up(path, which));
+            return Err(watching::given_up(arguments.file(), which));
         }
     }
     if !arguments.quiet {
-        summarise(recording, arguments);
+        summarise(recording, &arguments.file());
     }
     Ok(exit(recording, *status))
 }
 
-fn summarise(recording: &Recording, arguments: &Arguments) {
-    let path = escape::path(&arguments.output);
-    let calls: std::collections::BTreeSet<_> = recording.facts.keys().map(|key| key.call).collect();
+fn summarise(recording: &Recording, path: &Path) {
+    let path = escape::path(path);
+    let calls: BTreeSet<_> = recording.facts.keys().map(|key| key.call).collect();
     let seconds = recording.window.duration_ms / 1000;
     let missing = recording.losses.missing();
     output::say(&format!(

@@ -4,10 +4,12 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::lives::Lives;
 use super::output;
-use super::plan::Plan;
+use super::plan::{Plan, Started};
 use crate::probe::{Looking, Probe, ProbeError, Watch};
-use crate::recording::{Host, Loss, Recording, Refusal, WindowEnd, WindowStart};
-use crate::session::{self, Context, Limits, Listening, Observer, Progress, SessionError};
+use crate::recording::{Host, Loss, Losses, Recording, Refusal, WindowEnd, WindowStart};
+use crate::session::{
+    self, Context, Ended, Limits, Listening, Observer, Over, Progress, SessionError,
+};
 use crate::target::engine_run::EngineKind;
 use crate::target::requirements;
 use clap::builder::TypedValueParser;
@@ -179,6 +181,21 @@ pub(super) fn possible() -> Result<(), Failure> {
     requirements::met().map_err(unmet)
 }
 
+/// A verb that is for one target at a time.
+#[derive(Debug, thiserror::Error)]
+#[error("several containers cannot be watched at once")]
+struct Several;
+
+/// Looks whether watching is possible, then decides what to watch, which is one target.
+pub(super) fn plan_of_one(target: &TargetArguments) -> Result<Plan, Failure> {
+    let plan = plan(target)?;
+    if plan.is_several() {
+        return Err(Failure::invalid(Several)
+            .hint("`record` and `harden` take such a command; name a container with --container"));
+    }
+    Ok(plan)
+}
+
 /// Looks whether watching is possible, then decides what to watch.
 pub(super) fn plan(target: &TargetArguments) -> Result<Plan, Failure> {
     possible()?;
@@ -189,7 +206,7 @@ pub(super) fn plan(target: &TargetArguments) -> Result<Plan, Failure> {
     Ok(plan)
 }
 
-/// Watches to the end.
+/// Watches one target to the end.
 pub(super) fn hold(
     mut plan: Plan,
     listening: &mut Listening,
@@ -197,6 +214,103 @@ pub(super) fn hold(
     limits: &LimitArguments,
     observer: &mut dyn Observer,
 ) -> Result<Watched, Failure> {
+    let held = session(&mut plan, listening, looking, limits, observer)?;
+    plan.learn(held.started.first());
+    let ended = held.ended.first().expect("one target");
+    Ok(Watched {
+        recording: held.recording(ended, &plan)?,
+        status: held.status,
+    })
+}
+
+/// One of several targets.
+pub(super) struct Part {
+    /// What it is called; recordings of the same belong together.
+    pub(super) name: String,
+    /// What was seen.
+    pub(super) recording: Recording,
+}
+
+/// What a session with several targets gave.
+pub(super) struct Parts {
+    /// The targets.
+    pub(super) parts: Vec<Part>,
+    /// How many could not be told from each other, and are not among them.
+    pub(super) nameless: usize,
+    /// How the command ended.
+    pub(super) status: Option<ExitStatus>,
+    /// Whether the user ended it.
+    pub(super) is_interrupted: bool,
+}
+
+/// Watches several targets to the end.
+pub(super) fn hold_each(
+    mut plan: Plan,
+    listening: &mut Listening,
+    looking: Looking,
+    limits: &LimitArguments,
+    observer: &mut dyn Observer,
+) -> Result<Parts, Failure> {
+    let held = session(&mut plan, listening, looking, limits, observer)?;
+    let mut parts = Parts {
+        parts: Vec::new(),
+        nameless: 0,
+        status: held.status,
+        is_interrupted: held.end == WindowEnd::Interrupted,
+    };
+    for ended in &held.ended {
+        let cgroup_id = ended.ledger.cgroup_ids().first();
+        let started = held
+            .started
+            .iter()
+            .find(|one| Some(&one.cgroup_id) == cgroup_id);
+        let name = started.and_then(|started| plan.name_of(started));
+        let Some(name) = name else {
+            // Helpers of an engine do nothing that counts; strangers are nobody's business.
+            let has_done = !ended.snapshot.is_empty() || !ended.refused.is_empty();
+            parts.nameless += usize::from(has_done && plan.is_alone());
+            continue;
+        };
+        plan.learn(started);
+        let recording = held.recording(ended, &plan)?;
+        parts.parts.push(Part { name, recording });
+    }
+    Ok(parts)
+}
+
+/// A session that is over.
+struct Held {
+    ended: Vec<Ended>,
+    status: Option<ExitStatus>,
+    end: WindowEnd,
+    started: Vec<Started>,
+    losses: Losses,
+    clock: Clock,
+    looking: Looking,
+}
+
+impl Held {
+    fn recording(&self, ended: &Ended, plan: &Plan) -> Result<Recording, Failure> {
+        let denials = (self.looking != Looking::AtCalls).then(|| session::denials(ended));
+        let found = u32::try_from(ended.ledger.cgroup_ids().len()).unwrap_or(u32::MAX);
+        let lives = plan.place.lives().map(|_| found.saturating_add(1));
+        let context = context(plan, &self.clock, lives)?;
+        Ok(session::recording(
+            ended,
+            self.losses.clone(),
+            denials,
+            context,
+        ))
+    }
+}
+
+fn session(
+    plan: &mut Plan,
+    listening: &mut Listening,
+    looking: Looking,
+    limits: &LimitArguments,
+    observer: &mut dyn Observer,
+) -> Result<Held, Failure> {
     let watch = Watch {
         scope: plan.scope,
         start: plan.start,
@@ -228,19 +342,19 @@ pub(super) fn hold(
     output::clear_line();
     // Who waits for containers need wait no longer.
     drop(forward);
-    let ended = ended.map_err(no_session)?;
+    let Over { ended, status, end } = ended.map_err(no_session)?;
     let mut losses = probe.losses().map_err(no_probe)?;
     let lives = plan.place.lives();
     losses.set(Loss::MissedLife, lives.map_or(0, Lives::missed));
-    let found = u32::try_from(ended.ledger.cgroup_ids().len()).unwrap_or(u32::MAX);
-    let lives = lives.map(|_| found.saturating_add(1));
-    if let Some(thread) = details {
-        plan.learn(thread.join().ok().flatten());
-    }
-    let denials = (looking != Looking::AtCalls).then(|| session::denials(&ended));
-    Ok(Watched {
-        recording: session::recording(&ended, losses, denials, context(&plan, &clock, lives)?),
-        status: ended.status,
+    let started = details.map(|thread| thread.join().unwrap_or_default());
+    Ok(Held {
+        ended,
+        status,
+        end,
+        started: started.unwrap_or_default(),
+        losses,
+        clock,
+        looking,
     })
 }
 

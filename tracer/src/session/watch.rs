@@ -3,13 +3,14 @@
 use super::child::{Spawn, SpawnError};
 use super::clock::now_ns;
 use super::ledger::Ledger;
+use super::ledgers::Ledgers;
 use super::listening::{Listening, Signals};
 use super::past;
 use super::programs::Programs;
 use crate::probe::{Event, Probe, ProbeError, Refused, Snapshot, What};
 use crate::recording::{DenialLosses, Refusal, WindowEnd};
 use rustix::process::{Pid, Signal, kill_process};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::process::ExitStatus;
 use std::time::Duration;
@@ -42,6 +43,9 @@ pub trait Target {
     fn is_running(&self) -> bool {
         false
     }
+
+    /// Whether each scope that is found is a target of its own.
+    fn is_apart(&self) -> bool;
 
     /// Asks what is left in the scope to end, if it is ours to end.
     fn signal(&self, which: Signal);
@@ -102,20 +106,30 @@ pub enum Stop {
     WhenEmpty,
     /// As above, and limits leave the target alone.
     WhenEmptyOrLimit,
+    /// When the command has ended, whoever is left in the scope.
+    WithCommand,
 }
 
-/// How a session ended.
+/// What there is of one target at the end.
 pub struct Ended {
     /// What is known.
     pub ledger: Ledger,
-    /// The last counts of all scopes together.
+    /// The last counts of all its scopes together.
     pub snapshot: Snapshot,
-    /// What was refused in all scopes together.
+    /// What was refused in all its scopes together.
     pub refused: Refused,
     /// What could not be kept of that.
     pub denial_losses: DenialLosses,
     /// `CLOCK_MONOTONIC`.
     pub end_ns: u64,
+    /// What ended it.
+    pub end: WindowEnd,
+}
+
+/// How a session ended.
+pub struct Over {
+    /// For each target by itself: one, unless each scope is one.
+    pub ended: Vec<Ended>,
     /// What ended it.
     pub end: WindowEnd,
     /// How the command ended, if there was one.
@@ -149,13 +163,13 @@ pub fn watch(
     stop: Stop,
     limits: Limits,
     observer: &mut dyn Observer,
-) -> Result<Ended, SessionError> {
+) -> Result<Over, SessionError> {
     let Listening { runtime, signals } = listening;
     runtime.block_on(async {
         observer.begins();
         let child = command.map(Spawn::start).transpose()?;
         let mut session = Session {
-            ledger: Ledger::new(now_ns()),
+            ledgers: Ledgers::new(now_ns(), target.is_apart()),
             child,
             status: None,
             ending: None,
@@ -165,15 +179,15 @@ pub fn watch(
             programs: Programs::default(),
             foreign: BTreeSet::new(),
         };
-        if target.is_running() {
-            session.ledger.begin();
+        if let Some(ledger) = session.ledgers.only().filter(|_| target.is_running()) {
+            ledger.begin();
         }
         session.run(signals, probe, target, observer).await
     })
 }
 
 struct Session {
-    ledger: Ledger,
+    ledgers: Ledgers,
     child: Option<Child>,
     status: Option<ExitStatus>,
     /// Why and since when the target is being ended.
@@ -193,7 +207,7 @@ impl Session {
         probe: &mut Probe,
         target: &dyn Target,
         observer: &mut dyn Observer,
-    ) -> Result<Ended, SessionError> {
+    ) -> Result<Over, SessionError> {
         let fd = probe
             .events_fd()
             .try_clone_to_owned()
@@ -226,7 +240,9 @@ impl Session {
                     if ticks % TICKS_PER_READING == 0 {
                         self.read(probe, target, observer)?;
                     }
-                    self.programs.look_around(target, &mut self.ledger);
+                    if let Some(ledger) = self.ledgers.only() {
+                        self.programs.look_around(target, ledger);
+                    }
                     self.check_limits(target);
                 }
             }
@@ -244,13 +260,13 @@ impl Session {
             if self.is_foreign(&event, probe, target) {
                 continue;
             }
-            self.programs
-                .look_at(&event.origin, target, &mut self.ledger);
-            let found = self.ledger.cgroup_ids().len();
-            if let Some(refusal) = self.ledger.enter(event) {
+            let ledger = self.ledgers.of(event.slot);
+            self.programs.look_at(&event.origin, target, ledger);
+            let found = ledger.cgroup_ids().len();
+            if let Some(refusal) = ledger.enter(event) {
                 observer.refused(&refusal);
             }
-            if let Some(&id) = self.ledger.cgroup_ids().get(found) {
+            if let Some(&id) = ledger.cgroup_ids().get(found) {
                 observer.scope_found(id);
             }
         }
@@ -282,17 +298,19 @@ impl Session {
     ) -> Result<(), SessionError> {
         self.drain(probe, target, observer);
         let now = now_ns();
-        for slot in slots(probe, &self.ledger, target)? {
-            self.ledger.note_counts(now, &probe.call_counts(slot)?);
+        for slot in slots(probe, &self.ledgers, target)? {
+            let counts = probe.call_counts(slot)?;
+            self.ledgers.of(slot).note_counts(now, &counts);
         }
-        let (calls, tuples) = self.ledger.size();
-        let elapsed_ms = self.ledger.since_start_ms(now);
+        let sizes: Vec<_> = self.ledgers.iter().map(Ledger::size).collect();
+        let start_ns = self.ledgers.iter().map(Ledger::start_ns).min();
+        let milliseconds_since = |time_ns: u64| now.saturating_sub(time_ns) / 1_000_000;
         observer.progress(&Progress {
-            calls,
-            tuples,
-            refused: self.ledger.denials_len(),
-            elapsed_ms,
-            idle_ms: elapsed_ms.saturating_sub(self.ledger.last_new_ms()),
+            calls: sizes.iter().map(|(calls, _)| calls).sum(),
+            tuples: sizes.iter().map(|(_, tuples)| tuples).sum(),
+            refused: self.ledgers.iter().map(Ledger::denials_len).sum(),
+            elapsed_ms: milliseconds_since(start_ns.unwrap_or(now)),
+            idle_ms: milliseconds_since(self.ledgers.last_new_ns()),
             // They share counters, so their sum would count twice.
             missing: probe.losses()?.missing().max(probe.denial_losses()?.calls),
         });
@@ -330,8 +348,9 @@ impl Session {
             return;
         }
         // What has not started yet is not idle: an engine may first have to fetch an image.
-        let waits = self.child.is_some() && self.ledger.rights().is_none();
-        let idle = Duration::from_nanos(now_ns().saturating_sub(self.ledger.last_new_ns()));
+        let started = self.ledgers.iter().any(|ledger| ledger.rights().is_some());
+        let waits = self.child.is_some() && !started && self.stop != Stop::WithCommand;
+        let idle = Duration::from_nanos(now_ns().saturating_sub(self.ledgers.last_new_ns()));
         let end = if self
             .limits
             .duration
@@ -378,6 +397,9 @@ impl Session {
             return ending;
         }
         let child_is_gone = self.child.is_none() || self.status.is_some();
+        if self.stop == Stop::WithCommand {
+            return child_is_gone.then(|| ending.unwrap_or(WindowEnd::Command));
+        }
         let is_over = child_is_gone && !target.is_populated();
         is_over.then(|| ending.unwrap_or(WindowEnd::Empty))
     }
@@ -389,26 +411,35 @@ impl Session {
         target: &dyn Target,
         observer: &mut dyn Observer,
         end: WindowEnd,
-    ) -> Result<Ended, SessionError> {
+    ) -> Result<Over, SessionError> {
         let end_ns = now_ns();
         probe.detach()?;
         self.drain(probe, target, observer);
-        let mut snapshot = Snapshot::new();
-        let mut refused = Refused::new();
-        for slot in slots(probe, &self.ledger, target)? {
+        let mut counts: BTreeMap<u32, (Snapshot, Refused)> = BTreeMap::new();
+        for slot in slots(probe, &self.ledgers, target)? {
+            let (snapshot, refused) = counts.entry(self.ledgers.place(slot)).or_default();
             let mut scope = probe.snapshot(slot)?;
-            self.ledger.keep_own(slot, &mut scope);
-            past::add(&mut snapshot, &scope);
-            add_refused(&mut refused, probe.refused(slot)?);
+            self.ledgers.of(slot).keep_own(slot, &mut scope);
+            past::add(snapshot, &scope);
+            add_refused(refused, probe.refused(slot)?);
         }
         let denial_losses = probe.denial_losses()?;
-        let Self { ledger, status, .. } = self;
-        Ok(Ended {
-            ledger,
-            snapshot,
-            refused,
-            denial_losses,
-            end_ns,
+        let Self {
+            ledgers, status, ..
+        } = self;
+        let ended = ledgers.each().map(|(place, ledger)| {
+            let (snapshot, refused) = counts.remove(&place).unwrap_or_default();
+            Ended {
+                ledger,
+                snapshot,
+                refused,
+                denial_losses,
+                end_ns,
+                end,
+            }
+        });
+        Ok(Over {
+            ended: ended.collect(),
             end,
             status,
         })
@@ -416,10 +447,11 @@ impl Session {
 }
 
 /// The slots to read: those found, or the one that there is.
-fn slots(probe: &Probe, ledger: &Ledger, target: &dyn Target) -> Result<Vec<u32>, ProbeError> {
+fn slots(probe: &Probe, ledgers: &Ledgers, target: &dyn Target) -> Result<Vec<u32>, ProbeError> {
     let mut found = probe.slots()?;
     found.retain(|&(_, id)| target.is_own(id));
-    if found.is_empty() && ledger.cgroup_ids().is_empty() {
+    let has_scopes = ledgers.iter().any(|ledger| !ledger.cgroup_ids().is_empty());
+    if found.is_empty() && !has_scopes && !ledgers.is_apart() {
         return Ok(vec![0]);
     }
     Ok(found.into_iter().map(|(slot, _)| slot).collect())

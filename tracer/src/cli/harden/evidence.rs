@@ -91,12 +91,21 @@ impl Evidence {
         Ok((outcome, options))
     }
 
-    /// Adds what was refused in a round although the base permits it.
+    /// Adds what another container of the same did.
+    pub(super) fn also(&mut self, recording: &Recording) {
+        self.groups.push(recording.clone().into());
+    }
+
+    /// Adds what was refused in the next round although the base permits it.
     pub(super) fn learn(&mut self, round: &Recording) -> Lesson {
-        let denials = round.denials.clone().unwrap_or_default();
+        self.learn_in(self.rounds + 1, round)
+    }
+
+    /// The same for the round of that number, in which there may be several recordings.
+    pub(super) fn learn_in(&mut self, round: u32, recording: &Recording) -> Lesson {
+        let denials = recording.denials.clone().unwrap_or_default();
         let judged = audit::judge(&denials, &self.meaning);
-        self.rounds += 1;
-        let round = self.rounds;
+        self.rounds = round;
         self.add(&judged.missing, Reason::Refused { round });
         Lesson {
             judged,

@@ -1,6 +1,7 @@
 //! `harden`: from a command to a profile under which it was seen to work.
 
 mod command;
+mod compose;
 mod evidence;
 
 use super::apply::ApplyArguments;
@@ -21,7 +22,7 @@ use crate::recording::Recording;
 use crate::report::{escape, text};
 use crate::session::Listening;
 use crate::syscall;
-use command::Command;
+use command::{Command, Fit};
 use evidence::Evidence;
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -29,7 +30,7 @@ use std::path::PathBuf;
 
 /// Record a command, make its profile, and run it under that until nothing is missing.
 ///
-/// The command, or the container of `docker run …` or `podman run …`, runs once as it is, and then under the profile. What that
+/// The command, or the container of `docker run …` or `podman run …`, or the services of `docker compose up`, run once as it is, and then under the profile. What that
 /// refuses and the base permits is added, and the command runs again. The last run must end as the first did,
 /// with nothing refused but what the base refuses too; exit code 1 says that this was not reached. The profile is
 /// written in both cases. The command runs several times, so it must bear that.
@@ -56,15 +57,30 @@ pub(super) struct Arguments {
     client: ClientArguments,
     #[command(flatten)]
     apply: ApplyArguments,
-    /// Where the profile goes.
-    #[arg(short, long, value_name = "FILE", default_value = "profile.json")]
-    output: PathBuf,
+    /// Where the profile goes. Of a project of Compose, a folder with a profile for each service and the file that
+    /// applies them [default: profile.json, or profiles]
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
     /// Say nothing but errors.
     #[arg(short, long)]
     quiet: bool,
     /// The command; of `docker run …` the container is hardened.
     #[arg(last = true, required = true, value_name = "CMD")]
     command: Vec<OsString>,
+}
+
+impl Arguments {
+    /// Where a profile goes.
+    fn file(&self) -> PathBuf {
+        let default = || "profile.json".into();
+        self.output.clone().unwrap_or_else(default)
+    }
+
+    /// Where several go.
+    fn folder(&self) -> PathBuf {
+        let default = || "profiles".into();
+        self.output.clone().unwrap_or_else(default)
+    }
 }
 
 /// Why nothing can be hardened.
@@ -76,6 +92,8 @@ enum HardenError {
     Nothing,
     #[error("{0} calls could not be recorded")]
     Incomplete(u64),
+    #[error("{0} containers were gone before anybody could say whose they were")]
+    Nameless(usize),
     #[error("cannot keep a profile for the runs under it")]
     Workshop(#[source] std::io::Error),
 }
@@ -92,12 +110,16 @@ enum End {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
-    arguments.apply.check(&arguments.output)?;
+    let path = arguments.file();
+    arguments.apply.check(&path)?;
     arguments.start.check(&arguments.apply)?;
     let asked = asked(&arguments.allow)?;
-    let command = Command::of(&arguments.command)?;
+    let command = match Command::of(&arguments.command)? {
+        Fit::One(command) => command,
+        Fit::Project(project) => return compose::run(arguments, &project),
+    };
     let mut sessions = Sessions::new(arguments)?;
-    let sink = Sink::open(Some(&arguments.output))?;
+    let sink = Sink::open(Some(&path))?;
     let first = sessions.hold(&command, None)?;
     if first.is_interrupted() {
         return Ok(watching::INTERRUPTED);
@@ -136,9 +158,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let offered = Offered::of(evidence.runs(), &options);
     if !arguments.quiet {
         generate::summarise(&outcome, &options, evidence.base());
-        offered.say(&outcome.profile, &arguments.output, &arguments.apply);
+        offered.say(&outcome.profile, &path, &arguments.apply);
     }
-    offered.print(&outcome.profile, &arguments.output, &arguments.apply)?;
+    offered.print(&outcome.profile, &path, &arguments.apply)?;
     Ok(match end {
         End::Clean => Exit::Done,
         End::Unclean | End::Interrupted => Exit::Gate,

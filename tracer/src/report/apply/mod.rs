@@ -5,8 +5,11 @@
 
 mod engines;
 mod manifests;
+mod projects;
 mod systemd;
 mod words;
+
+pub use projects::{compose_line, compose_override};
 
 use crate::minimize::{Given, NoNewPrivs, PresumedInit, Presumes, RuntimeRelease};
 use crate::profile::Profile;

@@ -2,6 +2,7 @@
 
 use super::Engine;
 use super::error::EngineError;
+use crate::report::escape;
 use crate::target::cgroup::{CgroupError, Hierarchy};
 use crate::target::engine_run::{BadParent, CgroupDriver, EngineRun};
 use crate::target::own_cgroup::{OwnCgroup, fresh_name};
@@ -22,6 +23,12 @@ pub enum PrepareError {
     /// The engine makes cgroups in a way that we do not know, or none.
     #[error("the container engine makes cgroups in an unknown way")]
     Driver,
+    /// Where the engine will make the cgroup of a container cannot be told.
+    #[error("where container `{}` will run cannot be told", escape::text(.0))]
+    Place(String),
+    /// Containers lie below several parents.
+    #[error("the containers are not below the same cgroup")]
+    Apart,
 }
 
 impl PrepareError {
@@ -32,6 +39,8 @@ impl PrepareError {
             Self::Engine(error) => error.hint(),
             Self::Parent(error) => error.hint(),
             Self::Cgroup(error) => error.hint(),
+            Self::Place(_) => Some("start it, and record it with --container".into()),
+            Self::Apart => Some("record them one by one".into()),
             Self::Driver => Some(
                 "`docker info` or `podman info` must name the cgroup driver or manager `cgroupfs` or `systemd`; \
                  rootless engines need delegated cgroups"
@@ -63,6 +72,7 @@ impl Prepared {
     pub fn new(hierarchy: &Hierarchy, run: &EngineRun) -> Result<Self, PrepareError> {
         let engine = Engine::of_run(run);
         let about = engine.about()?;
+        about.shares_kernel(run.runtime().as_deref(), &run.label())?;
         let driver: CgroupDriver = about.cgroup_driver.ok_or(PrepareError::Driver)?;
         let parent = run.parent(driver, &fresh_name())?;
         let command = run.with_parent(&parent);

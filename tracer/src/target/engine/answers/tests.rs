@@ -88,6 +88,7 @@ fn an_engine_is_described() {
                 .map(|(name, version)| (name.into(), version.into()))
                 .into(),
             seccomp_profile: Some("default".into()),
+            ..About::default()
         }
     );
 }
