@@ -145,7 +145,7 @@ fn each_service_of_a_project_is_recorded_from_its_first_call() {
     };
     assert_eq!(counts_where(&web[0], true).get(&named("getegid")), Some(&3));
     assert_eq!(web[0].window.until, WindowEnd::Empty);
-    assert!(!calls(db).contains("getegid") && calls(db).contains("nanosleep"));
+    assert!(!calls(db).contains("getegid") && calls(db).contains("clock_nanosleep"));
 
     // The user's own project is as it was: other containers, below no parent of ours.
     project.compose("up").exits(0);

@@ -13,6 +13,7 @@ mod lives;
 mod options;
 mod podman;
 mod recorder;
+mod rootless;
 mod runtimes;
 mod start;
 mod systemd;
@@ -37,6 +38,7 @@ fn main() -> ExitCode {
         .tests(Needs::Podman, options::PODMANS)
         .tests(Needs::Docker, harden::TESTS)
         .tests(Needs::Docker, runtimes::TESTS)
+        .tests(Needs::Podman, rootless::TESTS)
         .tests(Needs::Podman, hook::TESTS)
         .tests(Needs::Docker, live::TESTS)
         .tests(Needs::Docker, lives::TESTS)

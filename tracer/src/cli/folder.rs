@@ -47,15 +47,23 @@ impl Folder {
 
     /// Writes the recordings of a target: of one container, or of several of the same.
     pub(super) fn keep(&self, name: &str, recordings: &[Recording]) -> Result<PathBuf, Failure> {
-        let path = self.file(name, "json")?;
-        let runs = together(name, recordings)?;
-        Sink::open(Some(&path))?.write_with(|out| recording::write(&runs, out))?;
-        Ok(path)
+        keep_at(self.file(name, "json")?, name, recordings)
     }
 }
 
+/// Writes the recordings of a target to a file.
+pub(super) fn keep_at(
+    path: PathBuf,
+    name: &str,
+    recordings: &[Recording],
+) -> Result<PathBuf, Failure> {
+    let runs = together(name, recordings)?;
+    Sink::open(Some(&path))?.write_with(|out| recording::write(&runs, out))?;
+    Ok(path)
+}
+
 /// The runs of a target.
-pub(super) fn together(name: &str, recordings: &[Recording]) -> Result<Runs, Failure> {
+fn together(name: &str, recordings: &[Recording]) -> Result<Runs, Failure> {
     let runs: Vec<Runs> = recordings.iter().cloned().map(Runs::from).collect();
     Runs::merged(&runs).map_err(|source| {
         let name = name.to_owned();

@@ -338,6 +338,9 @@ impl Plan {
             let shared = about.shares_kernel(inspected.runtime.as_deref(), name);
             shared.map_err(no_engine)?;
         }
+        inspected
+            .shares_kernel(name, &process::programs(pid))
+            .map_err(no_engine)?;
         let cgroup = match hierarchy.of_container(pid, &inspected.id) {
             // Whoever calls a runtime names the cgroup as he likes.
             Err(CgroupError::NotOfContainer { .. }) if engine.is_runtime() => {

@@ -71,10 +71,11 @@ fn record(arguments: &Arguments) -> Result<Exit, Failure> {
     let mut display = Display::recording(&plan.label, arguments.quiet);
     let limits = &arguments.limits;
     if plan.is_several() {
-        let folder = Folder::open(&arguments.folder())?;
+        let folder = (!plan.is_one()).then(|| Folder::open(&arguments.folder()));
+        let folder = folder.transpose()?;
         let services = plan.services();
         let parts = watching::hold_each(plan, &mut listening, looking, limits, &mut display)?;
-        return finish_each(&folder, services, parts, arguments);
+        return finish_each(folder.as_ref(), services, parts, arguments);
     }
     let sink = Sink::open(Some(&arguments.file()))?;
     let watched = watching::hold(plan, &mut listening, looking, limits, &mut display)?;
@@ -97,7 +98,7 @@ impl Arguments {
 
 /// Writes a recording for each target.
 fn finish_each(
-    folder: &Folder,
+    folder: Option<&Folder>,
     mut missing: BTreeSet<String>,
     parts: Parts,
     arguments: &Arguments,
@@ -108,9 +109,13 @@ fn finish_each(
         status,
         is_interrupted: _,
     } = parts;
-    let mut complete = nameless == 0 && !parts.is_empty();
+    let is_empty = parts.is_empty();
+    let mut complete = nameless == 0 && !is_empty;
     for (name, recordings) in folder::by_name(parts) {
-        let path = folder.keep(&name, &recordings)?;
+        let path = match folder {
+            Some(folder) => folder.keep(&name, &recordings)?,
+            None => folder::keep_at(arguments.file(), &name, &recordings)?,
+        };
         missing.remove(&name);
         complete &= recordings
             .iter()
@@ -126,6 +131,9 @@ fn finish_each(
             output::say(&line);
         }
     };
+    if is_empty {
+        say("warning: no container was started, so there is no recording".to_owned());
+    }
     if nameless > 0 {
         say(format!(
             "warning: {nameless} containers were gone before anybody could say whose they were; they are in no recording"

@@ -7,6 +7,7 @@ use super::output;
 use super::plan::{Plan, Started};
 use crate::probe::{Looking, Probe, ProbeError, Watch};
 use crate::recording::{Host, Loss, Losses, Recording, Refusal, WindowEnd, WindowStart};
+use crate::report::escape;
 use crate::session::{
     self, Context, Ended, Limits, Listening, Observer, Over, Progress, SessionError,
 };
@@ -40,8 +41,8 @@ pub(super) struct TargetArguments {
     /// A cgroup, below the cgroup v2 mount.
     #[arg(long, value_name = "PATH")]
     pub(super) cgroup: Option<PathBuf>,
-    /// A command, watched from its start to the end of all its children; `docker run …` and `podman run …`
-    /// watch the container.
+    /// A command, watched from its start to the end of all its children; `docker run …`, `podman run …`, and `start`
+    /// and `exec` of both, watch the container, `docker compose up` each service.
     #[arg(last = true, value_name = "CMD")]
     pub(super) command: Vec<OsString>,
 }
@@ -196,9 +197,37 @@ pub(super) fn plan_of_one(target: &TargetArguments) -> Result<Plan, Failure> {
     Ok(plan)
 }
 
+/// Adds how a user without root's rights has the target recorded all the same.
+fn through_daemon(failure: Failure, target: &TargetArguments) -> Failure {
+    let user = rustix::process::geteuid();
+    if user.is_root() {
+        return failure;
+    }
+    let quoted = |text: &str| escape::text(text);
+    let which = if let Some(name) = &target.container {
+        format!("--container {}", quoted(name))
+    } else if let Some(name) = &target.unit {
+        format!("--unit {}", quoted(name))
+    } else if let Some(pid) = target.pid {
+        format!("--pid {pid}")
+    } else if let Some(path) = &target.cgroup {
+        format!("--cgroup {}", escape::path(path))
+    } else {
+        // A daemon records what runs.
+        "--container NAME".to_owned()
+    };
+    let first = failure.hint.clone();
+    let first = first.map_or_else(String::new, |hint| format!("{hint}; "));
+    failure.hint(format!(
+        "{first}or let a daemon record it: root starts `seccomp-tracer daemon --allow {}` once, then `seccomp-tracer \
+         record --daemon {which}` works",
+        user.as_raw()
+    ))
+}
+
 /// Looks whether watching is possible, then decides what to watch.
 pub(super) fn plan(target: &TargetArguments) -> Result<Plan, Failure> {
-    possible()?;
+    possible().map_err(|failure| through_daemon(failure, target))?;
     let plan = Plan::of(target)?;
     for warning in &plan.warnings {
         output::say(&format!("warning: {warning}"));

@@ -368,16 +368,5 @@ fn slice(given: Option<&OsStr>, fresh: &str) -> Option<Parent> {
     })
 }
 
-/// Where a slice lies, below the root of the hierarchy; `None` if it is none.
-pub(crate) fn slice_directory(name: &str) -> Option<PathBuf> {
-    let stem = name.strip_suffix(".slice")?;
-    if stem.is_empty() || stem.contains('/') || stem.split('-').any(str::is_empty) {
-        return None;
-    }
-    let hyphens = stem.match_indices('-').map(|(at, _)| at);
-    let prefixes = hyphens.chain([stem.len()]).map(|end| &stem[..end]);
-    Some(prefixes.map(|prefix| format!("{prefix}.slice")).collect())
-}
-
 #[cfg(test)]
 mod tests;

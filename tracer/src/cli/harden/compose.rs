@@ -67,7 +67,13 @@ fn learn(arguments: &Arguments, first: Parts) -> Result<Services, Failure> {
         let Some((first, others)) = recordings.split_first() else {
             continue;
         };
-        let mut evidence = Evidence::new(first, &arguments.base, &asked, arguments.closeness)?;
+        let mut evidence = Evidence::new(
+            first,
+            &arguments.base,
+            &asked,
+            arguments.closeness,
+            arguments.start.clone(),
+        )?;
         others.iter().for_each(|other| evidence.also(other));
         services.insert(name, evidence);
     }

@@ -35,6 +35,8 @@ pub(crate) struct Several {
     naming: Naming,
     /// The services that a project has.
     services: BTreeSet<String>,
+    /// Whether there is one container only, by its own name.
+    is_one: bool,
     /// What the command needs while it runs.
     _workshop: Option<tempfile::TempDir>,
 }
@@ -81,6 +83,11 @@ impl Plan {
     /// Whether there is a recording for each of several targets.
     pub(crate) fn is_several(&self) -> bool {
         self.several.is_some()
+    }
+
+    /// Whether there is one container only, so that it takes no folder to keep what it did.
+    pub(crate) fn is_one(&self) -> bool {
+        self.several.as_ref().is_some_and(|several| several.is_one)
     }
 
     /// The services of a project.
@@ -130,6 +137,7 @@ impl Plan {
                 let found = compose_containers(run, services).map_err(no_project)?;
                 let mut plan = Self::starting(hierarchy, &engine, &found, words)?;
                 if let Some(several) = &mut plan.several {
+                    several.is_one = false;
                     several.naming =
                         match std::mem::replace(&mut several.naming, Naming::Service(None)) {
                             Naming::Own(known) => Naming::Own(by_service(known)),
@@ -199,6 +207,7 @@ impl Plan {
             several: Some(Several {
                 naming: Naming::Service(fallback),
                 services: services.into_keys().collect(),
+                is_one: false,
                 _workshop: Some(workshop),
             }),
             ..Self::in_place(
@@ -258,6 +267,7 @@ impl Plan {
             )
         }
         .with(Several {
+            is_one: containers.len() == 1,
             naming: Naming::Own(containers),
             services: BTreeSet::new(),
             _workshop: None,

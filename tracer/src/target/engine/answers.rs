@@ -422,7 +422,7 @@ impl Inspected {
 }
 
 /// The runtime's own name behind the name of containerd's shim for it, or its path.
-fn plain_runtime(name: &str) -> &str {
+pub(super) fn plain_runtime(name: &str) -> &str {
     match name.rsplit('/').next().unwrap_or(name) {
         "io.containerd.runc.v2" | "io.containerd.runc.v1" | "io.containerd.runtime.v1.linux" => {
             "runc"

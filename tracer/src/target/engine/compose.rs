@@ -225,6 +225,9 @@ impl PreparedProject {
                 .shares_kernel(service.runtime.as_deref(), name)
                 .map_err(PrepareError::Engine)?;
         }
+        if about.is_rootless {
+            return Err(PrepareError::Rootless.into());
+        }
         let driver = about.cgroup_driver.ok_or(PrepareError::Driver)?;
         let parent = parent_below(None, driver, &fresh_name()).map_err(PrepareError::Parent)?;
         project.place(&parent.value.to_string_lossy());

@@ -1,7 +1,8 @@
 //! Whose kernel containers run on: only calls that reach this one can be recorded.
 
-use super::answers::About;
+use super::answers::{About, Inspected, plain_runtime};
 use super::error::EngineError;
+use crate::target::runtime;
 
 /// Parts of names of runtimes that give containers a kernel of their own: gVisor, Kata Containers, Firecracker,
 /// libkrun, and others.
@@ -77,6 +78,27 @@ impl About {
     }
 }
 
+impl Inspected {
+    /// Whether a container whose first process has these names runs on this machine's kernel, as far as names tell. A
+    /// runtime that is known to make plain containers is believed: a virtual machine may well run in one of them.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError::OwnKernel`] if not.
+    pub fn shares_kernel(&self, name: &str, programs: &[String]) -> Result<(), EngineError> {
+        let runtime = self.runtime.as_deref().unwrap_or_default();
+        let is_plain = runtime::KNOWN.contains(&plain_runtime(runtime));
+        let kernel = programs.iter().find(|program| is_kernel(program));
+        match kernel.filter(|_| !is_plain) {
+            Some(kernel) => Err(EngineError::OwnKernel {
+                name: name.to_owned(),
+                runtime: kernel.clone(),
+            }),
+            None => Ok(()),
+        }
+    }
+}
+
 /// `uname -r`.
 fn own_release() -> String {
     let uname = rustix::system::uname();
@@ -122,6 +144,28 @@ mod tests {
             ("runc", false),
         ] {
             assert_eq!(is_kernel(program), expected, "{program}");
+        }
+    }
+
+    #[test]
+    fn a_first_process_that_is_a_kernel_gives_its_container_away() {
+        let told = |runtime: &str, program: &str| {
+            let inspected = Inspected {
+                runtime: Some(runtime.to_owned()),
+                ..Inspected::default()
+            };
+            let programs = [program.to_owned()];
+            inspected.shares_kernel("x", &programs).is_ok()
+        };
+        for (runtime, program, expected) in [
+            ("secure", "qemu-system-x86_64", false),
+            ("secure", "runsc-sandbox", false),
+            ("secure", "nginx", true),
+            ("runc", "qemu-system-x86_64", true),
+            ("/usr/bin/crun", "firecracker", true),
+            ("io.containerd.runc.v2", "runsc", true),
+        ] {
+            assert_eq!(told(runtime, program), expected, "{runtime} {program}");
         }
     }
 

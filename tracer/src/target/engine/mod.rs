@@ -14,6 +14,7 @@ mod place;
 pub(crate) mod podman;
 mod prepare;
 mod runtimes;
+mod sandboxes;
 pub(crate) mod socket;
 mod started;
 

@@ -23,6 +23,11 @@ pub enum PrepareError {
     /// The engine makes cgroups in a way that we do not know, or none.
     #[error("the container engine makes cgroups in an unknown way")]
     Driver,
+    /// The engine has no right to put a container into a cgroup of ours.
+    #[error(
+        "the container engine runs without root's rights, and puts no container where it is watched"
+    )]
+    Rootless,
     /// Where the engine will make the cgroup of a container cannot be told.
     #[error("where container `{}` will run cannot be told", escape::text(.0))]
     Place(String),
@@ -39,6 +44,11 @@ impl PrepareError {
             Self::Engine(error) => error.hint(),
             Self::Parent(error) => error.hint(),
             Self::Cgroup(error) => error.hint(),
+            Self::Rootless => Some(
+                "start the container by itself; then its user records it with `seccomp-tracer record --daemon \
+                 --container NAME`, once root has started `seccomp-tracer daemon --allow UID`"
+                    .into(),
+            ),
             Self::Place(_) => Some("start it, and record it with --container".into()),
             Self::Apart => Some("record them one by one".into()),
             Self::Driver => Some(
@@ -73,6 +83,9 @@ impl Prepared {
         let engine = Engine::of_run(run);
         let about = engine.about()?;
         about.shares_kernel(run.runtime().as_deref(), &run.label())?;
+        if about.is_rootless {
+            return Err(PrepareError::Rootless);
+        }
         let driver: CgroupDriver = about.cgroup_driver.ok_or(PrepareError::Driver)?;
         let parent = run.parent(driver, &fresh_name())?;
         let command = run.with_parent(&parent);

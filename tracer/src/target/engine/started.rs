@@ -2,9 +2,10 @@
 
 use super::Engine;
 use super::answers::{About, Inspected};
+use super::place::cgroup_paths;
 use super::prepare::PrepareError;
 use crate::target::cgroup::{Cgroup, CgroupError, Hierarchy};
-use crate::target::engine_run::{CgroupDriver, EngineKind, slice_directory};
+use crate::target::engine_run::{CgroupDriver, EngineKind};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -31,6 +32,9 @@ impl PreparedStart {
         names: &[String],
     ) -> Result<Self, PrepareError> {
         let about = engine.about()?;
+        if about.is_rootless {
+            return Err(PrepareError::Rootless);
+        }
         let driver = about.cgroup_driver.ok_or(PrepareError::Driver)?;
         let mut containers = BTreeMap::new();
         let mut parent: Option<PathBuf> = None;
@@ -62,42 +66,17 @@ fn made(hierarchy: &Hierarchy, directory: &Path) -> Result<Cgroup, CgroupError> 
 }
 
 /// Below which cgroup an engine will make that of a container, and how it will call it.
-/// <https://github.com/moby/moby/blob/v27.0.0/daemon/oci_linux.go>,
-/// <https://github.com/containers/podman/blob/v5.0.0/libpod/container_internal_linux.go>
 fn place(
     kind: EngineKind,
     driver: CgroupDriver,
     inspected: &Inspected,
 ) -> Option<(PathBuf, String)> {
-    let id = &inspected.id;
-    let (prefix, directory, slice) = match kind {
-        EngineKind::Docker => ("docker-", "docker", "system.slice"),
-        EngineKind::Podman => ("libpod-", "libpod_parent", "machine.slice"),
-        EngineKind::Containerd | EngineKind::CriO | EngineKind::Runc | EngineKind::Crun => {
-            return None;
-        }
-    };
-    let given = inspected.cgroup_parent.as_deref();
-    let given = given.filter(|given| !given.is_empty());
-    match driver {
-        CgroupDriver::Cgroupfs => {
-            let directory = given.unwrap_or(directory).trim_matches('/');
-            let child = if kind == EngineKind::Docker {
-                id.clone()
-            } else {
-                format!("{prefix}{id}")
-            };
-            let is_plain = !directory.is_empty()
-                && !directory
-                    .split('/')
-                    .any(|part| matches!(part, "" | "." | ".."));
-            is_plain.then(|| (directory.into(), child))
-        }
-        CgroupDriver::Systemd => {
-            let directory = slice_directory(given.unwrap_or(slice))?;
-            Some((directory, format!("{prefix}{id}.scope")))
-        }
-    }
+    let is_scope = |path: &Path| path.extension().is_some_and(|it| it == "scope");
+    let mut paths = cgroup_paths(kind, inspected).into_iter();
+    let path = paths.find(|path| is_scope(path) == (driver == CgroupDriver::Systemd))?;
+    let directory = path.parent()?.strip_prefix("/").ok()?.to_owned();
+    let child = path.file_name()?.to_str()?.to_owned();
+    (directory != Path::new("")).then_some((directory, child))
 }
 
 #[cfg(test)]
@@ -118,10 +97,16 @@ mod tests {
             place.map(|(directory, child)| directory.join(child).display().to_string())
         };
         for (kind, driver, parent, expected) in [
-            (Docker, Cgroupfs, None, Some("docker/0a")),
+            (Docker, Cgroupfs, Some(""), Some("docker/0a")),
+            (Docker, Cgroupfs, None, None),
             (Docker, Cgroupfs, Some("/a/b/"), Some("a/b/0a")),
             (Docker, Cgroupfs, Some("/a/../b"), None),
-            (Docker, Systemd, None, Some("system.slice/docker-0a.scope")),
+            (
+                Docker,
+                Systemd,
+                Some(""),
+                Some("system.slice/docker-0a.scope"),
+            ),
             (
                 Docker,
                 Systemd,
@@ -129,8 +114,13 @@ mod tests {
                 Some("a.slice/a-b.slice/docker-0a.scope"),
             ),
             (Docker, Systemd, Some("a"), None),
-            (Podman, Cgroupfs, None, Some("libpod_parent/libpod-0a")),
-            (Podman, Systemd, None, Some("machine.slice/libpod-0a.scope")),
+            (Podman, Cgroupfs, Some(""), Some("libpod_parent/libpod-0a")),
+            (
+                Podman,
+                Systemd,
+                Some(""),
+                Some("machine.slice/libpod-0a.scope"),
+            ),
             (Runc, Cgroupfs, None, None),
         ] {
             assert_eq!(
