@@ -51,7 +51,8 @@ fn fifty_containers_are_complete_and_none_is_mixed_up() {
         assert_eq!(recording.window.from, WindowStart::Exec);
         assert_eq!(recording.window.until, WindowEnd::Empty);
         assert_eq!(recording.target.kind, TargetKind::Container);
-        let container = recording.target.container.as_ref().expect("a container");
+        let container = recording.target.container.as_ref();
+        let container = container.expect(name);
         ids.insert(container.id.clone());
         numbers.insert(number);
     }

@@ -6,7 +6,7 @@
 //! that it makes that container's cgroup; of one that was gone before the engine could describe it, where it is known to
 //! make cgroups. Below its own, where a container may make some, the engine makes none.
 
-use super::witness::Witness;
+use super::witness::{Told, Witness};
 use crate::recording::{Container, SeccompState};
 use crate::session::Configured;
 use crate::target::cgroup::Hierarchy;
@@ -24,14 +24,15 @@ use std::time::{Duration, Instant};
 /// Containers that wait to be asked about. One that finds no place stays without a name.
 const WAITING_MAX: usize = 1024;
 
-/// How long it takes until what happened has been told, usually and at most.
+/// How long it takes until what happened has been told, usually. After that, runtimes are asked too.
 const TELLING: Duration = Duration::from_millis(300);
-const TELLING_MAX: Duration = Duration::from_secs(3);
-const PAUSE: Duration = Duration::from_millis(20);
 
-/// How long it may take until it is known where an engine makes cgroups, and how often that is looked at.
-const LEARNING_MAX: Duration = Duration::from_secs(10);
-const LEARNING: Duration = Duration::from_millis(200);
+/// How long it may take on a busy machine until what happened has been told, and until it is known where an engine
+/// makes cgroups.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How often is looked whether more is known.
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// Somebody who can be asked.
 pub(super) struct Inspector {
@@ -110,25 +111,27 @@ impl Inspector {
     }
 }
 
-/// Answers until nobody asks any more. Where an engine makes cgroups may be learned from the next container.
+/// Answers until nobody asks any more. A question that cannot be answered yet holds up no other: what is not known of
+/// one container may be learned with the next.
 fn answer_all(mut engines: Engines, asked: &Receiver<Question>, tell: &SyncSender<Answer>) {
-    let mut waiting: VecDeque<(Question, Instant)> = VecDeque::new();
+    let mut waiting: VecDeque<Waiting> = VecDeque::new();
     loop {
-        let next = asked.recv_timeout(LEARNING);
+        let next = match waiting.is_empty() {
+            true => asked.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            false => asked.recv_timeout(PAUSE),
+        };
         let is_over = next == Err(RecvTimeoutError::Disconnected);
-        let now = Instant::now();
-        waiting.extend(next.ok().map(|question| (question, now)));
+        waiting.extend(next.ok().map(Waiting::new));
         for _ in 0..waiting.len() {
-            let Some((question, since)) = waiting.pop_front() else {
+            let Some(mut one) = waiting.pop_front() else {
                 break;
             };
-            match engines.answer(&question) {
-                None if since.elapsed() < LEARNING_MAX && !is_over => {
-                    waiting.push_back((question, since));
-                }
+            one.is_last |= is_over || one.since.elapsed() >= PATIENCE;
+            match engines.answer(&mut one) {
+                None if !one.is_last => waiting.push_back(one),
                 said => {
                     let said = said.unwrap_or(Said::Nothing);
-                    let run_id = question.run_id;
+                    let run_id = one.question.run_id;
                     if tell.send(Answer { run_id, said }).is_err() {
                         return;
                     }
@@ -137,6 +140,29 @@ fn answer_all(mut engines: Engines, asked: &Receiver<Question>, tell: &SyncSende
         }
         if is_over {
             return;
+        }
+    }
+}
+
+/// A question that waits for its answer.
+struct Waiting {
+    question: Question,
+    since: Instant,
+    /// Who has been asked: the engine itself, and the runtimes.
+    is_engine_asked: bool,
+    are_runtimes_asked: bool,
+    /// Whether there is no time to wait for more.
+    is_last: bool,
+}
+
+impl Waiting {
+    fn new(question: Question) -> Self {
+        Self {
+            question,
+            since: Instant::now(),
+            is_engine_asked: false,
+            are_runtimes_asked: false,
+            is_last: false,
         }
     }
 }
@@ -151,18 +177,29 @@ struct Engines {
 }
 
 impl Engines {
-    /// What there is to say; `None` if it is not known yet whether Docker makes cgroups there.
-    fn answer(&mut self, question: &Question) -> Option<Said> {
-        let Some(id) = suspected(&question.path) else {
+    /// What there is to say; `None` if more may be known soon: what Docker tells of the container, or whether it makes
+    /// cgroups there.
+    fn answer(&mut self, waiting: &mut Waiting) -> Option<Said> {
+        let path = waiting.question.path.clone();
+        let Some(id) = suspected(&path) else {
             return Some(Said::Nothing);
         };
-        let is_podman = question.path.to_string_lossy().contains("libpod-");
-        let Some((engine, inspected)) = self.describe(id, is_podman) else {
-            return Some(Said::Nothing);
+        let (engine, inspected) = match path.to_string_lossy().contains("libpod-") {
+            true => match by_client(EngineKind::Podman, id) {
+                Some(found) => found,
+                None => return Some(Said::Nothing),
+            },
+            false => self.describe(id, waiting)?,
         };
+        let question = &waiting.question;
         let kind = engine.kind();
         match self.place(&question.path, question.cgroup_id, kind, &inspected) {
             Place::Here => {}
+            // Of one that has just ended, the engine may still name a process whose number another has by now.
+            Place::Elsewhere if waiting.since.elapsed() < TELLING => {
+                waiting.is_engine_asked = false;
+                return None;
+            }
             Place::Elsewhere => return Some(Said::Elsewhere),
             Place::Unknown if inspected.cgroup_parent.is_some() => return Some(Said::Nothing),
             Place::Unknown if !self.is_parent_of(&question.path) => return None,
@@ -191,47 +228,35 @@ impl Engines {
             .is_some_and(|parent| self.parents.contains(parent))
     }
 
-    /// What an engine says of a container, by its full id. Podman gives its cgroups names of its own.
-    fn describe(&self, id: &str, is_podman: bool) -> Option<(Engine, Inspected)> {
-        let by_client = |kind| {
-            let engine = Engine::of_kind(kind);
-            let inspected = engine.inspect(id);
-            let inspected = inspected.inspect_err(|error| log::debug!("{error}")).ok()?;
-            Some((engine, inspected))
-        };
-        if is_podman {
-            return by_client(EngineKind::Podman);
-        }
-        if self.witness.socket().is_none() {
-            let found = by_client(EngineKind::Docker);
+    /// What Docker or a runtime says of a container, by its full id; `None` if nobody has said anything yet.
+    fn describe(&self, id: &str, waiting: &mut Waiting) -> Option<(Engine, Inspected)> {
+        let Some(socket) = self.witness.socket() else {
+            waiting.is_last = true;
+            let found = by_client(EngineKind::Docker, id);
             return found.or_else(|| Engine::find_by_runtime(id).ok());
+        };
+        let docker = |inspected| (Engine::of_kind(EngineKind::Docker), inspected);
+        let told = self.witness.told(id);
+        // What it says now is better than what it said when the container was made. Once is enough, unless it was
+        // too busy.
+        if !waiting.is_engine_asked || waiting.is_last {
+            match socket.inspect(id) {
+                Ok(Some(found)) => return Some(docker(found)),
+                Ok(None) => waiting.is_engine_asked = true,
+                Err(error) => log::debug!("{error}"),
+            }
         }
-        let found = self.await_docker(id, TELLING);
-        let found = found.or_else(|| Engine::find_by_runtime(id).ok());
-        found.or_else(|| self.await_docker(id, TELLING_MAX))
-    }
-
-    /// What Docker says of a container, if it does within that time: of one that is gone it may not have told yet.
-    fn await_docker(&self, id: &str, patience: Duration) -> Option<(Engine, Inspected)> {
-        let deadline = Instant::now() + patience;
-        let mut found = self.of_docker(id);
-        while found.is_none() && Instant::now() < deadline {
-            thread::sleep(PAUSE);
-            found = self.witness.told(id);
+        match told {
+            Some(Told::Described(found)) => return Some(docker(found)),
+            Some(Told::Announced(found)) if waiting.is_last => return Some(docker(found)),
+            Some(Told::Announced(_)) => return None,
+            None => {}
         }
-        Some((Engine::of_kind(EngineKind::Docker), found?))
-    }
-
-    /// What Docker says now, else what it said when the container was made.
-    fn of_docker(&self, id: &str) -> Option<Inspected> {
-        let now = self.witness.socket().and_then(|socket| {
-            let inspected = socket.inspect(id);
-            inspected.unwrap_or_else(|error| {
-                log::debug!("{error}");
-                None
-            })
-        });
-        now.or_else(|| self.witness.told(id))
+        if waiting.are_runtimes_asked || waiting.since.elapsed() < TELLING {
+            return None;
+        }
+        waiting.are_runtimes_asked = true;
+        Engine::find_by_runtime(id).ok()
     }
 
     fn about(&mut self, engine: &Engine) -> Option<&About> {
@@ -267,6 +292,14 @@ impl Engines {
             false => Place::Unknown,
         }
     }
+}
+
+/// What an engine's client says of a container, by its full id. Podman gives its cgroups names of its own.
+fn by_client(kind: EngineKind, id: &str) -> Option<(Engine, Inspected)> {
+    let engine = Engine::of_kind(kind);
+    let inspected = engine.inspect(id);
+    let inspected = inspected.inspect_err(|error| log::debug!("{error}")).ok()?;
+    Some((engine, inspected))
 }
 
 /// Where a container is.

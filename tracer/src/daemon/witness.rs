@@ -1,5 +1,6 @@
 //! What Docker tells of its containers as they are made: of one that is gone within a second, nobody could ask later.
 
+use crate::target::ToolError;
 use crate::target::engine::{Engine, EngineError, EngineEvent, Inspected, Socket};
 use crate::target::engine_run::EngineKind;
 use std::collections::{BTreeMap, VecDeque};
@@ -30,8 +31,17 @@ struct Shared {
 
 #[derive(Default)]
 struct Seen {
-    by_id: BTreeMap<String, Inspected>,
+    by_id: BTreeMap<String, Told>,
     order: VecDeque<String>,
+}
+
+/// What was told of a container.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Told {
+    /// An event alone: who it is, and nothing of how it starts. More may come.
+    Announced(Inspected),
+    /// All that there is to say, or that will ever be said.
+    Described(Inspected),
 }
 
 impl Witness {
@@ -51,9 +61,14 @@ impl Witness {
     }
 
     /// What was told of a container.
-    pub(super) fn told(&self, id: &str) -> Option<Inspected> {
+    pub(super) fn told(&self, id: &str) -> Option<Told> {
         let seen = self.0.seen.lock().unwrap_or_else(PoisonError::into_inner);
         seen.by_id.get(id).cloned()
+    }
+
+    fn remember(&self, told: Told) {
+        let mut seen = self.0.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.remember(told);
     }
 
     /// Listens for as long as the daemon lives: engines come and go.
@@ -62,17 +77,14 @@ impl Witness {
         loop {
             match self.find() {
                 // Nobody will tell anything.
-                Err(EngineError::Tool(_)) | Ok(None) => return,
+                Err(EngineError::Tool(ToolError::NotInstalled { .. })) | Ok(None) => return,
                 Err(error) => log::debug!("{error}"),
                 Ok(Some(socket)) => match socket.events(since_s) {
                     Err(error) => log::debug!("no events of the engine: {error}"),
                     Ok(events) => {
                         pause = PAUSE;
                         let _ = tried.try_send(());
-                        for event in events {
-                            since_s = event.time_ns / 1_000_000_000;
-                            self.take_in(socket, &event);
-                        }
+                        since_s = self.follow(socket, events).unwrap_or(since_s);
                     }
                 },
             }
@@ -92,25 +104,54 @@ impl Witness {
         Ok(socket.map(|socket| self.0.socket.get_or_init(|| socket)))
     }
 
+    /// Takes in events until the engine ends; gives the time of the last, in seconds since 1970. An engine keeps a
+    /// container to itself while it starts it: who describes one does not hold up the news of others.
+    fn follow(&self, socket: &Socket, events: impl Iterator<Item = EngineEvent>) -> Option<u64> {
+        let (describe, described) = sync_channel::<EngineEvent>(REMEMBERED_MAX);
+        thread::scope(|scope| {
+            scope.spawn(move || {
+                for event in described {
+                    self.describe(socket, event);
+                }
+            });
+            let mut last = None;
+            for event in events {
+                last = Some(event.time_ns / 1_000_000_000);
+                if self.is_news(&event) {
+                    self.remember(Told::Announced(of_event(&event)));
+                    // What finds no place stays announced.
+                    let _ = describe.try_send(event);
+                }
+            }
+            drop(describe);
+            last
+        })
+    }
+
+    fn is_news(&self, event: &EngineEvent) -> bool {
+        matches!(&*event.action, "create" | "start") && self.told(&event.id).is_none()
+    }
+
     /// Looks at a container as soon as it is there, and before it has started.
-    fn take_in(&self, socket: &Socket, event: &EngineEvent) {
-        if event.action != "create" && event.action != "start" {
-            return;
-        }
-        if self.told(&event.id).is_some() {
-            return;
-        }
+    fn describe(&self, socket: &Socket, event: EngineEvent) {
         let described = socket.inspect(&event.id).ok().flatten();
-        let inspected = described.unwrap_or_else(|| of_event(event));
-        let mut seen = self.0.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        seen.remember(inspected);
+        let inspected = described.unwrap_or_else(|| of_event(&event));
+        self.remember(Told::Described(inspected));
+    }
+}
+
+impl Told {
+    fn id(&self) -> &str {
+        match self {
+            Self::Announced(inspected) | Self::Described(inspected) => &inspected.id,
+        }
     }
 }
 
 impl Seen {
-    fn remember(&mut self, inspected: Inspected) {
-        let id = inspected.id.clone();
-        if self.by_id.insert(id.clone(), inspected).is_some() {
+    fn remember(&mut self, told: Told) {
+        let id = told.id().to_owned();
+        if self.by_id.insert(id.clone(), told).is_some() {
             return;
         }
         self.order.push_back(id);
@@ -141,6 +182,7 @@ fn now_s() -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::net::UnixListener;
 
     #[test]
     fn only_so_many_are_remembered() {
@@ -151,11 +193,43 @@ mod tests {
             one
         };
         for number in (0..REMEMBERED_MAX).chain([0, 1, REMEMBERED_MAX]) {
-            seen.remember(one(number));
+            seen.remember(Told::Announced(one(number)));
         }
         assert_eq!(seen.by_id.len(), REMEMBERED_MAX);
         assert_eq!(seen.order.len(), REMEMBERED_MAX);
         assert!(!seen.by_id.contains_key("0") && seen.by_id.contains_key("1"));
+    }
+
+    /// An engine that describes nothing until it has told of both containers.
+    #[test]
+    fn a_container_that_is_kept_busy_does_not_hold_up_the_news_of_others() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("socket");
+        let mut engine = Some(UnixListener::bind(&path).unwrap());
+        let socket = Socket::of_endpoint(&format!("unix://{}", path.display())).unwrap();
+        let witness = Witness::default();
+        let mut events = ["ab", "cd"].into_iter();
+        let events = std::iter::from_fn(|| match events.next() {
+            Some(id) => Some(EngineEvent {
+                action: "start".to_owned(),
+                id: id.to_owned(),
+                time_ns: 7_000_000_000,
+                attributes: [("name".to_owned(), id.to_owned())].into(),
+            }),
+            None => {
+                for id in ["ab", "cd"] {
+                    let told = witness.told(id);
+                    assert!(matches!(told, Some(Told::Announced(told)) if told.name == id));
+                }
+                // Whoever waits for an answer gets none any more.
+                engine.take();
+                None
+            }
+        });
+        assert_eq!(witness.follow(&socket, events), Some(7));
+        for id in ["ab", "cd"] {
+            assert!(matches!(witness.told(id), Some(Told::Described(_))));
+        }
     }
 
     #[test]
