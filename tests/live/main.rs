@@ -10,6 +10,7 @@ mod daemon_limits;
 mod daemon_socket;
 mod denials;
 mod harden;
+mod leaving;
 mod limits;
 mod losses;
 mod own_filter;
@@ -45,6 +46,7 @@ fn main() -> ExitCode {
         .tests(Needs::Recording, harden::TESTS)
         .tests(Needs::Recording, running::TESTS)
         .tests(Needs::Recording, shadow::TESTS)
+        .tests(Needs::Recording, leaving::TESTS)
         .tests(Needs::Recording, losses::TESTS)
         .tests(Needs::Recording, own_filter::TESTS)
         .tests(Needs::Recording, pace::TESTS)

@@ -13,9 +13,13 @@ struct Instruction {
     value: i32,
 }
 
-/// How many instructions the shortest way through the one program has that this process has loaded.
+/// What the names of the programs begin with that see calls.
+const COUNTING: &[u8] = b"sys_enter";
+
+/// How many instructions the shortest way through the one program has that this process has loaded to count calls.
 pub(crate) fn shortest() -> usize {
-    let loaded = loaded();
+    let mut loaded = loaded();
+    loaded.retain(|&program| information(program, &mut []).1.starts_with(COUNTING));
     let [program] = loaded[..] else {
         panic!("programs of this process: {loaded:?}");
     };
@@ -78,9 +82,9 @@ fn length(code: &[Instruction], lengths: &[usize], at: usize) -> usize {
 
 /// The instructions of a program, as the kernel gives them to whoever may see them.
 fn instructions(program: RawFd) -> Vec<Instruction> {
-    let length = information(program, &mut []);
+    let (length, _) = information(program, &mut []);
     let mut bytes = vec![0; length];
-    assert_eq!(information(program, &mut bytes), length);
+    assert_eq!(information(program, &mut bytes).0, length);
     let (all, rest) = bytes.as_chunks::<8>();
     assert!(rest.is_empty());
     let instruction = |&[code, registers, a, b, c, d, e, f]: &[u8; 8]| Instruction {
@@ -92,8 +96,8 @@ fn instructions(program: RawFd) -> Vec<Instruction> {
     all.iter().map(instruction).collect()
 }
 
-/// Asks how many bytes a program has, and for as many of them as there is room for.
-fn information(program: RawFd, room: &mut [u8]) -> usize {
+/// Asks how many bytes a program has, and for as many of them as there is room for; and for its name.
+fn information(program: RawFd, room: &mut [u8]) -> (usize, [u8; 16]) {
     const BPF_OBJ_GET_INFO_BY_FD: libc::c_long = 15;
     /// The beginning of `struct bpf_prog_info`.
     #[derive(Default)]
@@ -106,6 +110,11 @@ fn information(program: RawFd, room: &mut [u8]) -> usize {
         instructions_len: u32,
         compiled: u64,
         instructions: u64,
+        loaded_ns: u64,
+        user: u32,
+        maps_len: u32,
+        maps: u64,
+        name: [u8; 16],
     }
     #[repr(C)]
     struct Attribute {
@@ -133,5 +142,6 @@ fn information(program: RawFd, room: &mut [u8]) -> usize {
         )
     };
     assert_eq!(done, 0, "{}", std::io::Error::last_os_error());
-    usize::try_from(info.instructions_len).expect("small")
+    let length = usize::try_from(info.instructions_len).expect("small");
+    (length, info.name)
 }

@@ -110,8 +110,39 @@ pub struct Config {
     pub arming: u32,
     /// Distinct tuples kept for one call of one scope; one more makes the call unbounded.
     pub tuples_per_call: u32,
-    /// Mount namespaces (inode numbers) from which an exec does not start a container; 0 for none.
-    pub host_mount_namespaces: [u32; 2],
+    /// Mount namespaces (inode numbers) from which an exec does not start a container, beside the host's; 0 for
+    /// none.
+    pub engine_mount_namespaces: [u32; 2],
+    /// Ids of the events that are looked at where perf submits them, by [`submitted`]; 0 for none.
+    pub events: [u32; submitted::COUNT],
+    /// Bits of [`looks`], where perf submits.
+    pub looks: u32,
+    /// Zero.
+    pub reserved: u32,
+}
+
+/// Events that are looked at where perf submits them, as an index.
+pub mod submitted {
+    /// `raw_syscalls:sys_enter`
+    pub const ENTER: usize = 0;
+    /// `raw_syscalls:sys_exit`
+    pub const EXIT: usize = 1;
+    /// `task:task_newtask`
+    pub const NEW_TASK: usize = 2;
+    /// `sched:sched_process_exit`
+    pub const TASK_EXIT: usize = 3;
+    /// How many.
+    pub const COUNT: usize = 4;
+}
+
+/// What is looked at, where one program sees all events.
+pub mod looks {
+    /// Calls that are made.
+    pub const CALLS: u32 = 1;
+    /// Calls that a filter refuses.
+    pub const DENIALS: u32 = 2;
+    /// Who leaves a scope.
+    pub const LEAVING: u32 = 4;
 }
 
 /// Offsets in the running kernel's structures, in bytes, looked up in its BTF by the loader: Rust emits no
@@ -145,6 +176,30 @@ pub struct Offsets {
     pub nsproxy_mnt_ns: u32,
     /// `mnt_namespace.ns.inum`.
     pub mnt_ns_inum: u32,
+    /// `nsproxy.pid_ns_for_children`.
+    pub nsproxy_pid_ns: u32,
+    /// `pid_namespace.parent`.
+    pub pid_ns_parent: u32,
+    /// `pid_namespace.child_reaper`.
+    pub pid_ns_child_reaper: u32,
+    /// `cgroup.ancestors`, or `cgroup.ancestor_ids` before Linux 6.1.
+    pub cgroup_ancestors: u32,
+    /// 1 if those are ids.
+    pub ancestors_are_ids: u32,
+    /// `task_struct.tgid`.
+    pub task_tgid: u32,
+    /// `task_struct.comm`.
+    pub task_comm: u32,
+    /// `task_struct.signal`.
+    pub task_signal: u32,
+    /// `signal_struct.live`.
+    pub signal_live: u32,
+    /// `trace_event_call.event.type`.
+    pub call_event_type: u32,
+    /// `trace_event_raw_task_newtask.pid`.
+    pub new_task_pid: u32,
+    /// `trace_event_raw_task_newtask.clone_flags`.
+    pub new_task_flags: u32,
 }
 
 /// Which arguments of a call are tracked, and which of their bits count.
@@ -305,7 +360,23 @@ pub mod event {
     /// A call was refused for the first time with this answer, and, if arguments of it are tracked, with these
     /// values.
     pub const DENIED: u32 = 5;
+    /// A task left the scope. `values[0]`: one of [`departure`]. Process and name are the task's.
+    pub const LEFT: u32 = 6;
 }
+
+/// How a task came to be outside of its scope.
+pub mod departure {
+    /// It was moved into another cgroup, by itself or by others.
+    pub const MOVED: u64 = 0;
+    /// It was born there.
+    pub const BORN: u64 = 1;
+}
+
+/// Processes in scopes at once that can be followed. A scope with more counts [`counter::MEMBERS_FULL`].
+pub const MEMBERS_MAX: u32 = 1 << 15;
+
+/// In place of a slot: a process that was born outside of all scopes.
+pub const NO_MEMBER: u32 = u32::MAX;
 
 /// What a filter gave instead of the call, as a number; a negative one is a negative errno.
 pub mod answer {
@@ -370,9 +441,16 @@ pub mod counter {
     /// A task's first return after attaching that would have been a refusal had its entry been seen; left out
     /// by design.
     pub const UNJUDGED: u32 = 9;
+    /// A task left a scope that records.
+    pub const LEFT: u32 = 10;
+    /// A process in a scope cannot be followed, so it may leave without being seen.
+    pub const MEMBERS_FULL: u32 = 11;
     /// How many.
-    pub const COUNT: u32 = 10;
+    pub const COUNT: u32 = 12;
 }
+
+/// What one scope has lost on one CPU, by [`counter`]. What belongs to no scope is the first's.
+pub type Counters = [u64; counter::COUNT as usize];
 
 /// How many tuples a call has.
 #[repr(C)]
@@ -385,8 +463,8 @@ pub struct TupleCount {
 }
 
 const _: () = {
-    assert!(size_of::<Config>() == 32);
-    assert!(size_of::<Offsets>() == 52);
+    assert!(size_of::<Config>() == 56);
+    assert!(size_of::<Offsets>() == 100);
     assert!(size_of::<Tracked>() == 32);
     assert!(size_of::<TupleKey>() == 32);
     assert!(size_of::<NearTuple>() == 40);

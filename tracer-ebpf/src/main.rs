@@ -20,16 +20,20 @@
 
 mod program;
 
-use aya_ebpf::macros::{btf_tracepoint, raw_tracepoint};
-use aya_ebpf::programs::{BtfTracePointContext, RawTracePointContext};
+use aya_ebpf::macros::{btf_tracepoint, fentry, raw_tracepoint, tracepoint};
+use aya_ebpf::programs::{
+    BtfTracePointContext, FEntryContext, RawTracePointContext, TracePointContext,
+};
+use core::ffi::c_void;
 use program::access::{Copied, Typed};
+use program::{denial, entry, members, submitted};
 
 /// `void (*)(struct pt_regs *regs, long id)`
 /// <https://github.com/torvalds/linux/blob/v6.12/include/trace/events/syscalls.h#L18>
 #[btf_tracepoint(function = "sys_enter")]
 pub fn sys_enter_btf(ctx: BtfTracePointContext) -> i32 {
     let (registers, id) = (ctx.arg(0), ctx.arg(1));
-    program::entry::<Typed>(registers, id);
+    entry::entry::<Typed>(&entry::Given { registers, id });
     0
 }
 
@@ -37,21 +41,21 @@ pub fn sys_enter_btf(ctx: BtfTracePointContext) -> i32 {
 #[raw_tracepoint(tracepoint = "sys_enter")]
 pub fn sys_enter_raw(ctx: RawTracePointContext) -> i32 {
     let (registers, id) = (ctx.arg(0), ctx.arg(1));
-    program::entry::<Copied>(registers, id);
+    entry::entry::<Copied>(&entry::Given { registers, id });
     0
 }
 
 /// Notes that the task is in a call.
 #[btf_tracepoint(function = "sys_enter")]
 pub fn inside_btf(_ctx: BtfTracePointContext) -> i32 {
-    program::denial::enter();
+    denial::enter();
     0
 }
 
 /// The same for kernels that refuse the other.
 #[raw_tracepoint(tracepoint = "sys_enter")]
 pub fn inside_raw(_ctx: RawTracePointContext) -> i32 {
-    program::denial::enter();
+    denial::enter();
     0
 }
 
@@ -60,7 +64,7 @@ pub fn inside_raw(_ctx: RawTracePointContext) -> i32 {
 #[btf_tracepoint(function = "sys_exit")]
 pub fn sys_exit_btf(ctx: BtfTracePointContext) -> i32 {
     let (registers, result) = (ctx.arg(0), ctx.arg(1));
-    program::denial::exit::<Typed>(registers, result);
+    denial::exit::<Typed>(&denial::Given { registers, result });
     0
 }
 
@@ -68,7 +72,7 @@ pub fn sys_exit_btf(ctx: BtfTracePointContext) -> i32 {
 #[raw_tracepoint(tracepoint = "sys_exit")]
 pub fn sys_exit_raw(ctx: RawTracePointContext) -> i32 {
     let (registers, result) = (ctx.arg(0), ctx.arg(1));
-    program::denial::exit::<Copied>(registers, result);
+    denial::exit::<Copied>(&denial::Given { registers, result });
     0
 }
 
@@ -76,15 +80,64 @@ pub fn sys_exit_raw(ctx: RawTracePointContext) -> i32 {
 /// <https://github.com/torvalds/linux/blob/v6.12/include/trace/events/sched.h#L336>
 #[btf_tracepoint(function = "sched_process_exit")]
 pub fn task_exit_btf(_ctx: BtfTracePointContext) -> i32 {
-    program::denial::task_exit::<Typed>();
+    denial::task_exit::<Typed>();
     0
 }
 
 /// The same for kernels that refuse the other.
 #[raw_tracepoint(tracepoint = "sched_process_exit")]
 pub fn task_exit_raw(_ctx: RawTracePointContext) -> i32 {
-    program::denial::task_exit::<Copied>();
+    denial::task_exit::<Copied>();
     0
+}
+
+/// `void (*)(struct task_struct *task, u64 clone_flags)`
+/// <https://github.com/torvalds/linux/blob/v6.12/include/trace/events/task.h#L9>
+#[raw_tracepoint(tracepoint = "task_newtask")]
+pub fn born(ctx: RawTracePointContext) -> i32 {
+    let (child, flags): (*const c_void, u64) = (ctx.arg(0), ctx.arg(1));
+    members::born(child, flags);
+    0
+}
+
+/// The same beside the hook on perf.
+#[raw_tracepoint(tracepoint = "task_newtask")]
+pub fn born_elsewhere(ctx: RawTracePointContext) -> i32 {
+    let (child, flags): (*const c_void, u64) = (ctx.arg(0), ctx.arg(1));
+    members::born_elsewhere(child, flags);
+    0
+}
+
+/// `void (*)(struct cgroup *dst_cgrp, const char *path, struct task_struct *task, bool threadgroup)`, called under a
+/// lock that keeps the CPU.
+/// <https://github.com/torvalds/linux/blob/v6.12/include/trace/events/cgroup.h#L117>
+#[raw_tracepoint(tracepoint = "cgroup_attach_task")]
+pub fn moved(ctx: RawTracePointContext) -> i32 {
+    let (task, is_process): (*const c_void, u64) = (ctx.arg(2), ctx.arg(3));
+    members::moved(task, is_process & 0xFF != 0);
+    0
+}
+
+/// `void (*)(struct task_struct *p, …)`
+#[raw_tracepoint(tracepoint = "sched_process_exit")]
+pub fn ended(_ctx: RawTracePointContext) -> i32 {
+    members::ended();
+    0
+}
+
+/// `void (*)(void *raw_data, int size, int rctx, struct trace_event_call *call, …)`
+/// <https://github.com/torvalds/linux/blob/v6.12/kernel/events/core.c#L10358>
+#[fentry(function = "perf_trace_run_bpf_submit")]
+pub fn submit(ctx: FEntryContext) -> i32 {
+    let (bytes, kind): (*const c_void, *const c_void) = (ctx.arg(0), ctx.arg(3));
+    submitted::submit(kind, bytes);
+    0
+}
+
+/// Makes perf submit the event that it stands on. With 0 all others who want it would not get it.
+#[tracepoint]
+pub fn pass(_ctx: TracePointContext) -> u32 {
+    1
 }
 
 #[panic_handler]

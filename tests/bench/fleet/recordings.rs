@@ -78,6 +78,7 @@ pub(super) fn recording(run: u64) -> Recording {
         host: Host {
             kernel: "6.1.0-13-amd64".to_owned(),
             architecture: "x86_64".to_owned(),
+            hook: None,
         },
         target: Target {
             kind: TargetKind::Container,

@@ -1,6 +1,5 @@
 //! How registers and the task are read: through typed pointers, or by copying.
 
-use super::config;
 use aya_ebpf::helpers::bpf_probe_read_kernel;
 use aya_ebpf::helpers::generated::{
     bpf_get_current_task, bpf_get_current_task_btf, bpf_task_pt_regs,
@@ -35,6 +34,13 @@ pub(crate) struct Registers {
 )]
 const ORIG_AX: u32 = offset_of!(Registers, orig_ax) as u32;
 
+/// Where its result is.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "the structure is smaller than that"
+)]
+const AX: u32 = offset_of!(Registers, ax) as u32;
+
 /// A way to read what the hook was given.
 pub(crate) trait Access {
     /// Whether structures can be followed by plain loads, which cost less than a helper.
@@ -46,42 +52,20 @@ pub(crate) trait Access {
     /// A 32-bit member of the current task.
     fn task_u32(task: *const c_void, offset: u32) -> Option<u32>;
 
-    /// The six arguments, in the order of the ABI. i386 passes 32 bits in other registers.
-    fn arguments(registers: *const c_void, compat: bool) -> Option<[u64; 6]>;
+    /// Writes the six arguments, in the order of the ABI. i386 passes 32 bits in other registers. Says whether
+    /// they could be read. Not a value, because kernels before 6.4 refuse to copy one that is not always there.
+    fn arguments(registers: *const c_void, compat: bool, into: *mut [u64; 6]) -> bool;
 
-    /// The number of the call that returns, as the task gave it.
+    /// The number of the call, as the task gave it.
     fn number(registers: *const c_void) -> Option<i64>;
-}
 
-/// A `struct cgroup` that may be read through typed pointers.
-#[derive(Clone, Copy)]
-pub(crate) struct Cgroup(*const c_void);
-
-impl Cgroup {
-    /// That of a task, in the v2 hierarchy.
-    #[inline(always)]
-    pub(crate) fn of(task: *const c_void) -> Self {
-        let set: *const c_void = load(task, config::task_cgroups());
-        Self(load(set, config::css_set_dfl_cgrp()))
-    }
-
-    /// Its depth below the root.
-    #[inline(always)]
-    pub(crate) fn level(self) -> u32 {
-        load(self.0, config::cgroup_level())
-    }
-
-    /// Its id; none is ever used twice.
-    #[inline(always)]
-    pub(crate) fn id(self) -> u64 {
-        let node: *const c_void = load(self.0, config::cgroup_kn());
-        load(node, config::kernfs_node_id())
-    }
+    /// What the call returns.
+    fn result(registers: *const c_void) -> Option<i64>;
 }
 
 /// Loads through a typed pointer.
 #[inline(always)]
-fn load<T>(base: *const c_void, offset: u32) -> T {
+pub(crate) fn load<T>(base: *const c_void, offset: u32) -> T {
     let place: *const T = base.wrapping_byte_add(offset as usize).cast();
     // SAFETY: the verifier checks that the offset is a member of that size; a fault reads as zero.
     unsafe { place.read_volatile() }
@@ -103,11 +87,14 @@ impl Access for Typed {
     fn task_u32(task: *const c_void, offset: u32) -> Option<u32> {
         Some(load(task, offset))
     }
+
     #[inline(always)]
-    fn arguments(registers: *const c_void, compat: bool) -> Option<[u64; 6]> {
+    fn arguments(registers: *const c_void, compat: bool, into: *mut [u64; 6]) -> bool {
         // SAFETY: the tracepoint's first argument is a valid `struct pt_regs *`.
         let registers = unsafe { &*registers.cast::<Registers>() };
-        Some(in_order(registers, compat))
+        // SAFETY: given by who asks.
+        unsafe { into.write(in_order(registers, compat)) };
+        true
     }
 
     #[inline(always)]
@@ -115,6 +102,13 @@ impl Access for Typed {
         // SAFETY: as above.
         let registers = unsafe { &*registers.cast::<Registers>() };
         Some(registers.orig_ax.cast_signed())
+    }
+
+    #[inline(always)]
+    fn result(registers: *const c_void) -> Option<i64> {
+        // SAFETY: as above.
+        let registers = unsafe { &*registers.cast::<Registers>() };
+        Some(registers.ax.cast_signed())
     }
 }
 
@@ -135,26 +129,41 @@ impl Access for Copied {
     fn task_u32(task: *const c_void, offset: u32) -> Option<u32> {
         read(task, offset)
     }
+
     #[inline(always)]
-    fn arguments(registers: *const c_void, compat: bool) -> Option<[u64; 6]> {
-        let registers: Registers = read(registers, 0)?;
-        Some(in_order(&registers, compat))
+    fn arguments(registers: *const c_void, compat: bool, into: *mut [u64; 6]) -> bool {
+        let Some(registers): Option<Registers> = read(registers, 0) else {
+            return false;
+        };
+        // SAFETY: given by who asks.
+        unsafe { into.write(in_order(&registers, compat)) };
+        true
     }
 
     #[inline(always)]
     fn number(registers: *const c_void) -> Option<i64> {
         read(registers, ORIG_AX)
     }
+
+    #[inline(always)]
+    fn result(registers: *const c_void) -> Option<i64> {
+        read(registers, AX)
+    }
 }
 
-/// The registers with which the current task came into the kernel.
+/// The registers with which a task, given by the kernel, came into the kernel.
 #[inline(always)]
-pub(crate) fn current_registers() -> *const c_void {
-    // SAFETY: the helper has no preconditions.
-    let task = unsafe { bpf_get_current_task_btf() };
+pub(crate) fn registers_of(task: *const c_void) -> *const c_void {
     // SAFETY: a task from the kernel itself.
-    let registers = unsafe { bpf_task_pt_regs(task) };
+    let registers = unsafe { bpf_task_pt_regs(task.cast_mut().cast()) };
     registers as *const c_void
+}
+
+/// The current task, typed.
+#[inline(always)]
+pub(crate) fn typed_task() -> *const c_void {
+    // SAFETY: the helper has no preconditions.
+    unsafe { bpf_get_current_task_btf() }.cast()
 }
 
 /// Copies a value from kernel memory; `None` if there is none to read.

@@ -4,7 +4,7 @@
 //! close. Reads are volatile because the compiler must not use the zeros it sees here.
 
 use core::ptr;
-use seccomp_tracer_ebpf::{Config, Offsets};
+use seccomp_tracer_ebpf::{Config, Offsets, submitted};
 
 #[unsafe(no_mangle)]
 static CONFIG: Config = Config {
@@ -13,7 +13,10 @@ static CONFIG: Config = Config {
     scopes: 0,
     arming: 0,
     tuples_per_call: 0,
-    host_mount_namespaces: [0; 2],
+    engine_mount_namespaces: [0; 2],
+    events: [0; submitted::COUNT],
+    looks: 0,
+    reserved: 0,
 };
 
 #[unsafe(no_mangle)]
@@ -31,6 +34,18 @@ static OFFSETS: Offsets = Offsets {
     cred_cap_bset: 0,
     nsproxy_mnt_ns: 0,
     mnt_ns_inum: 0,
+    nsproxy_pid_ns: 0,
+    pid_ns_parent: 0,
+    pid_ns_child_reaper: 0,
+    cgroup_ancestors: 0,
+    ancestors_are_ids: 0,
+    task_tgid: 0,
+    task_comm: 0,
+    task_signal: 0,
+    signal_live: 0,
+    call_event_type: 0,
+    new_task_pid: 0,
+    new_task_flags: 0,
 };
 
 /// Reads one constant.
@@ -52,8 +67,13 @@ constants! {
     scopes: u32 = CONFIG.scopes;
     arming: u32 = CONFIG.arming;
     tuples_per_call: u32 = CONFIG.tuples_per_call;
-    host_mount_namespace: u32 = CONFIG.host_mount_namespaces[0];
-    engine_mount_namespace: u32 = CONFIG.host_mount_namespaces[1];
+    engine_mount_namespace: u32 = CONFIG.engine_mount_namespaces[0];
+    other_mount_namespace: u32 = CONFIG.engine_mount_namespaces[1];
+    enter_event: u32 = CONFIG.events[submitted::ENTER];
+    exit_event: u32 = CONFIG.events[submitted::EXIT];
+    new_task_event: u32 = CONFIG.events[submitted::NEW_TASK];
+    task_exit_event: u32 = CONFIG.events[submitted::TASK_EXIT];
+    looks: u32 = CONFIG.looks;
     task_cgroups: u32 = OFFSETS.task_cgroups;
     css_set_dfl_cgrp: u32 = OFFSETS.css_set_dfl_cgrp;
     cgroup_level: u32 = OFFSETS.cgroup_level;
@@ -67,4 +87,16 @@ constants! {
     cred_cap_bset: u32 = OFFSETS.cred_cap_bset;
     nsproxy_mnt_ns: u32 = OFFSETS.nsproxy_mnt_ns;
     mnt_ns_inum: u32 = OFFSETS.mnt_ns_inum;
+    nsproxy_pid_ns: u32 = OFFSETS.nsproxy_pid_ns;
+    pid_ns_parent: u32 = OFFSETS.pid_ns_parent;
+    pid_ns_child_reaper: u32 = OFFSETS.pid_ns_child_reaper;
+    cgroup_ancestors: u32 = OFFSETS.cgroup_ancestors;
+    ancestors_are_ids: u32 = OFFSETS.ancestors_are_ids;
+    task_tgid: u32 = OFFSETS.task_tgid;
+    task_comm: u32 = OFFSETS.task_comm;
+    task_signal: u32 = OFFSETS.task_signal;
+    signal_live: u32 = OFFSETS.signal_live;
+    call_event_type: u32 = OFFSETS.call_event_type;
+    new_task_pid: u32 = OFFSETS.new_task_pid;
+    new_task_flags: u32 = OFFSETS.new_task_flags;
 }

@@ -45,9 +45,51 @@ pub(crate) fn enter() {
     }
 }
 
+/// What a hook knows of a return.
+pub(crate) trait Returned {
+    /// The registers that the task gets back.
+    fn registers(&self, task: *const c_void) -> *const c_void;
+
+    /// What it gets.
+    fn result<A: Access>(&self, registers: *const c_void) -> Option<i64>;
+}
+
+/// A hook on the tracepoint is given both.
+pub(crate) struct Given {
+    pub(crate) registers: *const c_void,
+    pub(crate) result: i64,
+}
+
+impl Returned for Given {
+    #[inline(always)]
+    fn registers(&self, _task: *const c_void) -> *const c_void {
+        self.registers
+    }
+
+    #[inline(always)]
+    fn result<A: Access>(&self, _registers: *const c_void) -> Option<i64> {
+        Some(self.result)
+    }
+}
+
+/// Elsewhere the task has them.
+pub(crate) struct OfTask;
+
+impl Returned for OfTask {
+    #[inline(always)]
+    fn registers(&self, task: *const c_void) -> *const c_void {
+        access::registers_of(task)
+    }
+
+    #[inline(always)]
+    fn result<A: Access>(&self, registers: *const c_void) -> Option<i64> {
+        A::result(registers)
+    }
+}
+
 /// The current task returns from a call.
 #[inline(always)]
-pub(crate) fn exit<A: Access>(registers: *const c_void, result: i64) {
+pub(crate) fn exit<A: Access>(returned: &impl Returned) {
     let Some(place) = current_place() else {
         return;
     };
@@ -59,9 +101,17 @@ pub(crate) fn exit<A: Access>(registers: *const c_void, result: i64) {
         return;
     }
     // Without a filter nothing can be refused by one.
-    match A::task_u32(A::task(), config::task_seccomp_mode()) {
+    let task = A::task();
+    let mode = A::task_u32(task, config::task_seccomp_mode());
+    if mode != Some(SECCOMP_MODE_FILTER) && mode != Some(SECCOMP_MODE_DEAD) {
+        return;
+    }
+    let registers = returned.registers(task);
+    match mode {
         Some(SECCOMP_MODE_FILTER) => {
-            without_entry::<A>(registers, result, before == place::OUTSIDE);
+            if let Some(result) = returned.result::<A>(registers) {
+                without_entry::<A>(registers, result, before == place::OUTSIDE);
+            }
         }
         Some(SECCOMP_MODE_DEAD) => {
             // SAFETY: as in `enter`.
@@ -80,7 +130,7 @@ pub(crate) fn task_exit<A: Access>() {
     }
     // SAFETY: as in `enter`.
     if current_place().is_some_and(|place| unsafe { place.read_volatile() } != place::DYING) {
-        killed::<A>(access::current_registers());
+        killed::<A>(access::registers_of(access::typed_task()));
     }
 }
 
@@ -109,7 +159,7 @@ fn without_entry<A: Access>(registers: *const c_void, result: i64, can_be_judged
     if can_be_judged {
         record::<A>(&key, registers);
     } else if key.answer != answer::VALUE {
-        report::count(counter::UNJUDGED);
+        report::count(call.slot, counter::UNJUDGED);
     }
 }
 
@@ -128,7 +178,7 @@ fn call<A: Access>(registers: *const c_void) -> Option<(Call, i64)> {
     let (slot, task) = watched::<A>()?;
     let status = A::task_u32(task, config::task_status());
     let (Some(status), Some(number)) = (status, A::number(registers)) else {
-        report::count(counter::UNKNOWN_ABI);
+        report::count(slot, counter::UNKNOWN_ABI);
         return None;
     };
     let call = identify(slot, number, status & TS_COMPAT != 0, true);
@@ -167,7 +217,7 @@ fn answer(number: i64, result: i64) -> i32 {
 fn record<A: Access>(key: &DenialKey, registers: *const c_void) {
     let added = add(&DENIALS, key);
     if let Added::No = added {
-        report::count(counter::DENIALS_FULL);
+        report::count(key.slot, counter::DENIALS_FULL);
         return;
     }
     let Some((values, len)) = values::<A>(key, registers) else {
@@ -184,7 +234,7 @@ fn record<A: Access>(key: &DenialKey, registers: *const c_void) {
         (Added::New, _) => report::denied(key, &values, len),
         (Added::Known, _) => {}
         (Added::No, added) => {
-            report::count(counter::DENIED_TUPLES_FULL);
+            report::count(key.slot, counter::DENIED_TUPLES_FULL);
             if let Added::New = added {
                 report::denied(key, &[0; TUPLE_LEN], 0);
             }
@@ -205,8 +255,8 @@ fn values<A: Access>(key: &DenialKey, registers: *const c_void) -> Option<([u64;
         return None;
     }
     let near = NEAR.get_ptr_mut(key.slot)?;
-    let arguments = A::arguments(registers, key.abi == abi::I386)?;
-    Some((tuple::cut(near, arguments, tracked), u32::from(tracked.len)))
+    let values = tuple::cut::<A>(near, registers, key.abi == abi::I386, tracked)?;
+    Some((values, u32::from(tracked.len)))
 }
 
 /// How a count went.

@@ -1,6 +1,7 @@
 //! The way of one call through the program, cheapest test first.
 
-use super::access::{Access, Cgroup};
+use super::access::{Access, registers_of};
+use super::cgroup::Cgroup;
 use super::config;
 use super::maps::{CALLS, ODD_CALLS};
 use super::report::{self, Call};
@@ -25,17 +26,64 @@ pub(crate) const MAP_FULL: i32 = -7;
 /// Insert only if the key is not there.
 pub(crate) const NOT_THERE: u64 = 1;
 
+/// What a hook knows of a call. It is only asked about those of a scope.
+pub(crate) trait Made {
+    /// The registers with which the task came into the kernel.
+    fn registers(&self, task: *const c_void) -> *const c_void;
+
+    /// The number, as the task gave it.
+    fn id<A: Access>(&self, registers: *const c_void) -> Option<i64>;
+}
+
+/// A hook on the tracepoint is given both.
+pub(crate) struct Given {
+    pub(crate) registers: *const c_void,
+    pub(crate) id: i64,
+}
+
+impl Made for Given {
+    #[inline(always)]
+    fn registers(&self, _task: *const c_void) -> *const c_void {
+        self.registers
+    }
+
+    #[inline(always)]
+    fn id<A: Access>(&self, _registers: *const c_void) -> Option<i64> {
+        Some(self.id)
+    }
+}
+
+/// Elsewhere the task has them.
+pub(crate) struct OfTask;
+
+impl Made for OfTask {
+    #[inline(always)]
+    fn registers(&self, task: *const c_void) -> *const c_void {
+        registers_of(task)
+    }
+
+    #[inline(always)]
+    fn id<A: Access>(&self, registers: *const c_void) -> Option<i64> {
+        A::number(registers)
+    }
+}
+
 /// Looks at one call. What is rare is in functions of its own, so that the way of most calls is short and keeps
 /// its values in registers.
 #[inline(always)]
-pub(crate) fn entry<A: Access>(registers: *const c_void, id: i64) {
+pub(crate) fn entry<A: Access>(made: &impl Made) {
     let Some((slot, task)) = watched::<A>() else {
+        return;
+    };
+    let registers = made.registers(task);
+    let Some(id) = made.id::<A>(registers) else {
+        unknown_abi(slot, 0);
         return;
     };
     let status = A::task_u32(task, config::task_status());
     let mode = A::task_u32(task, config::task_seccomp_mode());
     let (Some(status), Some(mode)) = (status, mode) else {
-        unknown_abi(id);
+        unknown_abi(slot, id);
         return;
     };
     let call = identify(
@@ -45,7 +93,7 @@ pub(crate) fn entry<A: Access>(registers: *const c_void, id: i64) {
         mode == SECCOMP_MODE_FILTER,
     );
     if !scope::is_armed(&call, task) {
-        report::count(counter::UNARMED);
+        report::count(slot, counter::UNARMED);
         return;
     }
     match table_index(call.abi, call.filtered, call.number) {
@@ -69,8 +117,8 @@ pub(crate) fn watched<A: Access>() -> Option<(u32, *const c_void)> {
 }
 
 #[inline(never)]
-fn unknown_abi(id: i64) {
-    if report::count(counter::UNKNOWN_ABI) {
+fn unknown_abi(slot: u32, id: i64) {
+    if report::count(slot, counter::UNKNOWN_ABI) {
         messages::say_unknown_abi(id);
     }
 }
@@ -147,7 +195,7 @@ fn odd_call(call: &Call) {
     match ODD_CALLS.insert(&key, &1, NOT_THERE) {
         Ok(()) => report::first_call(call),
         Err(MAP_FULL) => {
-            if report::count(counter::ODD_FULL) {
+            if report::count(call.slot, counter::ODD_FULL) {
                 messages::say_odd_full(call.number);
             }
         }
@@ -163,7 +211,7 @@ fn odd_call(call: &Call) {
 
 #[inline(never)]
 fn map_error(call: &Call) {
-    if report::count(counter::MAP_ERROR) {
+    if report::count(call.slot, counter::MAP_ERROR) {
         messages::say_map_error(call.abi, call.number);
     }
 }

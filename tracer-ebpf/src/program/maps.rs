@@ -4,8 +4,8 @@
 use aya_ebpf::macros::map;
 use aya_ebpf::maps::{Array, HashMap, PerCpuArray, PerCpuHashMap, Queue, RingBuf};
 use seccomp_tracer_ebpf::{
-    CallTable, DenialKey, DeniedTupleKey, Near, OddKey, Places, SLOT_LEN, Seen, TABLE_LEN, Tracked,
-    TupleCount, TupleKey, abi, counter,
+    CallTable, Counters, DenialKey, DeniedTupleKey, MEMBERS_MAX, Near, OddKey, Places, SLOT_LEN,
+    Seen, TABLE_LEN, Tracked, TupleCount, TupleKey, abi,
 };
 
 /// The cgroup that this CPU saw last.
@@ -69,6 +69,11 @@ pub(crate) static DENIED_TUPLES: PerCpuHashMap<DeniedTupleKey, u64> =
 #[map]
 pub(crate) static EVENTS: RingBuf = RingBuf::with_byte_size(1 << 20, 0);
 
-/// What was lost, by [`counter`].
+/// The slot of the scope that a process is in, by its id, of all processes that are in one. When it is full
+/// `MEMBERS_FULL` counts.
 #[map]
-pub(crate) static COUNTERS: PerCpuArray<u64> = PerCpuArray::with_max_entries(counter::COUNT, 0);
+pub(crate) static MEMBERS: HashMap<u32, u32> = HashMap::with_max_entries(MEMBERS_MAX, 0);
+
+/// What was lost, by slot. Cannot be full.
+#[map]
+pub(crate) static COUNTERS: PerCpuArray<Counters> = PerCpuArray::with_max_entries(1, 0);

@@ -1,13 +1,14 @@
 //! One system call, from the hook to the maps.
 
 pub(crate) mod access;
+mod cgroup;
 mod config;
 pub(crate) mod denial;
-mod entry;
+pub(crate) mod entry;
 mod maps;
+pub(crate) mod members;
 mod messages;
 mod report;
 mod scope;
+pub(crate) mod submitted;
 mod tuple;
-
-pub(crate) use entry::entry;

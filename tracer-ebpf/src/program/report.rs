@@ -3,7 +3,7 @@
 use super::maps::{COUNTERS, EVENTS};
 use aya_ebpf::helpers::generated::bpf_ktime_get_ns;
 use aya_ebpf::helpers::{bpf_get_current_comm, bpf_get_current_pid_tgid};
-use seccomp_tracer_ebpf::{DenialKey, Event, TUPLE_LEN, counter, event};
+use seccomp_tracer_ebpf::{COMM_LEN, DenialKey, Event, TUPLE_LEN, counter, event};
 
 /// What a call is, once its ABI is known.
 #[derive(Clone, Copy)]
@@ -14,13 +14,13 @@ pub(crate) struct Call {
     pub(crate) number: i32,
 }
 
-/// Adds one to a counter and says whether it was zero: then it is worth a message.
+/// Adds one to a counter of a scope and says whether it was zero: then it is worth a message.
 #[inline(always)]
-pub(crate) fn count(which: u32) -> bool {
-    let Some(value) = COUNTERS.get_ptr_mut(which) else {
+pub(crate) fn count(slot: u32, which: u32) -> bool {
+    let Some(counters) = COUNTERS.get_ptr_mut(slot) else {
         return false;
     };
-    increment(value) == 0
+    increment(counters.cast::<u64>().wrapping_add(which as usize)) == 0
 }
 
 /// Adds one to a value of a per-CPU map, and gives what it was.
@@ -51,7 +51,7 @@ pub(crate) fn event(kind: u32, call: &Call, values: &[u64; TUPLE_LEN]) {
         comm: bpf_get_current_comm().unwrap_or_default(),
     };
     if EVENTS.output::<Event>(&event, 0).is_err() {
-        count(counter::EVENT);
+        count(call.slot, counter::EVENT);
     }
 }
 
@@ -73,7 +73,30 @@ pub(crate) fn denied(key: &DenialKey, values: &[u64; TUPLE_LEN], len: u32) {
         comm: bpf_get_current_comm().unwrap_or_default(),
     };
     if EVENTS.output::<Event>(&event, 0).is_err() {
-        count(counter::EVENT);
+        count(key.slot, counter::EVENT);
+    }
+}
+
+/// A task that left a scope: its process, and its name.
+#[inline(never)]
+pub(crate) fn left(slot: u32, pid: u32, comm: &[u8; COMM_LEN], how: u64) {
+    count(slot, counter::LEFT);
+    let event = Event {
+        kind: event::LEFT,
+        slot,
+        // SAFETY: the helper has no preconditions.
+        time_ns: unsafe { bpf_ktime_get_ns() },
+        pid,
+        abi: 0,
+        filtered: 0,
+        number: 0,
+        answer: 0,
+        len: 0,
+        values: [how, 0, 0],
+        comm: *comm,
+    };
+    if EVENTS.output::<Event>(&event, 0).is_err() {
+        count(slot, counter::EVENT);
     }
 }
 

@@ -1,13 +1,12 @@
 //! Whether the current task is watched, and from when on.
 
-use super::access::{Cgroup, read};
+use super::access::read;
+use super::cgroup::{Ancestry, Cgroup};
 use super::config;
 use super::entry::NOT_THERE;
 use super::maps::{ARMED, FREE_SLOTS, SEEN, SLOTS};
 use super::report::{self, Call};
-use aya_ebpf::helpers::generated::{
-    bpf_get_current_ancestor_cgroup_id, bpf_get_current_cgroup_id, bpf_get_current_task,
-};
+use aya_ebpf::helpers::generated::{bpf_get_current_cgroup_id, bpf_get_current_task};
 use core::ffi::c_void;
 use seccomp_tracer_ebpf::{LOOK_AGAIN, Seen, abi, armed, arming, counter, event, listed, scopes};
 
@@ -28,15 +27,11 @@ pub(crate) fn slot_of(cgroup: Cgroup) -> Option<u32> {
     (is_scope && cgroup.id() == config::scope_id()).then_some(0)
 }
 
-/// The same for the current task, through helpers.
+/// The same for the current task where its pointers have no types.
 #[inline(always)]
 pub(crate) fn slot_of_current() -> Option<u32> {
-    if config::scopes() == scopes::ONE {
-        found(by_ancestor())
-    } else {
-        // SAFETY: the helper has no preconditions.
-        seen(unsafe { bpf_get_current_cgroup_id() })
-    }
+    // SAFETY: the helper has no preconditions.
+    seen(unsafe { bpf_get_current_cgroup_id() })
 }
 
 /// The slot of the scope that the cgroup with this id, the current task's, is in. The last answer is kept,
@@ -50,7 +45,7 @@ fn seen(id: u64) -> Option<u32> {
     if cgroup_id == id && !(may_change && slot == LOOK_AGAIN) {
         return found(slot);
     }
-    let slot = if may_change { by_list() } else { by_ancestor() };
+    let slot = of_current();
     if slot == NO_ROOM {
         return None;
     }
@@ -73,28 +68,39 @@ fn found(slot: i64) -> Option<u32> {
     u32::try_from(slot).ok()
 }
 
-/// The slot of the current task's scope by what the kernel knows of its ancestors, or why there is none. Not
-/// an `Option`, because the kernel wants functions that return one number.
+/// The slot of the current task's scope, or why there is none. Not an `Option`, because the kernel wants
+/// functions that return one number.
+#[inline(never)]
+fn of_current() -> i64 {
+    // SAFETY: the helper has no preconditions.
+    let task = unsafe { bpf_get_current_task() };
+    Ancestry::of(task as *const c_void).map_or(NO_SCOPE, of)
+}
+
+/// The slot of the scope that a cgroup is in, or why there is none.
 #[inline(always)]
-fn by_ancestor() -> i64 {
+pub(crate) fn of(ancestry: Ancestry) -> i64 {
+    if config::scopes() == scopes::LISTED {
+        return by_list(ancestry);
+    }
     let level = config::scope_level();
-    if ancestor(level) != config::scope_id() {
+    if ancestry.at(level) != config::scope_id() {
         return NO_SCOPE;
     }
     if config::scopes() == scopes::ONE {
         0
     } else {
-        child_slot(ancestor(level + 1))
+        child_slot(ancestry.at(level + 1))
     }
 }
 
 /// The same by the list of cgroups: the first ancestor that is a scope, or the first child of a listed parent.
-#[inline(never)]
-fn by_list() -> i64 {
+#[inline(always)]
+fn by_list(ancestry: Ancestry) -> i64 {
     let mut parent = 0;
     let mut level = 0;
     while level <= listed::LEVELS {
-        let id = ancestor(level);
+        let id = ancestry.at(level);
         if id == 0 {
             break;
         }
@@ -108,12 +114,6 @@ fn by_list() -> i64 {
         level += 1;
     }
     NO_SCOPE
-}
-
-#[inline(always)]
-fn ancestor(level: u32) -> u64 {
-    // SAFETY: the helper has no preconditions; a level below the task's own gives 0.
-    unsafe { bpf_get_current_ancestor_cgroup_id(level as i32) }
 }
 
 /// The slot of a child of the watched cgroup, given out at its first call.
@@ -138,7 +138,7 @@ fn known(id: u64) -> Option<u32> {
 #[inline(never)]
 fn new_slot(id: u64, parent: u32) -> i64 {
     let Ok(Some(slot)) = FREE_SLOTS.pop() else {
-        report::count(counter::SCOPES_FULL);
+        report::count(0, counter::SCOPES_FULL);
         return NO_ROOM;
     };
     let state = match parent {
@@ -156,7 +156,7 @@ fn new_slot(id: u64, parent: u32) -> i64 {
         return match known(id) {
             Some(theirs) if returned.is_ok() => i64::from(theirs),
             _ => {
-                report::count(counter::SCOPES_FULL);
+                report::count(0, counter::SCOPES_FULL);
                 NO_ROOM
             }
         };
@@ -211,6 +211,19 @@ fn starts(call: &Call, task: *const c_void, armed: *mut u64, state: u64) -> bool
     true
 }
 
+/// Whether a scope has begun to record.
+#[inline(always)]
+pub(crate) fn records(slot: u32) -> bool {
+    if config::arming() == arming::AT_ONCE {
+        return true;
+    }
+    // SAFETY: as in `is_armed`.
+    let state = ARMED
+        .get_ptr_mut(slot)
+        .map(|armed| unsafe { armed.read_volatile() });
+    state == Some(armed::ALL)
+}
+
 /// Whether an exec starts the target.
 #[inline(always)]
 fn is_start(state: u64, task: *const c_void) -> bool {
@@ -227,12 +240,15 @@ pub(crate) fn is_exec(call: &Call) -> bool {
     }
 }
 
-/// Whether the task has left the engine's mount namespace. A runtime may execute itself again before it
-/// sets up the container; that is not the container's start.
+/// Whether the task has left the host's and the engine's mount namespace. A runtime may execute itself again
+/// before it sets up the container; that is not the container's start.
 #[inline(always)]
 fn is_in_container(task: *const c_void) -> bool {
     let inode = mount_namespace(task);
-    inode != Some(config::host_mount_namespace()) && inode != Some(config::engine_mount_namespace())
+    inode.is_some()
+        && inode != mount_namespace_of_host(task)
+        && inode != Some(config::engine_mount_namespace())
+        && inode != Some(config::other_mount_namespace())
 }
 
 #[inline(always)]
@@ -240,6 +256,26 @@ fn mount_namespace(task: *const c_void) -> Option<u32> {
     let nsproxy: *const c_void = read(task, config::task_nsproxy())?;
     let namespace: *const c_void = read(nsproxy, config::nsproxy_mnt_ns())?;
     read(namespace, config::mnt_ns_inum())
+}
+
+/// That of the host's first process, whoever of it we may see.
+#[inline(always)]
+fn mount_namespace_of_host(task: *const c_void) -> Option<u32> {
+    /// `MAX_PID_NS_LEVEL`
+    /// <https://github.com/torvalds/linux/blob/v6.12/include/linux/pid_namespace.h#L16>
+    const LEVELS_MAX: u32 = 32;
+    let nsproxy: *const c_void = read(task, config::task_nsproxy())?;
+    let mut namespace: *const c_void = read(nsproxy, config::nsproxy_pid_ns())?;
+    let mut level = 0;
+    while level < LEVELS_MAX {
+        let parent: *const c_void = read(namespace, config::pid_ns_parent())?;
+        if parent.is_null() {
+            break;
+        }
+        namespace = parent;
+        level += 1;
+    }
+    mount_namespace(read(namespace, config::pid_ns_child_reaper())?)
 }
 
 /// Tells user space with which rights the target starts.

@@ -22,12 +22,14 @@ pub(crate) fn record<A: Access>(call: &Call, index: u32, registers: *const c_voi
         return;
     }
     let compat = call.abi == seccomp_tracer_ebpf::abi::I386;
-    let arguments = A::arguments(registers, compat);
-    let (Some(arguments), Some(near)) = (arguments, NEAR.get_ptr_mut(call.slot)) else {
+    let values = NEAR.get_ptr_mut(call.slot).and_then(|near| {
+        let values = cut::<A>(near, registers, compat, tracked)?;
+        Some((near, values))
+    });
+    let Some((near, values)) = values else {
         unbounded(call, index);
         return;
     };
-    let values = cut(near, arguments, tracked);
     let call_after = u64::from(index) + 1;
     let place = place(near, call_after, &values);
     // SAFETY: a place in a per-CPU value; nothing else runs on this CPU meanwhile.
@@ -86,11 +88,18 @@ fn far(call: &Call, key: &TupleKey) -> bool {
 /// They are picked out of a map, where any index of three bits is in bounds. Picked by comparisons, each would
 /// multiply the ways through the program, and with them the time that the verifier takes.
 #[inline(always)]
-pub(crate) fn cut(near: *mut Near, arguments: [u64; 6], tracked: &Tracked) -> [u64; TUPLE_LEN] {
+pub(crate) fn cut<A: Access>(
+    near: *mut Near,
+    registers: *const c_void,
+    compat: bool,
+    tracked: &Tracked,
+) -> Option<[u64; TUPLE_LEN]> {
     // SAFETY: a pointer into a map.
     let all = unsafe { &raw mut (*near).arguments }.cast::<u64>();
-    // SAFETY: the first six of eight; nothing else runs on this CPU meanwhile.
-    unsafe { all.cast::<[u64; 6]>().write(arguments) };
+    // The first six of eight; nothing else runs on this CPU meanwhile.
+    if !A::arguments(registers, compat, all.cast()) {
+        return None;
+    }
     let mut values = [0; TUPLE_LEN];
     let mut place = 0;
     while place < TUPLE_LEN {
@@ -99,7 +108,7 @@ pub(crate) fn cut(near: *mut Near, arguments: [u64; 6], tracked: &Tracked) -> [u
         values[place] = unsafe { all.wrapping_add(index).read() } & tracked.masks[place];
         place += 1;
     }
-    values
+    Some(values)
 }
 
 /// Adds a tuple, or marks the call as unbounded when it has too many. Says whether the tuple is kept.
@@ -134,7 +143,7 @@ fn new_tuple(call: &Call, key: &TupleKey) -> bool {
                 return true;
             }
             give_up(count);
-            if report::count(counter::TUPLES_FULL) && error == MAP_FULL {
+            if report::count(call.slot, counter::TUPLES_FULL) && error == MAP_FULL {
                 messages::say_tuples_full(call.number);
             }
             false

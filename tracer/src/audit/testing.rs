@@ -18,6 +18,7 @@ pub(crate) fn recording(run_id: &str, facts: Vec<(&str, bool, CallFacts)>) -> Re
         host: Host {
             kernel: "6.1.0".to_owned(),
             architecture: "x86_64".to_owned(),
+            hook: None,
         },
         target: Target::default(),
         window: Window {

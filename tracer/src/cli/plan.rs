@@ -65,6 +65,13 @@ pub(super) enum Place {
 }
 
 impl Place {
+    /// The ids of the processes in it.
+    pub(super) fn members(&self) -> Vec<u32> {
+        let members = self.cgroup().members();
+        let ids = members.into_iter().map(|pid| pid.as_raw_nonzero().get());
+        ids.map(i32::cast_unsigned).collect()
+    }
+
     pub(super) fn cgroup(&self) -> &Cgroup {
         match self {
             Self::Own(own) => own.cgroup(),

@@ -174,6 +174,9 @@ fn summarise(recording: &Recording, arguments: &Arguments) {
         calls.len(),
         recording.total_count(),
     ));
+    if let Some(remark) = remarks::left(recording) {
+        output::say(&format!("warning: {remark}"));
+    }
     for remark in remarks::remarks(recording) {
         output::say(&format!("warning: {remark}"));
     }

@@ -121,6 +121,7 @@ fn resume(
 ) -> Result<Recording, Failure> {
     let last_new_ms = last.window.last_new_fact_ms;
     let mut ledger = Ledger::resumed(papers.start_ns, last_new_ms, &last.facts);
+    ledger.resume_left(last.losses.left_by());
     if let Some(denials) = &last.denials {
         ledger.resume_denials(&denials.seen);
     }

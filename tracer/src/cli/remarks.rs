@@ -1,6 +1,7 @@
 //! What the user should know about a recording that was just made. Pure.
 
-use crate::recording::{Recording, TargetKind, Void};
+use crate::recording::{Loss, Recording, TargetKind, Void};
+use crate::report::{escape, layout};
 
 /// The remarks, most important first.
 pub(super) fn remarks(recording: &Recording) -> Vec<&'static str> {
@@ -39,6 +40,32 @@ pub(super) fn remarks(recording: &Recording) -> Vec<&'static str> {
     remarks
 }
 
+/// Who left, by name.
+pub(super) fn left(recording: &Recording) -> Option<String> {
+    const NAMES_MAX: usize = 3;
+    let count = recording.losses.get(Loss::Left);
+    if count == 0 {
+        return None;
+    }
+    let names = recording.losses.left_by();
+    let mut text: Vec<String> = names
+        .iter()
+        .take(NAMES_MAX)
+        .map(|(name, _)| format!("`{}`", escape::text(name)))
+        .collect();
+    if names.len() > NAMES_MAX {
+        text.push(format!("{} more", names.len() - NAMES_MAX));
+    }
+    let by = match text.is_empty() {
+        true => String::new(),
+        false => format!(" ({})", text.join(", ")),
+    };
+    let tasks = layout::count(usize::try_from(count).unwrap_or(usize::MAX), "task");
+    Some(format!(
+        "{tasks} left the target's cgroup{by}, and what was done outside is not in the recording"
+    ))
+}
+
 /// Whether a runtime made more than the exec that starts the container. A hint, because a name can lie; only
 /// a warning follows from it.
 fn has_runtime(recording: &Recording) -> bool {
@@ -52,7 +79,7 @@ fn has_runtime(recording: &Recording) -> bool {
 mod tests {
     use super::*;
     use crate::audit::testing::{recording, untracked};
-    use crate::recording::{CallFacts, Loss, WindowStart};
+    use crate::recording::{CallFacts, WindowStart};
     use crate::syscall::capability;
 
     fn by(program: &str) -> CallFacts {

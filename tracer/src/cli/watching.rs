@@ -227,15 +227,16 @@ pub(super) fn hold(
     let mut probe = Probe::load(&watch).map_err(no_probe)?;
     probe
         .list(&watch.scope, &plan.strangers())
-        .and_then(|()| probe.start())
+        .and_then(|()| probe.start_with(|| plan.place.members()))
         .map_err(no_probe)?;
     plan.keep(limits.for_.is_some());
+    let hook = probe.attachment().to_string();
     log::debug!("attached by {}", probe.attachment());
     let (scopes, found) = mpsc::channel();
     let details = plan.details(found);
     let command = plan.command.take();
     let limits = limits.limits();
-    let context = context(&plan, &clock, None)?;
+    let context = context(&plan, &clock, None, hook)?;
     let folder = plan.folder.take();
     let mut keeping = Keeping::begin(&plan, folder.as_ref(), &context, looking, &before);
     if let Some(kept) = keeping.as_mut().and_then(Keeping::pins) {
@@ -345,7 +346,12 @@ impl Clock {
     }
 }
 
-fn context(plan: &Plan, clock: &Clock, lives: Option<u32>) -> Result<Context, Failure> {
+fn context(
+    plan: &Plan,
+    clock: &Clock,
+    lives: Option<u32>,
+    hook: String,
+) -> Result<Context, Failure> {
     let uname = rustix::system::uname();
     let text = |text: &std::ffi::CStr| text.to_string_lossy().into_owned();
     let run_id = output::read(std::path::Path::new("/proc/sys/kernel/random/uuid"))?;
@@ -354,6 +360,7 @@ fn context(plan: &Plan, clock: &Clock, lives: Option<u32>) -> Result<Context, Fa
         host: Host {
             kernel: text(uname.release()),
             architecture: text(uname.machine()),
+            hook: Some(hook),
         },
         target: plan.target.clone(),
         configured: plan.configured,

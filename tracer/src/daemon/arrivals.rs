@@ -86,8 +86,7 @@ impl Daemon {
         let name = path.as_deref().and_then(|path| path.rsplit('/').next());
         let name = name.map_or_else(|| format!("cgroup {id}"), str::to_owned);
         let run_id = store::new_run_id()?;
-        let lost_before = self.fleet.losses()?;
-        let missed = lost_before.get(Loss::ScopesFull);
+        let missed = self.fleet.losses()?.get(Loss::ScopesFull);
         let missed = self.turned_away.missed(id, missed);
         let missed = match from {
             // What it did before, nobody was asked for.
@@ -109,7 +108,8 @@ impl Daemon {
             owner: cgroup.map_or(0, owner),
             from,
             start_ns: now_ns(),
-            lost_before,
+            // A slot is clear when a scope gets it; only what the kernel skips is counted for all together.
+            lost_before: self.fleet.skipped_before(),
             missed,
             container_id: None,
             lives: 1,
@@ -173,7 +173,10 @@ impl Daemon {
             return self.leave_alone(child.id);
         }
         match self.fleet.add(child.id)? {
-            Some(slot) => self.adopt(child.id, slot, Some(child), WindowStart::Attach),
+            Some(slot) => {
+                self.fleet.follow(slot, &child.members())?;
+                self.adopt(child.id, slot, Some(child), WindowStart::Attach)
+            }
             None => {
                 self.turn_away(child);
                 Ok(())
@@ -196,6 +199,8 @@ impl Daemon {
             let message = format!("{most} targets are recorded already, and no more at once");
             return Err(Refusal::new(RefusalKind::Full, message));
         };
+        let members = cgroup.members();
+        self.fleet.follow(slot, &members).map_err(failed_probe)?;
         self.fleet.settle().map_err(failed_probe)?;
         let adopted = self.adopt(cgroup.id, slot, Some(cgroup), WindowStart::Attach);
         adopted.map_err(failed)?;

@@ -235,7 +235,7 @@ impl Daemon {
         match event.what {
             What::Scope { .. } => return Ok(()),
             What::Armed { .. } => drop(armed.insert(slot)),
-            What::Call(_) | What::Tuple(..) | What::Denied(..) => {}
+            What::Call(_) | What::Tuple(..) | What::Denied(..) | What::Left => {}
         }
         scope.ledger.enter(event);
         Ok(())
@@ -308,8 +308,14 @@ impl Daemon {
             host: Host {
                 kernel: text(uname.release()),
                 architecture: text(uname.machine()),
+                hook: Some(self.fleet.attachment().to_string()),
             },
             losses: self.fleet.losses()?,
+            own_losses: self
+                .scopes
+                .keys()
+                .map(|&slot| Ok((slot, self.fleet.losses_of(slot)?)))
+                .collect::<Result<_, DaemonError>>()?,
         })
     }
 }

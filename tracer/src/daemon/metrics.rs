@@ -185,6 +185,7 @@ mod tests {
                 "seccomp_tracer_lost_total{reason=\"mapError\"} 0",
                 "seccomp_tracer_lost_total{reason=\"scopesFull\"} 7",
                 "seccomp_tracer_lost_total{reason=\"recursion\"} 0",
+                "seccomp_tracer_lost_total{reason=\"left\"} 0",
                 "seccomp_tracer_lost_total{reason=\"sighting\"} 0",
                 "seccomp_tracer_lost_total{reason=\"missedLife\"} 0",
                 "seccomp_tracer_lost_total{reason=\"straySighting\"} 1",

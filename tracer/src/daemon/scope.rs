@@ -55,7 +55,10 @@ pub(super) struct Now {
     pub(super) monotonic_ns: u64,
     pub(super) wall_ns: i128,
     pub(super) host: Host,
+    /// Of all scopes together.
     pub(super) losses: Losses,
+    /// Of each scope, by slot.
+    pub(super) own_losses: BTreeMap<u32, Losses>,
 }
 
 impl Scope {
@@ -74,7 +77,9 @@ impl Scope {
         let Some(last) = last else {
             return Self::new(passport, cgroup);
         };
-        let ledger = Ledger::resumed(passport.start_ns, last.window.last_new_fact_ms, &last.facts);
+        let mut ledger =
+            Ledger::resumed(passport.start_ns, last.window.last_new_fact_ms, &last.facts);
+        ledger.resume_left(last.losses.left_by());
         Self::with(passport, ledger, last.target, cgroup)
     }
 
@@ -104,7 +109,12 @@ impl Scope {
         let start_ns = passport.start_ns;
         let earlier = past.as_ref().map_or_else(
             || Ledger::new(start_ns),
-            |past| Ledger::resumed(start_ns, past.window.last_new_fact_ms, &past.facts),
+            |past| {
+                let last_new_ms = past.window.last_new_fact_ms;
+                let mut earlier = Ledger::resumed(start_ns, last_new_ms, &past.facts);
+                earlier.resume_left(past.losses.left_by());
+                earlier
+            },
         );
         self.ledger.join(earlier);
         self.passport = passport;
@@ -222,7 +232,8 @@ impl Scope {
         };
         let mut recording = recording_of(seen, Losses::default(), context);
         recording.window.start = self.since(now);
-        recording.losses = self.losses(now, unseen(&recording.facts));
+        let losses = self.losses(now, unseen(&recording.facts));
+        recording.losses = losses.with_left_by(self.ledger.left().clone());
         recording
     }
 
@@ -232,11 +243,11 @@ impl Scope {
         rfc3339(now.wall_ns - i128::from(ago))
     }
 
-    /// What this scope may have lost. Counters are for all scopes together, so what any of them lost counts for
-    /// each that was recorded then; but those for which there was no room took nothing from those that had it.
+    /// What this scope may have lost. What others lost is theirs.
     fn losses(&self, now: &Now, unseen: u64) -> Losses {
         let mut losses = Losses::default();
-        for (loss, count) in now.losses.iter() {
+        let own = now.own_losses.get(&self.passport.slot);
+        for (loss, count) in own.unwrap_or(&now.losses).iter() {
             let before = self.passport.lost_before.get(loss);
             losses.set(loss, count.saturating_sub(before));
         }

@@ -20,6 +20,7 @@ pub(crate) fn recording(facts: Vec<Fact>) -> Recording {
         host: Host {
             kernel: "6.1.0".to_owned(),
             architecture: "x86_64".to_owned(),
+            hook: None,
         },
         target: Target::default(),
         window: Window {

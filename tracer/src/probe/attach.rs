@@ -3,9 +3,10 @@
 use super::btf::BtfError;
 use super::counts::{self, Snapshot, Wire};
 use super::fleet::{ChildStart, Fleet, OTHERS_MAX};
-use super::hook::{self, Loaded, Size};
+use super::hook::{self, Size};
 use super::kept::Kept;
 use super::offsets;
+use super::programs::{Choice, Programs};
 use super::refused::{self, Refused};
 use super::sighting::Event;
 use crate::recording::{DenialLosses, Losses};
@@ -93,6 +94,8 @@ pub enum Attachment {
     BtfTracepoint,
     /// `raw_tp`.
     RawTracepoint,
+    /// `fentry` on the function through which perf submits the event of the tracepoint.
+    PerfSubmit,
 }
 
 impl fmt::Display for Attachment {
@@ -100,6 +103,7 @@ impl fmt::Display for Attachment {
         f.write_str(match self {
             Self::BtfTracepoint => "tp_btf",
             Self::RawTracepoint => "raw_tp",
+            Self::PerfSubmit => "perf_submit",
         })
     }
 }
@@ -120,12 +124,20 @@ pub enum ProbeError {
     #[error("cannot load the eBPF program")]
     Load(#[source] EbpfError),
     /// The kernel refuses to attach.
-    #[error("cannot attach to tracepoint `{tracepoint}`")]
+    #[error("cannot attach to `{hook}`")]
     Attach {
+        /// The tracepoint, or the function.
+        hook: &'static str,
+        /// Why.
+        source: ProgramError,
+    },
+    /// The kernel has no event of perf, or refuses it.
+    #[error("cannot open the event of tracepoint `{tracepoint}`")]
+    Event {
         /// Its name.
         tracepoint: &'static str,
         /// Why.
-        source: ProgramError,
+        source: std::io::Error,
     },
     /// What is to outlive us cannot be pinned, or what did cannot be picked up.
     #[error(transparent)]
@@ -147,15 +159,15 @@ pub(super) struct Maps {
     pub(super) tuples: PerCpuHashMap<MapData, Wire<wire::TupleKey>, u64>,
     pub(super) tuple_counts: Array<MapData, Wire<wire::TupleCount>>,
     pub(super) odd_calls: PerCpuHashMap<MapData, Wire<wire::OddKey>, u64>,
-    pub(super) counters: PerCpuArray<MapData, u64>,
+    pub(super) counters: PerCpuArray<MapData, Wire<wire::Counters>>,
+    pub(super) members: HashMap<MapData, u32, u32>,
     pub(super) slots: HashMap<MapData, u64, u32>,
 }
 
 /// The loaded kernel side. Dropping it detaches and frees everything.
 pub struct Probe {
     ebpf: Ebpf,
-    /// In the order in which they are attached.
-    programs: Vec<Loaded>,
+    programs: Programs,
     maps: Maps,
     refused: refused::Maps,
     events: RingBuf<MapData>,
@@ -187,9 +199,12 @@ impl Probe {
     /// [`ProbeError`] if the kernel has no BTF or refuses the program.
     pub fn load(watch: &Watch) -> Result<Self, ProbeError> {
         let types = std::fs::read(BTF_PATH).map_err(ProbeError::NoBtf)?;
-        let found = Wire(offsets::find(&types).map_err(ProbeError::Btf)?);
+        let found = offsets::find(&types).map_err(ProbeError::Btf)?;
         drop(types);
-        let config = Wire(config(watch));
+        let choice = Choice::make(found, watch.what, watch.raw_tracepoint);
+        let mut config = config(watch);
+        choice.tell(&mut config);
+        let (config, found) = (Wire(config), Wire(found.offsets));
         let (slots, listed) = match watch.scope.beside {
             None => (watch.scope.children_max.max(1), 0),
             Some(_) => (BESIDE_MAX, OTHERS_MAX),
@@ -206,6 +221,7 @@ impl Probe {
             .map_max_entries("TUPLE_COUNTS", slots * wire::SLOT_LEN)
             .map_max_entries("TUPLES", tuples_max(slots))
             .map_max_entries("ARMED", slots)
+            .map_max_entries("COUNTERS", slots)
             .map_max_entries("SLOTS", slots + listed)
             .map_max_entries("FREE_SLOTS", slots);
         if watch.what != Looking::AtCalls {
@@ -213,17 +229,10 @@ impl Probe {
         }
         let mut ebpf = loader.load(OBJECT).map_err(ProbeError::Load)?;
         // Maps are taken after the programs are loaded: loading needs them all.
-        let mut programs = Vec::new();
-        for hook in watch.what.hooks() {
-            match Loaded::load(&mut ebpf, &btf, hook, watch.raw_tracepoint) {
-                Ok(program) => programs.push(program),
-                Err(error) if hook.optional => log::debug!("{error}"),
-                Err(error) => return Err(error),
-            }
-        }
-        let list = match (watch.scope.beside, programs.first()) {
-            (Some(_), Some(program)) => Some(Fleet::beside(&ebpf, program.fd(&ebpf)?)?),
-            _ => None,
+        let programs = Programs::load(&mut ebpf, &btf, &choice)?;
+        let list = match watch.scope.beside {
+            Some(_) => Some(Fleet::beside(&ebpf, &programs)?),
+            None => None,
         };
         track_arguments(&mut ebpf)?;
         free_slots(&mut ebpf, slots)?;
@@ -234,6 +243,7 @@ impl Probe {
             tuple_counts: take(&mut ebpf, "TUPLE_COUNTS")?,
             odd_calls: take(&mut ebpf, "ODD_CALLS")?,
             counters: take(&mut ebpf, "COUNTERS")?,
+            members: take(&mut ebpf, "MEMBERS")?,
             slots: take(&mut ebpf, "SLOTS")?,
         };
         let refused = refused::Maps::take(&mut ebpf)?;
@@ -302,9 +312,21 @@ impl Probe {
     ///
     /// [`ProbeError::Attach`] if the kernel refuses.
     pub fn start(&mut self) -> Result<(), ProbeError> {
-        let Self { ebpf, programs, .. } = self;
-        let mut programs = programs.iter_mut();
-        programs.try_for_each(|program| program.attach(ebpf))
+        self.start_with(Vec::new)
+    }
+
+    /// The same, for a scope that has processes already: by their ids, as the first pid namespace has them. They are
+    /// asked for when everybody is seen who comes or goes, and before any call is.
+    ///
+    /// # Errors
+    ///
+    /// [`ProbeError`] if the kernel refuses.
+    pub fn start_with(&mut self, members: impl FnOnce() -> Vec<u32>) -> Result<(), ProbeError> {
+        self.programs.attach_to_tasks(&mut self.ebpf)?;
+        for pid in members() {
+            counts::follow(&mut self.maps, pid, 0)?;
+        }
+        self.programs.attach_to_calls(&mut self.ebpf)
     }
 
     /// Detaches; maps and counters stay readable and no longer change.
@@ -316,17 +338,13 @@ impl Probe {
         if let Some(kept) = &self.kept {
             kept.detach();
         }
-        let Self { ebpf, programs, .. } = self;
-        // An entry that is not noted would make its return look refused.
-        let mut backwards = programs.iter_mut().rev();
-        backwards.try_for_each(|program| program.detach(ebpf))
+        self.programs.detach(&mut self.ebpf)
     }
 
     /// Which kind of hook is in use.
     #[must_use]
     pub fn attachment(&self) -> Attachment {
-        let kinds = self.programs.iter().map(Loaded::attachment);
-        kinds.max().unwrap_or(Attachment::RawTracepoint)
+        self.programs.attachment()
     }
 
     /// The next first sighting that waits, if any. Entries that are none of ours are skipped.
@@ -394,7 +412,8 @@ impl Probe {
     ///
     /// [`ProbeError::Map`] if the counters cannot be read.
     pub fn losses(&self) -> Result<Losses, ProbeError> {
-        counts::losses(&self.maps, self.recursion_misses(&hook::COUNT))
+        let skipped = self.programs.skipped(&self.ebpf, &[&hook::COUNT]);
+        counts::losses(&self.maps, skipped)
     }
 
     /// Everything refused that was kept for a scope.
@@ -413,49 +432,22 @@ impl Probe {
     /// [`ProbeError::Map`] if the counters cannot be read.
     pub fn denial_losses(&self) -> Result<DenialLosses, ProbeError> {
         // A skipped program may have missed an entry, and its return then looked refused.
-        let skipped = [&hook::INSIDE, &hook::RETURN].map(|hook| self.recursion_misses(hook));
-        let not_kept = [
-            wire::counter::DENIALS_FULL,
-            wire::counter::SCOPES_FULL,
-            wire::counter::UNKNOWN_ABI,
-        ];
-        let mut calls = skipped.iter().sum();
-        for index in not_kept {
-            calls += self.counter(index)?;
-        }
-        Ok(DenialLosses {
-            calls,
-            arguments: self.counter(wire::counter::DENIED_TUPLES_FULL)?,
-            unjudged: self.counter(wire::counter::UNJUDGED)?,
-        })
+        let hooks = [&hook::INSIDE, &hook::RETURN];
+        let skipped = self.programs.skipped(&self.ebpf, &hooks);
+        counts::denial_losses(&self.maps, skipped)
     }
 
     /// How large the program that counts calls is to this kernel; `None` where it does not say (before Linux 5.16).
     #[must_use]
     pub fn size(&self) -> Option<Size> {
-        let mut programs = self.programs.iter();
-        let program = programs.find(|program| program.is_of(&hook::COUNT))?;
-        program.size(&self.ebpf)
-    }
-
-    fn counter(&self, index: u32) -> Result<u64, ProbeError> {
-        let counters = &self.maps.counters;
-        let values = counters.get(&index, 0).map_err(map_error("COUNTERS"))?;
-        Ok(values.iter().sum())
-    }
-
-    fn recursion_misses(&self, hook: &hook::Hook) -> u64 {
-        let programs = self.programs.iter().filter(|program| program.is_of(hook));
-        programs
-            .map(|program| program.recursion_misses(&self.ebpf))
-            .sum()
+        self.programs.size(&self.ebpf)
     }
 }
 
 impl Looking {
     /// The programs that see it, in the order in which they are attached: entries first, so that no return is
     /// seen whose entry could not have been.
-    fn hooks(self) -> &'static [&'static hook::Hook] {
+    pub(super) fn hooks(self) -> &'static [&'static hook::Hook] {
         match self {
             Self::AtCalls => &[&hook::COUNT],
             Self::AtDenials => &[&hook::INSIDE, &hook::RETURN, &hook::TASK_EXIT],
@@ -465,7 +457,7 @@ impl Looking {
 }
 
 fn config(watch: &Watch) -> wire::Config {
-    let (arming, host_mount_namespaces) = match watch.start {
+    let (arming, engine_mount_namespaces) = match watch.start {
         Start::Now => (wire::arming::AT_ONCE, [0; 2]),
         Start::FirstExec => (wire::arming::FIRST_EXEC, [0; 2]),
         Start::ContainerExec(namespaces) => (wire::arming::CONTAINER_EXEC, namespaces),
@@ -484,7 +476,8 @@ fn config(watch: &Watch) -> wire::Config {
         },
         arming,
         tuples_per_call: TUPLES_PER_CALL,
-        host_mount_namespaces,
+        engine_mount_namespaces,
+        ..wire::Config::default()
     }
 }
 

@@ -21,6 +21,7 @@ const MAGIC: u16 = 0xEB9F;
 /// Type kinds whose descriptions are longer than their three words.
 mod kind {
     pub(super) const INT: u32 = 1;
+    pub(super) const PTR: u32 = 2;
     pub(super) const ARRAY: u32 = 3;
     pub(super) const STRUCT: u32 = 4;
     pub(super) const UNION: u32 = 5;
@@ -29,6 +30,7 @@ mod kind {
     pub(super) const VOLATILE: u32 = 9;
     pub(super) const CONST: u32 = 10;
     pub(super) const RESTRICT: u32 = 11;
+    pub(super) const FUNC: u32 = 12;
     pub(super) const FUNC_PROTO: u32 = 13;
     pub(super) const VAR: u32 = 14;
     pub(super) const DATASEC: u32 = 15;
@@ -113,6 +115,52 @@ impl<'a> Btf<'a> {
         Ok(bits / 8)
     }
 
+    /// Whether the kernel has a function of that name.
+    pub(super) fn has_function(&self, name: &str) -> bool {
+        self.function(name).is_some()
+    }
+
+    /// What a function's parameters point to, by name; `None` for one that points to no named structure.
+    pub(super) fn parameters(&self, name: &str) -> Result<Vec<Option<&'a [u8]>>, BtfError> {
+        let missing = || BtfError::Missing(name.to_owned());
+        let function = self.function(name).ok_or_else(missing)?;
+        let prototype = self.word(function.at + 8)? as usize;
+        let prototype = self.of_id(prototype).ok_or_else(missing)?;
+        let (_, _, len) = self.head(prototype)?;
+        let parameter = |place: usize| {
+            let id = self.word(prototype.at + 12 + 8 * place + 4)? as usize;
+            let Some(pointer) = self.of_id(id) else {
+                return Ok(None);
+            };
+            if self.head(pointer)?.1 != kind::PTR {
+                return Ok(None);
+            }
+            let Some(structure) = self.structure(self.word(pointer.at + 8)? as usize)? else {
+                return Ok(None);
+            };
+            self.string(self.head(structure)?.0).map(Some)
+        };
+        (0..len as usize).map(parameter).collect()
+    }
+
+    fn function(&self, name: &str) -> Option<Type> {
+        let mut types = self.types.iter().copied();
+        types.find(|&found| {
+            self.head(found).is_ok_and(|(string, kind, _)| {
+                kind == kind::FUNC
+                    && self
+                        .string(string)
+                        .is_ok_and(|found| found == name.as_bytes())
+            })
+        })
+    }
+
+    fn of_id(&self, id: usize) -> Option<Type> {
+        id.checked_sub(1)
+            .and_then(|index| self.types.get(index))
+            .copied()
+    }
+
     /// Offset in bits and type of a member, looked for in anonymous members too.
     fn member(
         &self,
@@ -154,7 +202,7 @@ impl<'a> Btf<'a> {
     fn structure(&self, mut id: usize) -> Result<Option<Type>, BtfError> {
         const STEPS_MAX: usize = 32;
         for _ in 0..STEPS_MAX {
-            let Some(&found) = id.checked_sub(1).and_then(|index| self.types.get(index)) else {
+            let Some(found) = self.of_id(id) else {
                 return Ok(None);
             };
             match self.head(found)?.1 {

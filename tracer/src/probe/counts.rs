@@ -2,7 +2,7 @@
 
 use super::attach::{Maps, ProbeError, map_error};
 use super::sighting::fact_key;
-use crate::recording::{FactKey, Loss, Losses};
+use crate::recording::{DenialLosses, FactKey, Loss, Losses};
 use crate::syscall::catalog;
 use aya::Pod;
 use seccomp_tracer_ebpf as wire;
@@ -51,6 +51,8 @@ unsafe impl Pod for Wire<wire::Seen> {}
 unsafe impl Pod for Wire<wire::Config> {}
 // SAFETY: as above.
 unsafe impl Pod for Wire<wire::Offsets> {}
+// SAFETY: as above.
+unsafe impl Pod for Wire<wire::Counters> {}
 
 /// Reads everything kept for a scope.
 pub(super) fn snapshot(maps: &Maps, slot: u32) -> Result<Snapshot, ProbeError> {
@@ -182,21 +184,79 @@ fn unbounded(maps: &Maps, slot: u32, snapshot: &mut Snapshot) -> Result<(), Prob
     Ok(())
 }
 
-/// Reads what could not be kept; how often the program was skipped is known elsewhere.
+/// What could not be kept of all scopes together; how often the program was skipped is known elsewhere.
 pub(super) fn losses(maps: &Maps, skipped: u64) -> Result<Losses, ProbeError> {
-    let counter = |index: u32| {
-        let values = maps.counters.get(&index, 0);
-        let sum = values.map(|values| values.iter().sum::<u64>());
-        sum.map_err(map_error("COUNTERS"))
-    };
-    let mut losses = Losses::default();
-    losses.set(Loss::UnknownAbi, counter(wire::counter::UNKNOWN_ABI)?);
-    losses.set(Loss::OddNumberMapFull, counter(wire::counter::ODD_FULL)?);
-    losses.set(Loss::MapError, counter(wire::counter::MAP_ERROR)?);
-    losses.set(Loss::ScopesFull, counter(wire::counter::SCOPES_FULL)?);
-    losses.set(Loss::Sighting, counter(wire::counter::EVENT)?);
+    let mut losses = named(&all_counters(maps)?);
     losses.set(Loss::Recursion, skipped);
     Ok(losses)
+}
+
+/// What could not be kept of one scope.
+pub(super) fn losses_of(maps: &Maps, slot: u32) -> Result<Losses, ProbeError> {
+    let mut losses = named(&counters(maps, slot)?);
+    // Of scopes that there was no room for.
+    losses.set(Loss::ScopesFull, 0);
+    Ok(losses)
+}
+
+/// The counters of all scopes together.
+pub(super) fn all_counters(maps: &Maps) -> Result<wire::Counters, ProbeError> {
+    let mut sum = wire::Counters::default();
+    for slot in 0..maps.counters.len() {
+        add_counters(&mut sum, &counters(maps, slot)?);
+    }
+    Ok(sum)
+}
+
+/// The counters of one scope, of all CPUs together.
+pub(super) fn counters(maps: &Maps, slot: u32) -> Result<wire::Counters, ProbeError> {
+    let values = maps.counters.get(&slot, 0).map_err(map_error("COUNTERS"))?;
+    let mut sum = wire::Counters::default();
+    for Wire(one) in values.iter() {
+        add_counters(&mut sum, one);
+    }
+    Ok(sum)
+}
+
+pub(super) fn add_counters(sum: &mut wire::Counters, more: &wire::Counters) {
+    for (sum, more) in sum.iter_mut().zip(more) {
+        *sum += more;
+    }
+}
+
+pub(super) fn named(counters: &wire::Counters) -> Losses {
+    let counter = |index: u32| counters[index as usize];
+    let mut losses = Losses::default();
+    losses.set(Loss::UnknownAbi, counter(wire::counter::UNKNOWN_ABI));
+    losses.set(Loss::OddNumberMapFull, counter(wire::counter::ODD_FULL));
+    losses.set(Loss::MapError, counter(wire::counter::MAP_ERROR));
+    losses.set(Loss::ScopesFull, counter(wire::counter::SCOPES_FULL));
+    losses.set(Loss::Sighting, counter(wire::counter::EVENT));
+    let left = counter(wire::counter::LEFT) + counter(wire::counter::MEMBERS_FULL);
+    losses.set(Loss::Left, left);
+    losses
+}
+
+/// What could not be kept of what was refused, of all scopes together.
+pub(super) fn denial_losses(maps: &Maps, skipped: u64) -> Result<DenialLosses, ProbeError> {
+    let counters = all_counters(maps)?;
+    let counter = |index: u32| counters[index as usize];
+    let not_kept = [
+        wire::counter::DENIALS_FULL,
+        wire::counter::SCOPES_FULL,
+        wire::counter::UNKNOWN_ABI,
+    ];
+    Ok(DenialLosses {
+        calls: not_kept.into_iter().map(counter).sum::<u64>() + skipped,
+        arguments: counter(wire::counter::DENIED_TUPLES_FULL),
+        unjudged: counter(wire::counter::UNJUDGED),
+    })
+}
+
+/// Keeps in mind that a process is in a scope.
+pub(super) fn follow(maps: &mut Maps, pid: u32, slot: u32) -> Result<(), ProbeError> {
+    let kept = maps.members.insert(&pid, &slot, 0);
+    kept.map_err(map_error("MEMBERS"))
 }
 
 fn wire_abi(key: FactKey) -> u32 {

@@ -3,17 +3,20 @@
 //! What it keeps may be pinned. Then program and maps outlive their user space, and the next one picks them
 //! up. It refuses to know what a scope is called, and which of them are worth keeping.
 
-use super::attach::{self, BTF_PATH, Maps, OBJECT, ProbeError, TUPLES_PER_CALL, map_error};
+use super::attach::{
+    self, Attachment, BTF_PATH, Looking, Maps, OBJECT, ProbeError, TUPLES_PER_CALL, map_error,
+};
 use super::counts::{self, Shared, Snapshot, Wire};
-use super::hook::{self, Loaded};
-use super::offsets;
+use super::hook::{self, Held};
 use super::pins::Pins;
+use super::programs::{Choice, Programs};
 use super::sighting::Event;
-use crate::recording::Losses;
+use super::{event, offsets};
+use crate::recording::{Loss, Losses};
 use aya::maps::{Array, Map, MapData, MapError, PerCpuArray, PerCpuValues, Queue, RingBuf};
-use aya::programs::links::FdLink;
 use aya::{Btf, Ebpf, EbpfLoader};
 use aya_log::EbpfLogger;
+use rustix::process::Pid;
 use rustix::thread::{MembarrierCommand, membarrier};
 use seccomp_tracer_ebpf as wire;
 use std::collections::{BTreeMap, BTreeSet};
@@ -41,7 +44,8 @@ const GRACE: Duration = Duration::from_millis(50);
 pub struct Room {
     /// Scopes at once, at most [`SCOPES_MAX`].
     pub scopes: u32,
-    /// Mount namespaces (inode numbers) from which an exec does not start a container; 0 for none.
+    /// Mount namespaces (inode numbers) from which an exec does not start a container, beside the host's; 0 for
+    /// none.
     pub host_mount_namespaces: [u32; 2],
 }
 
@@ -93,8 +97,13 @@ pub struct Fleet {
     program: OwnedFd,
     cpus: NonZero<u32>,
     fill: Fill,
+    attachment: Attachment,
+    /// Whether what the kernel skipped may have been a scope's.
+    may_skip: bool,
+    /// What scopes lost that have gone.
+    lost: wire::Counters,
     /// What is not pinned lives as long as this.
-    _own: Option<(Ebpf, FdLink)>,
+    own: Option<(Ebpf, Vec<(&'static str, Held)>)>,
 }
 
 impl Fleet {
@@ -105,43 +114,49 @@ impl Fleet {
     /// [`ProbeError`] if the kernel refuses.
     pub fn start(room: Room, pins: Option<&Pins>) -> Result<Self, ProbeError> {
         let types = std::fs::read(BTF_PATH).map_err(ProbeError::NoBtf)?;
-        let found = Wire(offsets::find(&types).map_err(ProbeError::Btf)?);
+        let found = offsets::find(&types).map_err(ProbeError::Btf)?;
         drop(types);
+        let choice = Choice::make(found, Looking::AtCalls, false);
+        let mut config = config(room);
+        choice.tell(&mut config);
         let btf = Btf::from_sys_fs().map_err(ProbeError::KernelBtf)?;
         attach::raise_memory_limit();
         let scopes = room.scopes;
         let mut ebpf = EbpfLoader::new()
             .btf(&btf)
-            .override_global("CONFIG", &Wire(config(room)), true)
-            .override_global("OFFSETS", &found, true)
+            .override_global("CONFIG", &Wire(config), true)
+            .override_global("OFFSETS", &Wire(found.offsets), true)
             .map_max_entries("CALLS", scopes)
             .map_max_entries("NEAR", scopes)
             .map_max_entries("TUPLE_COUNTS", scopes * wire::SLOT_LEN)
             .map_max_entries("TUPLES", attach::tuples_max(scopes))
             .map_max_entries("ARMED", scopes)
+            .map_max_entries("COUNTERS", scopes)
             .map_max_entries("SLOTS", scopes + OTHERS_MAX)
             .map_max_entries("FREE_SLOTS", scopes)
             .load(OBJECT)
             .map_err(ProbeError::Load)?;
-        let mut counting = Loaded::load(&mut ebpf, &btf, &hook::COUNT, false)?;
+        let mut programs = Programs::load(&mut ebpf, &btf, &choice)?;
+        let program = programs.counting(&ebpf)?;
         if let Some(pins) = pins {
             pins.make(&ebpf)?;
-            pins.pin(|path| counting.pin(&mut ebpf, path))?;
+            pins.pin(|path| event::pin(program.as_fd(), path))?;
         }
         attach::track_arguments(&mut ebpf)?;
-        let program = counting.fd(&ebpf)?;
         let messages = EbpfLogger::init(&mut ebpf).ok();
-        let mut fleet = Self::of(program, messages, |name| {
+        let attachment = programs.attachment();
+        let mut fleet = Self::of(program, attachment, messages, |name| {
             Ok(ebpf.take_map(name).expect("in the object"))
         })?;
+        fleet.may_skip = programs.may_skip();
         for slot in 0..scopes {
             fleet.free(slot)?;
         }
-        let link = counting.hold(&mut ebpf)?;
+        let held = programs.hold(&mut ebpf)?;
         match pins {
-            // Last, so that a link that is there says that everything is.
-            Some(pins) => pins.hold(link)?,
-            None => fleet._own = Some((ebpf, link)),
+            // The last one last, so that a link that is there says that everything is.
+            Some(pins) => pins.hold(held)?,
+            None => fleet.own = Some((ebpf, held)),
         }
         Ok(fleet)
     }
@@ -153,15 +168,21 @@ impl Fleet {
     /// [`ProbeError`] if what is pinned cannot be used.
     pub fn pick_up(pins: &Pins) -> Result<Self, ProbeError> {
         let program = pins.program()?;
+        let types = std::fs::read(BTF_PATH).map_err(ProbeError::NoBtf)?;
+        let types = offsets::find(&types).map_err(ProbeError::Btf)?;
         // Needs more rights than recording does; it is for the log only.
         let messages = pins
             .program_id()
             .and_then(|id| EbpfLogger::init_from_id(id).ok());
-        Self::of(program, messages, |name| pins.map(name))
+        let attachment = pins.attachment();
+        let mut fleet = Self::of(program, attachment, messages, |name| pins.map(name))?;
+        fleet.may_skip = types.is_preemptible && attachment != Attachment::PerfSubmit;
+        Ok(fleet)
     }
 
     fn of(
         program: OwnedFd,
+        attachment: Attachment,
         messages: Option<EbpfLogger<&'static dyn log::Log>>,
         mut map: impl FnMut(&'static str) -> Result<Map, ProbeError>,
     ) -> Result<Self, ProbeError> {
@@ -172,6 +193,7 @@ impl Fleet {
             tuple_counts: typed(&mut map, "TUPLE_COUNTS")?,
             odd_calls: typed(&mut map, "ODD_CALLS")?,
             counters: typed(&mut map, "COUNTERS")?,
+            members: typed(&mut map, "MEMBERS")?,
             slots: typed(&mut map, "SLOTS")?,
         };
         let free: Queue<MapData, u32> = typed(&mut map, "FREE_SLOTS")?;
@@ -193,13 +215,17 @@ impl Fleet {
             },
             maps,
             free,
-            _own: None,
+            attachment,
+            may_skip: false,
+            lost: wire::Counters::default(),
+            own: None,
         })
     }
 
     /// The list of another kernel side that is loaded and not yet taken apart, over the same maps.
-    pub(super) fn beside(ebpf: &Ebpf, program: OwnedFd) -> Result<Self, ProbeError> {
-        Self::of(program, None, |name| {
+    pub(super) fn beside(ebpf: &Ebpf, programs: &Programs) -> Result<Self, ProbeError> {
+        let program = programs.counting(ebpf)?;
+        Self::of(program, programs.attachment(), None, |name| {
             let failed = |source| map_error(name)(MapError::IoError(source));
             let map = ebpf.map(name).expect("in the object");
             let data = match map {
@@ -391,6 +417,7 @@ impl Fleet {
         for &slot in slots {
             self.clear_tables(slot)?;
         }
+        self.clear_members(slots)?;
         let tuples = self.maps.tuples.keys();
         let tuples = tuples.filter(|key| {
             key.as_ref()
@@ -417,6 +444,26 @@ impl Fleet {
         Ok(())
     }
 
+    /// Who is still in a scope that is no longer recorded is in none.
+    fn clear_members(&mut self, slots: &BTreeSet<u32>) -> Result<(), ProbeError> {
+        let members = self.maps.members.iter();
+        let members = members.filter(|member| {
+            let slot = member.as_ref().map(|&(_, slot)| slot);
+            slot.map_or(true, |slot| slots.contains(&slot))
+        });
+        let members: Vec<(u32, u32)> = members
+            .collect::<Result<_, _>>()
+            .map_err(map_error("MEMBERS"))?;
+        for (pid, _) in members {
+            match self.maps.members.remove(&pid) {
+                // It has ended meanwhile.
+                Ok(()) | Err(MapError::KeyNotFound) => {}
+                Err(error) => return Err(map_error("MEMBERS")(error)),
+            }
+        }
+        Ok(())
+    }
+
     fn clear_tables(&mut self, slot: u32) -> Result<(), ProbeError> {
         let calls = Wire([0; wire::SLOT_LEN as usize]);
         let calls = self.on_every_cpu(calls, "CALLS")?;
@@ -425,6 +472,11 @@ impl Fleet {
             tuples: [wire::NearTuple::default(); wire::NEAR_LEN],
         });
         let near = self.on_every_cpu(near, "NEAR")?;
+        let lost = counts::counters(&self.maps, slot)?;
+        counts::add_counters(&mut self.lost, &lost);
+        let none = self.on_every_cpu(Wire(wire::Counters::default()), "COUNTERS")?;
+        let set = self.maps.counters.set(slot, none, 0);
+        set.map_err(map_error("COUNTERS"))?;
         let set = self.maps.calls.set(slot, calls, 0);
         set.map_err(map_error("CALLS"))?;
         let set = self.maps.near.set(slot, near, 0);
@@ -481,7 +533,57 @@ impl Fleet {
     ///
     /// [`ProbeError::Map`] if the counters cannot be read.
     pub fn losses(&self) -> Result<Losses, ProbeError> {
-        counts::losses(&self.maps, hook::skipped(self.program.as_fd()))
+        let mut counters = counts::all_counters(&self.maps)?;
+        counts::add_counters(&mut counters, &self.lost);
+        let mut losses = counts::named(&counters);
+        losses.set(Loss::Recursion, self.skipped());
+        Ok(losses)
+    }
+
+    /// What could not be kept so far of one scope.
+    ///
+    /// # Errors
+    ///
+    /// [`ProbeError::Map`] if the counters cannot be read.
+    pub fn losses_of(&self, slot: u32) -> Result<Losses, ProbeError> {
+        let mut losses = counts::losses_of(&self.maps, slot)?;
+        losses.set(Loss::Recursion, self.skipped());
+        Ok(losses)
+    }
+
+    fn skipped(&self) -> u64 {
+        if self.may_skip {
+            hook::skipped(self.program.as_fd())
+        } else {
+            0
+        }
+    }
+
+    /// What of [`Self::losses_of`] is no scope's own and was there before.
+    #[must_use]
+    pub fn skipped_before(&self) -> Losses {
+        let mut losses = Losses::default();
+        losses.set(Loss::Recursion, self.skipped());
+        losses
+    }
+
+    /// Which kind of hook is in use.
+    #[must_use]
+    pub fn attachment(&self) -> Attachment {
+        self.attachment
+    }
+
+    /// Keeps in mind which processes are in a scope that was there before it was recorded, by their ids in the
+    /// first pid namespace.
+    ///
+    /// # Errors
+    ///
+    /// [`ProbeError::Map`] if there is no room for them.
+    pub fn follow(&mut self, slot: u32, pids: &[Pid]) -> Result<(), ProbeError> {
+        let mut pids = pids
+            .iter()
+            .map(|pid| pid.as_raw_nonzero().get().cast_unsigned());
+        pids.try_for_each(|pid| counts::follow(&mut self.maps, pid, slot))
     }
 
     /// How full it is.
@@ -511,7 +613,7 @@ fn config(room: Room) -> wire::Config {
         scopes: wire::scopes::LISTED,
         arming: wire::arming::CONTAINER_EXEC,
         tuples_per_call: TUPLES_PER_CALL,
-        host_mount_namespaces: room.host_mount_namespaces,
+        engine_mount_namespaces: room.host_mount_namespaces,
         ..wire::Config::default()
     }
 }

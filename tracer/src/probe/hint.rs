@@ -37,7 +37,9 @@ impl ProbeError {
                 _ => DOCTOR,
             }),
             Self::Btf(_) | Self::KernelBtf(_) => Some(TYPES),
-            Self::Load(_) | Self::Attach { .. } | Self::Map { .. } => Some(of_kernel(errno)),
+            Self::Load(_) | Self::Attach { .. } | Self::Event { .. } | Self::Map { .. } => {
+                Some(of_kernel(errno))
+            }
             Self::Pin(error) => of_pin(error),
         }
     }
@@ -103,7 +105,7 @@ mod tests {
     #[test]
     fn each_reason_has_a_hint_of_its_own() {
         let attach = |errno| ProbeError::Attach {
-            tracepoint: "raw_syscalls:sys_enter",
+            hook: "raw_syscalls:sys_enter",
             source: ProgramError::SyscallError(SyscallError {
                 call: "bpf_prog_load",
                 io_error: system(errno),

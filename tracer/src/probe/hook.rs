@@ -28,7 +28,8 @@ pub struct Size {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Hook {
     tracepoint: &'static str,
-    typed: &'static str,
+    /// None where the raw one is as good.
+    pub(super) typed: Option<&'static str>,
     raw: &'static str,
     /// Whether it can be done without.
     pub(super) optional: bool,
@@ -37,7 +38,7 @@ pub(super) struct Hook {
 /// Counts calls.
 pub(super) const COUNT: Hook = Hook {
     tracepoint: "raw_syscalls:sys_enter",
-    typed: "sys_enter_btf",
+    typed: Some("sys_enter_btf"),
     raw: "sys_enter_raw",
     optional: false,
 };
@@ -45,7 +46,7 @@ pub(super) const COUNT: Hook = Hook {
 /// Notes that a task is in a call.
 pub(super) const INSIDE: Hook = Hook {
     tracepoint: "raw_syscalls:sys_enter",
-    typed: "inside_btf",
+    typed: Some("inside_btf"),
     raw: "inside_raw",
     optional: false,
 };
@@ -53,7 +54,7 @@ pub(super) const INSIDE: Hook = Hook {
 /// Finds returns without an entry.
 pub(super) const RETURN: Hook = Hook {
     tracepoint: "raw_syscalls:sys_exit",
-    typed: "sys_exit_btf",
+    typed: Some("sys_exit_btf"),
     raw: "sys_exit_raw",
     optional: false,
 };
@@ -61,10 +62,56 @@ pub(super) const RETURN: Hook = Hook {
 /// Finds tasks that a filter ends alone. It needs a helper that came with Linux 5.15.
 pub(super) const TASK_EXIT: Hook = Hook {
     tracepoint: "sched:sched_process_exit",
-    typed: "task_exit_btf",
+    typed: Some("task_exit_btf"),
     raw: "task_exit_raw",
     optional: true,
 };
+
+/// Notes who is born in a scope, and who is born out of it.
+pub(super) const BORN: Hook = Hook {
+    tracepoint: "task:task_newtask",
+    typed: None,
+    raw: "born",
+    optional: false,
+};
+
+/// The same beside the hook on perf.
+pub(super) const BORN_ELSEWHERE: Hook = Hook {
+    raw: "born_elsewhere",
+    ..BORN
+};
+
+/// Notes who is moved into a scope, and who is moved out of it.
+pub(super) const MOVED: Hook = Hook {
+    tracepoint: "cgroup:cgroup_attach_task",
+    typed: None,
+    raw: "moved",
+    optional: false,
+};
+
+/// Forgets who has ended.
+pub(super) const ENDED: Hook = Hook {
+    tracepoint: "sched:sched_process_exit",
+    typed: None,
+    raw: "ended",
+    optional: false,
+};
+
+/// What holds a program where it is, for whoever takes it.
+pub(super) enum Held {
+    Link(FdLink),
+    Event(OwnedFd),
+}
+
+impl Held {
+    /// Pins it.
+    pub(super) fn pin(self, path: &Path) -> Result<(), PinError> {
+        match self {
+            Self::Link(link) => link.pin(path).map(drop),
+            Self::Event(link) => super::event::pin(link.as_fd(), path),
+        }
+    }
+}
 
 /// What holds a program at its tracepoint.
 enum Link {
@@ -92,8 +139,9 @@ impl Loaded {
             attachment,
             link: None,
         };
-        if !raw {
-            match typed_program(ebpf, hook).and_then(|program| program.load(hook.function(), btf)) {
+        if let (false, Some(typed)) = (raw, hook.typed) {
+            match typed_program(ebpf, typed).and_then(|program| program.load(hook.function(), btf))
+            {
                 Ok(()) => return Ok(loaded(Attachment::BtfTracepoint)),
                 Err(error) => {
                     log::debug!(
@@ -114,6 +162,11 @@ impl Loaded {
         self.hook == hook
     }
 
+    /// The name of its program.
+    pub(super) fn name(&self) -> &'static str {
+        self.hook.name(self.attachment)
+    }
+
     /// Which of the two it is.
     pub(super) fn attachment(&self) -> Attachment {
         self.attachment
@@ -123,10 +176,10 @@ impl Loaded {
     pub(super) fn attach(&mut self, ebpf: &mut Ebpf) -> Result<(), ProbeError> {
         let hook = self.hook;
         let link = match self.attachment {
-            Attachment::BtfTracepoint => typed_program(ebpf, hook)
+            Attachment::BtfTracepoint => typed_program(ebpf, hook.name(self.attachment))
                 .and_then(BtfTracePoint::attach)
                 .map(Link::Typed),
-            Attachment::RawTracepoint => raw_program(ebpf, hook)
+            Attachment::RawTracepoint | Attachment::PerfSubmit => raw_program(ebpf, hook)
                 .and_then(|program| program.attach(hook.function()))
                 .map(Link::Raw),
         };
@@ -138,9 +191,8 @@ impl Loaded {
     pub(super) fn detach(&mut self, ebpf: &mut Ebpf) -> Result<(), ProbeError> {
         let hook = self.hook;
         let detached = match self.link.take() {
-            Some(Link::Typed(link)) => {
-                typed_program(ebpf, hook).and_then(|program| program.detach(link))
-            }
+            Some(Link::Typed(link)) => typed_program(ebpf, hook.name(self.attachment))
+                .and_then(|program| program.detach(link)),
             Some(Link::Raw(link)) => {
                 raw_program(ebpf, hook).and_then(|program| program.detach(link))
             }
@@ -150,38 +202,28 @@ impl Loaded {
     }
 
     /// The same, giving what holds it there, which is then no longer its own.
-    pub(super) fn hold(&mut self, ebpf: &mut Ebpf) -> Result<FdLink, ProbeError> {
+    pub(super) fn hold(&mut self, ebpf: &mut Ebpf) -> Result<(&'static str, Held), ProbeError> {
         let hook = self.hook;
-        let link = match self.attachment {
-            Attachment::BtfTracepoint => typed_program(ebpf, hook).and_then(|program| {
-                let link = program.attach()?;
-                program.take_link(link).map(FdLink::from)
-            }),
-            Attachment::RawTracepoint => raw_program(ebpf, hook).and_then(|program| {
-                let link = program.attach(hook.function())?;
-                program.take_link(link).map(FdLink::from)
-            }),
-        };
-        link.map_err(hook.problem())
-    }
-
-    /// Pins it.
-    pub(super) fn pin(&self, ebpf: &mut Ebpf, path: &Path) -> Result<(), PinError> {
-        program(ebpf, self.hook.name(self.attachment)).pin(path)
-    }
-
-    /// A descriptor of it.
-    pub(super) fn fd(&self, ebpf: &Ebpf) -> Result<OwnedFd, ProbeError> {
-        let hook = self.hook;
-        let program = ebpf.program(hook.name(self.attachment));
-        let fd = program.expect("in the object").fd();
-        let fd = fd.and_then(|fd| Ok(fd.as_fd().try_clone_to_owned()?));
-        fd.map_err(hook.problem())
+        let link =
+            match self.attachment {
+                Attachment::BtfTracepoint => typed_program(ebpf, hook.name(self.attachment))
+                    .and_then(|program| {
+                        let link = program.attach()?;
+                        program.take_link(link).map(FdLink::from)
+                    }),
+                Attachment::RawTracepoint | Attachment::PerfSubmit => raw_program(ebpf, hook)
+                    .and_then(|program| {
+                        let link = program.attach(hook.function())?;
+                        program.take_link(link).map(FdLink::from)
+                    }),
+            };
+        let link = link.map_err(hook.problem())?;
+        Ok((hook.raw, Held::Link(link)))
     }
 
     /// How often the kernel skipped the program.
     pub(super) fn recursion_misses(&self, ebpf: &Ebpf) -> u64 {
-        let fd = self.info(ebpf).and_then(|info| info.fd().ok());
+        let fd = info(ebpf, self.name()).and_then(|info| info.fd().ok());
         fd.map_or(0, |fd| skipped(fd.as_fd()))
     }
 }
@@ -199,20 +241,26 @@ pub(super) fn skipped(program: BorrowedFd<'_>) -> u64 {
         .unwrap_or(0)
 }
 
-impl Loaded {
-    /// How large it is to this kernel; `None` where it does not say.
-    pub(super) fn size(&self, ebpf: &Ebpf) -> Option<Size> {
-        let info = self.info(ebpf)?;
-        Some(Size {
-            verified: info.verified_instruction_count()?,
-            translated: info.size_translated()? / INSTRUCTION_LEN,
-        })
-    }
+/// How large a program is to this kernel; `None` where it does not say.
+pub(super) fn size(ebpf: &Ebpf, program: &str) -> Option<Size> {
+    let info = info(ebpf, program)?;
+    Some(Size {
+        verified: info.verified_instruction_count()?,
+        translated: info.size_translated()? / INSTRUCTION_LEN,
+    })
+}
 
-    fn info(&self, ebpf: &Ebpf) -> Option<ProgramInfo> {
-        let program = ebpf.program(self.hook.name(self.attachment))?;
-        program.info().ok()
-    }
+/// A descriptor of a program.
+pub(super) fn fd(ebpf: &Ebpf, name: &'static str) -> Result<OwnedFd, ProbeError> {
+    let program = ebpf.program(name).expect("in the object");
+    let fd = program
+        .fd()
+        .and_then(|fd| Ok(fd.as_fd().try_clone_to_owned()?));
+    fd.map_err(|source| ProbeError::Attach { hook: name, source })
+}
+
+fn info(ebpf: &Ebpf, program: &str) -> Option<ProgramInfo> {
+    ebpf.program(program)?.info().ok()
 }
 
 impl Hook {
@@ -227,31 +275,31 @@ impl Hook {
         /// The longest name that the kernel keeps.
         const NAME_MAX: usize = 15;
         let kept = |full: &str| full.get(..NAME_MAX).unwrap_or(full) == name;
-        kept(self.typed) || kept(self.raw)
+        self.typed.is_some_and(kept) || kept(self.raw)
     }
 
     fn name(&self, attachment: Attachment) -> &'static str {
         match attachment {
-            Attachment::BtfTracepoint => self.typed,
-            Attachment::RawTracepoint => self.raw,
+            Attachment::BtfTracepoint => self.typed.unwrap_or(self.raw),
+            Attachment::RawTracepoint | Attachment::PerfSubmit => self.raw,
         }
     }
 
     fn problem(&self) -> impl Fn(ProgramError) -> ProbeError + use<> {
-        let tracepoint = self.tracepoint;
-        move |source| ProbeError::Attach { tracepoint, source }
+        let hook = self.tracepoint;
+        move |source| ProbeError::Attach { hook, source }
     }
 }
 
-fn program<'a>(ebpf: &'a mut Ebpf, name: &str) -> &'a mut Program {
+pub(super) fn program<'a>(ebpf: &'a mut Ebpf, name: &str) -> &'a mut Program {
     ebpf.program_mut(name).expect("in the object")
 }
 
 fn typed_program<'a>(
     ebpf: &'a mut Ebpf,
-    hook: &Hook,
+    name: &str,
 ) -> Result<&'a mut BtfTracePoint, ProgramError> {
-    program(ebpf, hook.typed).try_into()
+    program(ebpf, name).try_into()
 }
 
 fn raw_program<'a>(ebpf: &'a mut Ebpf, hook: &Hook) -> Result<&'a mut RawTracePoint, ProgramError> {

@@ -5,6 +5,7 @@
 mod attach;
 mod btf;
 mod counts;
+mod event;
 mod fleet;
 mod hint;
 mod hook;
@@ -13,10 +14,12 @@ mod objects;
 pub(crate) mod offsets;
 mod paths;
 mod pins;
+mod programs;
 mod refused;
 mod resumed;
 mod side;
 mod sighting;
+mod submitted;
 mod sys;
 
 pub use attach::{Attachment, Looking, Probe, ProbeError, Scope, Start, Watch};

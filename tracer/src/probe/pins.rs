@@ -4,13 +4,13 @@
 //! carries the same bytes knows what their maps mean. The link is pinned last and let go first, so where it is,
 //! everything else is. It refuses to know what is in the maps.
 
-use super::attach::{OBJECT, ProbeError};
-use super::sys;
+use super::attach::{Attachment, OBJECT, ProbeError};
+use super::hook::{self, Held};
+use super::{submitted, sys};
 use aya::Ebpf;
 use aya::maps::{Map, MapData, MapError};
 use aya::pin::PinError as Refusal;
 use aya::programs::ProgramInfo;
-use aya::programs::links::FdLink;
 use rustix::fs::{FlockOperation, Mode, OFlags};
 use std::ffi::CString;
 use std::fs;
@@ -21,7 +21,7 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 /// The maps that user space reads or writes.
-const MAPS: [&str; 11] = [
+const MAPS: [&str; 12] = [
     "CALLS",
     "NEAR",
     "TUPLES",
@@ -33,6 +33,7 @@ const MAPS: [&str; 11] = [
     "ARMED",
     "SEEN",
     "EVENTS",
+    "MEMBERS",
 ];
 
 const PROGRAM: &str = "program";
@@ -161,9 +162,29 @@ impl Pins {
         self.put(PROGRAM, pin)
     }
 
-    /// Pins the link: from here on there is something to be picked up.
-    pub(super) fn hold(&self, link: FdLink) -> Result<(), PinError> {
-        self.put(LINK, |path| link.pin(path).map(drop))
+    /// Pins what holds the programs: when the last one is, there is something to be picked up.
+    pub(super) fn hold(&self, mut held: Vec<(&'static str, Held)>) -> Result<(), PinError> {
+        let last = held.pop();
+        for (name, held) in held {
+            let name = format!("{LINK}-{}", name.replace(':', "-"));
+            self.put(&name, |path| held.pin(path))?;
+        }
+        last.map_or(Ok(()), |(_, held)| self.put(LINK, |path| held.pin(path)))
+    }
+
+    /// Which kind of hook is in use.
+    pub(super) fn attachment(&self) -> Attachment {
+        let function = self.folder.join(format!("{LINK}-{}", submitted::PROGRAM));
+        let info = ProgramInfo::from_pin(self.folder.join(PROGRAM));
+        let info = info.ok();
+        let name = info.as_ref().and_then(ProgramInfo::name_as_str);
+        if function.exists() {
+            Attachment::PerfSubmit
+        } else if name.is_some() && name == hook::COUNT.typed {
+            Attachment::BtfTracepoint
+        } else {
+            Attachment::RawTracepoint
+        }
     }
 
     fn put(

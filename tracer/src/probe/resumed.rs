@@ -4,6 +4,7 @@ use super::attach::{Maps, ProbeError, map_error};
 use super::counts::{self, Snapshot};
 use super::hook;
 use super::kept::Kept;
+use super::programs;
 use super::refused::{self, Refused};
 use super::side::Side;
 use super::sighting::Event;
@@ -20,6 +21,8 @@ pub struct Resumed {
     armed: Array<MapData, u64>,
     events: RingBuf<MapData>,
     programs: Vec<(String, OwnedFd)>,
+    /// Whether what the kernel skipped may have been the scope's.
+    may_skip: bool,
 }
 
 impl Resumed {
@@ -34,6 +37,7 @@ impl Resumed {
         let armed = typed(kept.map("ARMED")?, "ARMED")?;
         let events = typed(kept.map("EVENTS")?, "EVENTS")?;
         let programs = kept.programs();
+        let may_skip = programs::may_skip_when_pinned(&programs)?;
         Ok(Self {
             kept,
             maps,
@@ -41,6 +45,7 @@ impl Resumed {
             armed,
             events,
             programs,
+            may_skip,
         })
     }
 
@@ -52,13 +57,10 @@ impl Resumed {
         states.into_iter().any(|state| !waiting.contains(&state))
     }
 
-    fn counter(&self, index: u32) -> Result<u64, ProbeError> {
-        let values = self.maps.counters.get(&index, 0);
-        let values = values.map_err(map_error("COUNTERS"))?;
-        Ok(values.iter().sum())
-    }
-
     fn skipped(&self, hook: &hook::Hook) -> u64 {
+        if !self.may_skip {
+            return 0;
+        }
         let programs = self.programs.iter();
         let of_hook = programs.filter(|(name, _)| hook.is_called(name));
         of_hook.map(|(_, fd)| hook::skipped(fd.as_fd())).sum()
@@ -109,20 +111,8 @@ impl Side for Resumed {
     }
 
     fn denial_losses(&self) -> Result<DenialLosses, ProbeError> {
-        // As of a recording that nobody left.
-        let mut calls = self.skipped(&hook::INSIDE) + self.skipped(&hook::RETURN);
-        for index in [
-            wire::counter::DENIALS_FULL,
-            wire::counter::SCOPES_FULL,
-            wire::counter::UNKNOWN_ABI,
-        ] {
-            calls += self.counter(index)?;
-        }
-        Ok(DenialLosses {
-            calls,
-            arguments: self.counter(wire::counter::DENIED_TUPLES_FULL)?,
-            unjudged: self.counter(wire::counter::UNJUDGED)?,
-        })
+        let skipped = self.skipped(&hook::INSIDE) + self.skipped(&hook::RETURN);
+        counts::denial_losses(&self.maps, skipped)
     }
 
     fn detach(&mut self) -> Result<(), ProbeError> {
@@ -143,6 +133,7 @@ fn maps(kept: &Kept) -> Result<Maps, ProbeError> {
         tuple_counts: typed(kept.map("TUPLE_COUNTS")?, "TUPLE_COUNTS")?,
         odd_calls: typed(kept.map("ODD_CALLS")?, "ODD_CALLS")?,
         counters: typed(kept.map("COUNTERS")?, "COUNTERS")?,
+        members: typed(kept.map("MEMBERS")?, "MEMBERS")?,
         slots: typed(kept.map("SLOTS")?, "SLOTS")?,
     })
 }

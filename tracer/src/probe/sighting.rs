@@ -36,6 +36,8 @@ pub enum What {
         /// Whether it had no_new_privs set.
         no_new_privs: bool,
     },
+    /// A task of the scope goes on outside; its process and name are the origin's.
+    Left,
     /// A scope was found.
     Scope {
         /// Id of its cgroup.
@@ -78,6 +80,7 @@ impl Event {
                 What::Denied(denial_key(event.abi, event.number, event.answer)?, values)
             }
             wire::event::SCOPE => What::Scope { cgroup_id: first },
+            wire::event::LEFT => What::Left,
             _ => return None,
         };
         let name = event

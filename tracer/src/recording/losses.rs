@@ -15,6 +15,9 @@ pub enum Loss {
     ScopesFull,
     /// A call during which the program could not run because it was already running on that CPU.
     Recursion,
+    /// A task that left the scope and went on outside, or that could not be followed any more; what it did there is
+    /// missing.
+    Left,
     /// A first sighting that did not fit into the ring buffer. The fact itself was kept.
     Sighting,
     /// A life of the container that could not be followed, or not from its start.
@@ -25,12 +28,13 @@ pub enum Loss {
 
 impl Loss {
     /// Every way, in order.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::UnknownAbi,
         Self::OddNumberMapFull,
         Self::MapError,
         Self::ScopesFull,
         Self::Recursion,
+        Self::Left,
         Self::Sighting,
         Self::MissedLife,
         Self::Unwatched,
@@ -45,6 +49,7 @@ impl Loss {
             Self::MapError => "mapError",
             Self::ScopesFull => "scopesFull",
             Self::Recursion => "recursion",
+            Self::Left => "left",
             Self::Sighting => "sighting",
             Self::MissedLife => "missedLife",
             Self::Unwatched => "unwatched",
@@ -58,16 +63,22 @@ impl Loss {
     }
 }
 
-/// How often each loss happened. Every counter of the kernel side is always present, in files too.
+/// How often each loss happened. Every counter that the first files had is always present, in files too.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Losses(BTreeMap<Loss, u64>);
+pub struct Losses {
+    counts: BTreeMap<Loss, u64>,
+    left_by: BTreeMap<String, u64>,
+}
 
 impl Default for Losses {
     fn default() -> Self {
         let counted = Loss::ALL
             .into_iter()
             .filter(|&loss| loss != Loss::Unwatched);
-        Self(counted.map(|loss| (loss, 0)).collect())
+        Self {
+            counts: counted.map(|loss| (loss, 0)).collect(),
+            left_by: BTreeMap::new(),
+        }
     }
 }
 
@@ -75,21 +86,34 @@ impl Losses {
     /// Sets one counter.
     pub fn set(&mut self, loss: Loss, count: u64) {
         if loss == Loss::Unwatched && count == 0 {
-            self.0.remove(&loss);
+            self.counts.remove(&loss);
             return;
         }
-        self.0.insert(loss, count);
+        self.counts.insert(loss, count);
     }
 
     /// Reads one counter.
     #[must_use]
     pub fn get(&self, loss: Loss) -> u64 {
-        self.0.get(&loss).copied().unwrap_or(0)
+        self.counts.get(&loss).copied().unwrap_or(0)
     }
 
     /// Every counter, in order.
     pub fn iter(&self) -> impl Iterator<Item = (Loss, u64)> {
-        self.0.iter().map(|(&loss, &count)| (loss, count))
+        self.counts.iter().map(|(&loss, &count)| (loss, count))
+    }
+
+    /// Names of the threads that left, as far as they are known, and how often. Hostile.
+    #[must_use]
+    pub fn left_by(&self) -> &BTreeMap<String, u64> {
+        &self.left_by
+    }
+
+    /// Says who left.
+    #[must_use]
+    pub fn with_left_by(mut self, names: BTreeMap<String, u64>) -> Self {
+        self.left_by = names;
+        self
     }
 
     /// How many facts may be missing. Zero means that the recording is complete.

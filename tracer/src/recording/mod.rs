@@ -58,6 +58,8 @@ pub struct Host {
     pub kernel: String,
     /// `uname -m`.
     pub architecture: String,
+    /// Which hook saw the calls; `None` if that was not written down.
+    pub hook: Option<String>,
 }
 
 /// What was watched, as far as it could be found out. Strings from outside are kept as they are; whoever

@@ -29,6 +29,7 @@ pub(super) fn recording(names: &[&str]) -> Recording {
         host: Host {
             kernel: "6.1.0".to_owned(),
             architecture: "x86_64".to_owned(),
+            hook: None,
         },
         target: Target::default(),
         window: Window {

@@ -10,6 +10,9 @@ use crate::syscall::catalog;
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
+/// Names that are kept of those who left.
+const LEFT_MAX: usize = 64;
+
 /// With which rights a target started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rights {
@@ -54,6 +57,7 @@ pub struct Ledger {
     /// Whether the window has begun, so that no start of a target begins it.
     is_begun: bool,
     cgroup_ids: Vec<u64>,
+    left: BTreeMap<String, u64>,
     calls: BTreeMap<FactKey, Origin>,
     tuples: BTreeMap<(FactKey, [u64; 3]), Origin>,
     denials: BTreeMap<DenialKey, Origin>,
@@ -109,8 +113,22 @@ impl Ledger {
         ledger
     }
 
+    /// Who left the scope, by name, as far as it was told.
+    #[must_use]
+    pub fn left(&self) -> &BTreeMap<String, u64> {
+        &self.left
+    }
+
+    /// Adds who left in another window of the same target.
+    pub fn resume_left(&mut self, left: &BTreeMap<String, u64>) {
+        for (name, count) in left {
+            self.note_left(name.clone(), *count);
+        }
+    }
+
     /// Goes on with an earlier window of the same target, which this one is a part of from then on.
     pub fn join(&mut self, earlier: Self) {
+        self.resume_left(&earlier.left);
         let new_calls = self.calls.iter();
         let new_calls = new_calls.filter(|(key, _)| !earlier.calls.contains_key(key));
         let new_tuples = self.tuples.iter();
@@ -192,6 +210,7 @@ impl Ledger {
                 });
             }
             What::Scope { cgroup_id } => self.cgroup_ids.push(cgroup_id),
+            What::Left => self.note_left(origin.program, 1),
             What::Call(key) => {
                 let first = self.sighting(&origin);
                 if keep_earliest(self.calls.entry(key), origin.clone()) {
@@ -208,6 +227,14 @@ impl Ledger {
             }
         }
         None
+    }
+
+    /// A hostile scope may have as many names as it likes, so of very many the first are kept.
+    fn note_left(&mut self, name: String, count: u64) {
+        if self.left.len() < LEFT_MAX || self.left.contains_key(&name) {
+            let left = self.left.entry(name).or_default();
+            *left = left.saturating_add(count);
+        }
     }
 
     /// Notes that a program of that name was seen; clients of engines are remembered.

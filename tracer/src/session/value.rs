@@ -127,7 +127,7 @@ pub fn recording_of(seen: Seen<'_>, losses: Losses, context: Context) -> Recordi
             lives: context.lives,
         },
         facts,
-        losses,
+        losses: losses.with_left_by(ledger.left().clone()),
         denials: None,
     }
 }

@@ -176,6 +176,7 @@ mod tests {
             host: Host {
                 kernel: "6.1.0".to_owned(),
                 architecture: "x86_64".to_owned(),
+                hook: None,
             },
             target: Target {
                 command: vec!["sh".to_owned()],

@@ -12,6 +12,9 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(super) struct HostObject {
     pub(super) kernel: String,
     pub(super) architecture: String,
+    /// Which hook saw the calls.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) hook: Option<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -105,6 +108,7 @@ impl From<&Host> for HostObject {
         Self {
             kernel: host.kernel.clone(),
             architecture: host.architecture.clone(),
+            hook: host.hook.clone(),
         }
     }
 }
@@ -114,6 +118,7 @@ impl From<HostObject> for Host {
         Self {
             kernel: object.kernel,
             architecture: object.architecture,
+            hook: object.hook,
         }
     }
 }
@@ -238,6 +243,8 @@ pub(super) type LossesObject = BTreeMap<String, u64>;
 
 pub(super) fn losses_object(losses: &Losses) -> LossesObject {
     let counters = losses.iter();
+    // What is new is only there if it happened, so that a recording without it is read by older programs.
+    let counters = counters.filter(|&(loss, count)| loss != Loss::Left || count > 0);
     counters
         .map(|(loss, n)| (loss.name().to_owned(), n))
         .collect()

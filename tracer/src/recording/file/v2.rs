@@ -38,6 +38,9 @@ struct RunObject {
     target: TargetObject,
     window: WindowObject,
     losses: LossesObject,
+    /// Names of threads that left the scope; there if any did.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    left_by: BTreeMap<String, u64>,
     /// There if refused calls were watched.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     denials: Option<DenialsObject>,
@@ -130,7 +133,7 @@ fn run(object: RunObject) -> Result<Run, FileError> {
         host: object.host.into(),
         target: object.target.into(),
         window: object.window.into(),
-        losses: losses(object.losses)?,
+        losses: losses(object.losses)?.with_left_by(object.left_by),
         denials: object
             .denials
             .map(denials)
@@ -300,6 +303,7 @@ fn run_object(run: &Run) -> RunObject {
         target: (&run.target).into(),
         window: (&run.window).into(),
         losses: losses_object(&run.losses),
+        left_by: run.losses.left_by().clone(),
         denials: run.denials.as_ref().map(Into::into),
     }
 }

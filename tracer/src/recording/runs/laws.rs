@@ -86,6 +86,7 @@ fn recording() -> impl Strategy<Value = Recording> {
             host: Host {
                 kernel: format!("6.{day}"),
                 architecture: "x86_64".to_owned(),
+                hook: None,
             },
             target,
             window: Window {
@@ -226,6 +227,7 @@ fn architectures_do_not_mix() {
             host: Host {
                 kernel: String::new(),
                 architecture: architecture.to_owned(),
+                hook: None,
             },
             target: Target::default(),
             window: Window {
