@@ -71,7 +71,6 @@ use crate::profile::{
 };
 use crate::syscall::{Abi, Call};
 use evidence::Question;
-use surface::presence;
 
 /// Everything that is said about a profile: what there is, and what of it matters.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -211,8 +210,6 @@ pub fn check(
 }
 
 fn documented(name: &str, meaning: &Meaning, base: Option<&Base>) -> Documented {
-    let in_base = base.map(|base| surface::presence_by_abi(&base.meaning, name));
-    let degrees = in_base.iter().flat_map(|by_abi| by_abi.values());
     let presence = surface::presence_by_abi(meaning, name);
     // Told for the ABI where the base is asked, the native one first.
     let call = base.and_then(|base| {
@@ -223,7 +220,7 @@ fn documented(name: &str, meaning: &Meaning, base: Option<&Base>) -> Documented 
     });
     Documented {
         name: name.to_owned(),
-        base_degree: degrees.map(Presence::degree).max(),
+        base_degree: base.and_then(|base| surface::degree(&base.meaning, name)),
         reason: blocked::reason(name).unwrap_or_default().to_owned(),
         unlock: base
             .zip(call)
@@ -242,7 +239,7 @@ fn beyond(meaning: &Meaning, base: &Base) -> Vec<Excess> {
             View::Filter
         },
         witness: excess.witness,
-        whole: matches!(presence(&base.meaning, excess.call), Presence::Blocked(_)),
+        whole: surface::is_blocked(&base.meaning, excess.call),
         reason: base.reason(excess.call),
         unlock: base.unlocked_by(excess.call),
     })

@@ -51,22 +51,60 @@ fn surface(abi: Abi, profile: &Meaning, base: &Meaning) -> Surface {
     surface
 }
 
-/// What a profile makes of a name, on each ABI that it lists and that has the call.
+/// What a profile makes of a name, on each ABI that it lists and that has the call. Writing a condition down takes
+/// long, and most ABIs have the same: it is written once.
 pub(super) fn presence_by_abi(profile: &Meaning, name: &str) -> BTreeMap<Abi, Presence> {
-    let abis = profile.abis().iter().copied();
-    abis.filter_map(|abi| Some((abi, presence(profile, Call::named(abi, name)?))))
-        .collect()
+    let mut written: Vec<(ArgumentSet, When)> = Vec::new();
+    let by_abi = called(profile, name).map(|(abi, call)| {
+        let presence = presence_as(profile, call, |permitted| {
+            if let Some((_, when)) = written.iter().find(|(set, _)| set == permitted) {
+                return when.clone();
+            }
+            let when = when(permitted);
+            written.push((permitted.clone(), when.clone()));
+            when
+        });
+        (abi, presence)
+    });
+    by_abi.collect()
+}
+
+/// The [`Presence::degree`] of a name where the profile is most permissive; `None` where no listed ABI has the call.
+pub(super) fn degree(profile: &Meaning, name: &str) -> Option<u8> {
+    let unwritten = |_: &ArgumentSet| When::Unlisted;
+    let all = called(profile, name);
+    all.map(|(_, call)| presence_as(profile, call, unwritten).degree())
+        .max()
 }
 
 /// Whether a call can be made.
 pub(super) fn presence(profile: &Meaning, call: Call) -> Presence {
+    presence_as(profile, call, when)
+}
+
+/// Whether a call can never be made.
+pub(super) fn is_blocked(profile: &Meaning, call: Call) -> bool {
+    profile.permitted(call).is_none()
+}
+
+/// The calls of that name on the ABIs that a profile lists.
+fn called(profile: &Meaning, name: &str) -> impl Iterator<Item = (Abi, Call)> {
+    let abis = profile.abis().iter().copied();
+    abis.filter_map(move |abi| Some((abi, Call::named(abi, name)?)))
+}
+
+fn presence_as(
+    profile: &Meaning,
+    call: Call,
+    write: impl FnOnce(&ArgumentSet) -> When,
+) -> Presence {
     let permitted = profile.permitted(call);
     if permitted.is_none() {
         Presence::Blocked(profile.action(call, &[0; 6]))
     } else if permitted.is_all() {
         Presence::Allowed
     } else {
-        Presence::Conditional(when(&permitted))
+        Presence::Conditional(write(&permitted))
     }
 }
 
