@@ -3,7 +3,7 @@
 use crate::product;
 use house_tests::docker::Docker;
 use house_tests::facts;
-use house_tests::run::{Run, Running};
+use house_tests::run::{Program, Run, Running};
 use seccomp_tracer::recording::{FactKey, Recording, Sighting};
 use seccomp_tracer::syscall::Call;
 use std::collections::BTreeSet;
@@ -22,9 +22,14 @@ pub(crate) struct Recorder {
 impl Recorder {
     /// Starts `record` with these arguments.
     pub(crate) fn start(arguments: &[impl AsRef<OsStr>]) -> Self {
+        Self::of(product(), arguments)
+    }
+
+    /// Starts `record` of that program, in surroundings of its own, with these arguments.
+    pub(crate) fn of(program: Program, arguments: &[impl AsRef<OsStr>]) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let path = directory.path().join("recording.json");
-        let running = product().args(["record", "--output"]).args([&path]);
+        let running = program.args(["record", "--output"]).args([&path]);
         Self {
             running: running.args(arguments).start(),
             path,

@@ -40,6 +40,7 @@ impl Bundle {
         config["process"]["terminal"] = json!(false);
         config["process"]["args"] = json!(["/bin/sh", "-c", BUSY]);
         config["process"]["rlimits"] = json!([]);
+        config["process"]["user"] = json!({"uid": 0, "gid": 34});
         config["annotations"] = annotations.clone();
         fs::write(&file, config.to_string()).expect("a file");
         let run = ["run", "--detach", "--bundle", &path, &name].map(str::to_owned);
@@ -116,6 +117,11 @@ fn a_container_of_runcs_is_found_by_its_id_or_what_an_engine_calls_it() {
         .stderr_has(&format!("recording {name} of runc\n"));
     assert_eq!(recorded.recording.window.until, WindowEnd::Empty);
     assert_busy(&recorded.recording, "runc", &name);
+    // As its bundle says: `runc spec` sets it.
+    let target = &recorded.recording.target;
+    assert_eq!(target.no_new_privs, Some(true));
+    let container = target.container.as_ref().expect("a container");
+    assert_eq!(container.user.as_deref(), Some("0:34"));
     drop(bundle);
 
     // As a pod's container, and a second one of the same name.
@@ -213,6 +219,11 @@ fn a_container_of_containerds_is_found_without_docker() {
         recorded.recording.target.seccomp,
         Some(SeccompState::Filtered)
     );
+    // What containerd wrote into the container's bundle; its own client sets no_new_privs.
+    let target = &recorded.recording.target;
+    assert_eq!(target.no_new_privs, Some(true));
+    let container = target.container.as_ref().expect("a container");
+    assert_eq!(container.user, None);
     while containerd.ctr(&["tasks", "delete", &name]).code() != 0 {
         std::thread::sleep(std::time::Duration::from_millis(50));
     }

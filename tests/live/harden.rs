@@ -6,7 +6,7 @@ use house_tests::{arguments, tests};
 use std::fs;
 use std::path::Path;
 
-pub(crate) const TESTS: [(&str, fn()); 9] = tests![
+pub(crate) const TESTS: [(&str, fn()); 10] = tests![
     what_is_missing_is_added_until_a_clean_pass,
     all_that_is_done_without_a_call_is_seen_at_once,
     what_the_programs_own_filter_refuses_is_not_added,
@@ -16,6 +16,7 @@ pub(crate) const TESTS: [(&str, fn()); 9] = tests![
     a_command_that_ends_otherwise_is_no_clean_pass,
     the_rounds_have_a_limit,
     a_command_that_is_not_there_is_said,
+    a_command_that_fails_proves_nothing_unless_that_is_how_it_ends,
 ];
 
 fn harden(folder: &Path, flags: &[&str], command: &[&str]) -> Run {
@@ -39,7 +40,8 @@ exit 3
 
 fn what_is_missing_is_added_until_a_clean_pass() {
     let folder = folder();
-    let run = harden(folder.path(), &["--explain"], &["sh", "-c", GROWING]);
+    let flags = ["--explain", "--allow-incomplete"];
+    let run = harden(folder.path(), &flags, &["sh", "-c", GROWING]);
     run.exits(0);
     let said = run.stderr_text();
     let why = |call: &str| {
@@ -239,4 +241,21 @@ fn a_profile_of_before_is_gone_on_with() {
     for name in ["mkdir", "rmdir", "symlinkat"] {
         assert!(profile.contains(&format!("\"{name}\"")), "{name}: {run}");
     }
+}
+
+fn a_command_that_fails_proves_nothing_unless_that_is_how_it_ends() {
+    let folder = folder();
+    let script = ["sh", "-c", "echo ran >> runs; exit 3"];
+    let run = harden(folder.path(), &[], &script);
+    run.exits(3).stderr_has(
+        "error: nothing was proved: its command failed with exit code 3\n\nhint: run it by itself to see what it \
+         says; `--allow-incomplete` if it ends with 3 when all is well\n",
+    );
+    assert!(!folder.path().join("profile.json").exists());
+    let runs = || fs::read_to_string(folder.path().join("runs")).expect("runs");
+    assert_eq!(runs(), "ran\n");
+    let run = harden(folder.path(), &["--allow-incomplete"], &script);
+    run.exits(0).stderr_has("round 1: nothing is missing\n");
+    assert!(folder.path().join("profile.json").exists());
+    assert_eq!(runs(), "ran\n".repeat(3));
 }

@@ -14,7 +14,19 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executors;
 
 public class Load {
-    public static void main(String[] arguments) throws Exception {
+    public static void main(String[] arguments) {
+        try {
+            work();
+        } catch (Throwable failure) {
+            failure.printStackTrace();
+            // The server's threads would outlive it.
+            System.exit(1);
+        }
+        System.out.println("done");
+        System.exit(0);
+    }
+
+    private static void work() throws Exception {
         String given = System.getenv("LOAD");
         int load = given == null ? 1 : Integer.parseInt(given);
         HttpServer server = HttpServer.create(new InetSocketAddress("127.0.0.1", 0), 0);
@@ -55,7 +67,5 @@ public class Load {
             }
             java.nio.channels.Pipe.open().sink().close();
         }
-        System.out.println("done");
-        System.exit(0);
     }
 }

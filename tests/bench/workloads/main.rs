@@ -34,7 +34,15 @@ fn main() -> Result<()> {
         if !only.is_empty() && !only.iter().any(|name| name == program.name) {
             continue;
         }
-        let measured = place.measure(program, runs)?;
+        let measured = match place.measure(program, runs) {
+            Ok(measured) => measured,
+            // The rows of the others are worth having.
+            Err(error) => {
+                writeln!(out, "{}: {error:#}", program.name)?;
+                missed.push(program.name);
+                continue;
+            }
+        };
         write!(out, "{}", told(program.name, &measured, runs))?;
         out.flush()?;
         if measured.passed < runs

@@ -27,5 +27,6 @@ for thread in threads: thread.join()
 END
 test "$LOAD" = 1 || nginx -c /tmp/nginx/conf -s reload
 nginx -c /tmp/nginx/conf -s stop
+sleep 0.05
 while test -e /tmp/nginx/pid; do sleep 0.05; done
 echo done

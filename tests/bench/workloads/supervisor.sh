@@ -21,6 +21,8 @@ sleep 0.1
 for i in $(seq 100); do redis-cli ping > /dev/null 2>&1 && break; sleep 0.1; done
 for i in $(seq "$LOAD"); do
     redis-cli set a "$i" > /dev/null
+    # It is said to be starting for its first second, however fast it answers.
+    for j in $(seq 100); do supervisorctl -c /tmp/supervisor.conf status | grep -q RUNNING && break; sleep 0.1; done
     supervisorctl -c /tmp/supervisor.conf status | grep -q RUNNING
 done
 supervisorctl -c /tmp/supervisor.conf restart redis > /dev/null

@@ -127,7 +127,8 @@ impl BaseArguments {
 
     /// The base for these recordings.
     pub(super) fn resolve(&self, runs: &[Run], native: Abi) -> Result<Resolved, Failure> {
-        let (circumstances, notes) = self.circumstances.of(runs, native)?;
+        let (circumstances, mut notes) = self.circumstances.of(runs, native)?;
+        notes.extend(below(runs));
         let (name, source) = match self.base.as_str() {
             "none" => ("none".to_owned(), None),
             "docker" => ("Docker's default".to_owned(), Some(base::docker().clone())),
@@ -205,6 +206,18 @@ impl CircumstanceArguments {
         }
         Ok(had(containers.into_iter(), notes))
     }
+}
+
+/// What is to be said of containers below a cgroup that was recorded.
+fn below(runs: &[Run]) -> Option<String> {
+    let all = runs.iter().filter_map(|run| run.target.below);
+    let unknown = all.fold(0_u32, |sum, below| sum.saturating_add(below.unknown));
+    (unknown > 0).then(|| {
+        format!(
+            "of {unknown} containers below a recorded cgroup it is not known whether they start under a filter; \
+             everything in them counts, also what runtimes did for them"
+        )
+    })
 }
 
 /// What all of these runs had, so that none is permitted more than the base gives it.

@@ -8,6 +8,7 @@ use crate::minimize::{Options, Presumes};
 use crate::profile::Profile;
 use crate::recording::Run;
 use crate::report::apply::{self, Applier, Offer};
+use crate::report::escape;
 use crate::target::engine_run::{self, EngineKind, EngineRun, Recognised};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
@@ -20,6 +21,8 @@ pub(super) struct Offered {
     runs: BTreeMap<Applier, Vec<EngineRun>>,
     /// The commands that ran: behind the image, of a container.
     commands: BTreeSet<Option<Vec<OsString>>>,
+    /// Variables whose values are not repeated.
+    variables: BTreeSet<String>,
     /// Whether a name that is kept stands in the way of another run.
     keeps_name: bool,
 }
@@ -31,6 +34,7 @@ impl Offered {
             presumes: Presumes::of(runs, options),
             runs: BTreeMap::new(),
             commands: BTreeSet::new(),
+            variables: BTreeSet::new(),
             keeps_name: false,
         };
         for run in runs {
@@ -58,6 +62,8 @@ impl Offered {
                 return;
             }
         };
+        let (line, variables) = line.without_values();
+        self.variables.extend(variables);
         let lines = self.runs.entry(applier).or_default();
         if !lines.contains(&line) {
             lines.push(line);
@@ -77,10 +83,27 @@ impl Offered {
         for line in self.with(profile, path, |offer| offer.lines()) {
             output::say(&format!("apply: {line}"));
         }
+        self.say_variables();
         if self.keeps_name && !self.presumes.is_host() {
             output::say(
                 "note: the recorded container keeps its name; remove it before you run it again",
             );
+        }
+    }
+
+    /// Says which values a line lacks that is printed.
+    fn say_variables(&self) {
+        let is_shown = self.runs.values().any(|lines| lines.len() == 1);
+        if is_shown && !self.variables.is_empty() && !self.presumes.is_host() {
+            let names: Vec<String> = self
+                .variables
+                .iter()
+                .map(|name| escape::text(name))
+                .collect();
+            output::say(&format!(
+                "note: values of environment variables are not repeated; set {} where you run it",
+                names.join(", ")
+            ));
         }
     }
 
@@ -96,6 +119,10 @@ impl Offered {
             .appliers()
             .map(|applier| self.with(profile, &path, |offer| offer.apply(applier)))
             .collect();
+        let is_line = |applier| matches!(applier, Applier::Docker | Applier::Podman);
+        if asked.appliers().any(is_line) {
+            self.say_variables();
+        }
         output::print(&texts.join("\n"))
     }
 

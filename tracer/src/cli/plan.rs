@@ -4,8 +4,9 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::lives::Lives;
 use super::watching::TargetArguments;
+use crate::daemon::Apart;
 use crate::probe::{Scope, Start};
-use crate::recording::{self, SeccompState, Target, TargetKind};
+use crate::recording::{self, Below, SeccompState, Target, TargetKind};
 use crate::recovery::Folder;
 use crate::report::escape;
 use crate::session::{self, Configured, Spawn, Stop};
@@ -52,6 +53,8 @@ pub(super) struct Plan {
     container: Option<(Hierarchy, Engine, Inspected)>,
     /// A `docker run`, as the user typed it.
     run: Option<EngineRun>,
+    /// Where a cgroup is that may hold containers.
+    above: Option<Hierarchy>,
 }
 
 /// The cgroup that is watched.
@@ -184,14 +187,14 @@ impl Plan {
         }
         if let Some(name) = &arguments.unit {
             let cgroup = unit::cgroup(&hierarchy, name).map_err(no_unit)?;
-            return Ok(Self::cgroup(name.clone(), cgroup));
+            return Ok(Self::cgroup(name.clone(), cgroup, hierarchy));
         }
         if let Some(pid) = arguments.pid.and_then(Pid::from_raw) {
             return Self::process(&hierarchy, pid);
         }
         if let Some(path) = &arguments.cgroup {
             let cgroup = hierarchy.named(path).map_err(no_cgroup)?;
-            return Ok(Self::cgroup(cgroup.relative.clone(), cgroup));
+            return Ok(Self::cgroup(cgroup.relative.clone(), cgroup, hierarchy));
         }
         match engine_run::recognise(&arguments.command) {
             Recognised::Run(run) => Self::engine_run(&hierarchy, &run, &arguments.command, note),
@@ -218,12 +221,29 @@ impl Plan {
         }
     }
 
-    fn cgroup(label: String, cgroup: Cgroup) -> Self {
+    fn cgroup(label: String, cgroup: Cgroup, hierarchy: Hierarchy) -> Self {
         let target = Target {
             kind: TargetKind::Cgroup,
             ..Target::default()
         };
-        Self::running(label, target, cgroup)
+        Self {
+            above: Some(hierarchy),
+            ..Self::running(label, target, cgroup)
+        }
+    }
+
+    /// Begins to tell apart what runtimes do for containers below a cgroup, if that is what is watched.
+    pub(super) fn apart(&self) -> Option<Apart> {
+        let hierarchy = self.above.clone()?;
+        let cgroup = self.place.cgroup();
+        // One with processes and nothing below it is nobody's parent.
+        let is_leaf = cgroup.children().is_empty() && !cgroup.members().is_empty();
+        (!is_leaf).then(|| Apart::start(hierarchy, cgroup.clone()))?
+    }
+
+    /// Takes in which containers were there.
+    pub(super) fn take(&mut self, below: Below) {
+        self.target.below = (below != Below::default()).then_some(below);
     }
 
     fn command(hierarchy: &Hierarchy, words: &[OsString], note: Note<'_>) -> Result<Self, Failure> {
@@ -255,6 +275,7 @@ impl Plan {
             engine: None,
             container: None,
             run: None,
+            above: None,
         })
     }
 
@@ -300,6 +321,7 @@ impl Plan {
             engine: Some((engine, about)),
             container: None,
             run: Some(run.clone()),
+            above: None,
         })
     }
 
@@ -440,6 +462,7 @@ impl Plan {
             engine: None,
             container: None,
             run: None,
+            above: None,
         }
     }
 

@@ -29,6 +29,16 @@ pub(super) fn remarks(recording: &Recording) -> Vec<&'static str> {
              on its way in cannot be told from what the container did",
         );
     }
+    if recording
+        .target
+        .below
+        .is_some_and(|below| below.unknown > 0)
+    {
+        remarks.push(
+            "of some containers below the cgroup it is not known whether they start under a filter; what their \
+             runtimes did for them counts as theirs",
+        );
+    }
     let calls = recording.facts.keys().map(|key| key.call);
     if calls
         .into_iter()
@@ -79,7 +89,7 @@ fn has_runtime(recording: &Recording) -> bool {
 mod tests {
     use super::*;
     use crate::audit::testing::{recording, untracked};
-    use crate::recording::{CallFacts, WindowStart};
+    use crate::recording::{Below, CallFacts, WindowStart};
     use crate::syscall::capability;
 
     fn by(program: &str) -> CallFacts {
@@ -136,6 +146,23 @@ mod tests {
         assert_eq!(first(&unborn), "it never started");
         unborn.window.from = WindowStart::Attach;
         assert_eq!(first(&unborn), "nothing was seen");
+        let mut parent = container(vec![("read", false, by("sh"))]);
+        parent.target.below = Some(Below {
+            confined: 1,
+            ..Below::default()
+        });
+        assert_eq!(remarks(&parent), [""; 0]);
+        parent.target.below = Some(Below {
+            unknown: 1,
+            ..Below::default()
+        });
+        assert_eq!(
+            remarks(&parent),
+            [
+                "of some containers below the cgroup it is not known whether they start under a filter; what their \
+                 runtimes did for them counts as theirs"
+            ]
+        );
         let mut failed = container(vec![("read", false, by("sh"))]);
         failed.target.exit_code = Some(3);
         assert_eq!(

@@ -6,6 +6,7 @@ use super::keeping::{self, Keeping, Talk};
 use super::lives::Lives;
 use super::output;
 use super::plan::Plan;
+use crate::daemon::Apart;
 use crate::probe::{Before, Looking, Probe, ProbeError, Watch};
 use crate::recording::{Denials, Host, Loss, Losses, Recording, Refusal, WindowEnd, WindowStart};
 use crate::recovery::{Folder, Places};
@@ -246,6 +247,10 @@ pub(super) fn hold(
         observer,
         scopes,
         keeping,
+        apart: match looking {
+            Looking::AtCalls | Looking::AtBoth => plan.apart(),
+            Looking::AtDenials => None,
+        },
     };
     let ended = session::watch(
         listening,
@@ -257,9 +262,14 @@ pub(super) fn hold(
         &mut forward,
     );
     output::clear_line();
+    let apart = forward.apart.take();
     // Who waits for containers need wait no longer.
     drop(forward);
-    let ended = ended.map_err(no_session)?;
+    let mut ended = ended.map_err(no_session)?;
+    if let Some(told) = apart.and_then(Apart::end) {
+        told.leave_own(&mut ended.snapshot);
+        plan.take(told.below);
+    }
     let mut losses = probe.losses().map_err(no_probe)?;
     let lives = plan.place.lives();
     losses.set(Loss::MissedLife, lives.map_or(0, Lives::missed));
@@ -294,11 +304,19 @@ struct Forward<'a> {
     observer: &'a mut dyn Observer,
     scopes: Sender<u64>,
     keeping: Option<Keeping<'a>>,
+    apart: Option<Apart>,
 }
 
 impl Observer for Forward<'_> {
     fn begins(&mut self) {
         self.observer.begins();
+    }
+
+    fn ends(&mut self) {
+        if let Some(apart) = &mut self.apart {
+            apart.read();
+        }
+        self.observer.ends();
     }
 
     fn progress(&mut self, progress: &Progress) {

@@ -5,6 +5,7 @@
 //! socket. It refuses to know about profiles: who can make one of a recording is handed in.
 
 mod answers;
+mod apart;
 mod arrivals;
 mod client;
 mod clients;
@@ -33,6 +34,7 @@ mod store;
 mod turned_away;
 mod witness;
 
+pub use apart::{Apart, Told};
 pub use client::{Client, ClientError};
 pub use core::{Daemon, Generate, Generated, Settings};
 pub use error::DaemonError;

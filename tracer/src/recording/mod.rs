@@ -89,6 +89,20 @@ pub struct Target {
     pub filtered_at_start: Option<bool>,
     /// With which code its command ended, if it ended by itself; a signal N is 128+N, as in a shell.
     pub exit_code: Option<u8>,
+    /// The containers below a cgroup that was recorded; `None` if none was found, or nobody looked.
+    pub below: Option<Below>,
+}
+
+/// Containers below a cgroup, by how their engines start them. What their runtimes did outside of a filter for those
+/// that start under one is left out of the recording; for all others everything counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Below {
+    /// Under a filter.
+    pub confined: u32,
+    /// Without one.
+    pub unconfined: u32,
+    /// Nobody could be asked.
+    pub unknown: u32,
 }
 
 /// How the target was named on the command line.

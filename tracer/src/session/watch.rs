@@ -74,6 +74,9 @@ pub trait Observer {
     /// Keeps what is known by now.
     fn keep(&mut self, _seen: Seen<'_>, _losses: Losses, _denials: Denials) {}
 
+    /// It ends: what was counted is read for the last time after this.
+    fn ends(&mut self) {}
+
     /// A call was refused, for the first time with this answer and these arguments.
     fn refused(&mut self, refusal: &Refusal);
 
@@ -505,6 +508,7 @@ impl Session {
         end: WindowEnd,
     ) -> Result<Ended, SessionError> {
         let end_ns = now_ns();
+        observer.ends();
         probe.detach()?;
         self.drain(probe, target, observer);
         let (snapshot, refused) = everything(probe, &self.ledger, target)?;

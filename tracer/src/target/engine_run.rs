@@ -13,6 +13,7 @@ pub use kind::{CgroupDriver, EngineKind};
 
 use super::wrapper::{self, Behind};
 use flags::scan;
+use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
@@ -45,6 +46,8 @@ pub struct EngineRun {
     parents: Vec<PlacedFlag>,
     /// Every `--security-opt` with its place.
     security_options: Vec<PlacedFlag>,
+    /// Every `--env` with its place.
+    variables: Vec<PlacedFlag>,
     /// `--name` without `--rm`: a second run would find the name taken.
     pub keeps_name: bool,
     /// The client with its flags that say which engine is meant, like `--context prod`, behind what says where and
@@ -166,6 +169,7 @@ fn engine_run(
     EngineRun {
         kind,
         security_options: placed("security-opt"),
+        variables: [placed("env"), placed("e")].concat(),
         keeps_name: has("name") && !has("rm"),
         words: command.to_vec(),
         flags_at,
@@ -224,6 +228,31 @@ impl EngineRun {
             .iter()
             .filter(|flag| names_profile(flag));
         self.with(["--security-opt".into(), value], own)
+    }
+
+    /// The same without the values of environment variables, which may be secrets: the client then takes them from
+    /// its own environment. And the names of those that had values.
+    #[must_use]
+    pub fn without_values(&self) -> (Self, BTreeSet<String>) {
+        let (mut run, mut names) = (self.clone(), BTreeSet::new());
+        for flag in &mut run.variables {
+            let value = flag.value.as_bytes();
+            let Some(length) = value.iter().position(|&byte| byte == b'=') else {
+                continue;
+            };
+            let (name, rest) = value.split_at(length);
+            let name = OsStr::from_bytes(name).to_owned();
+            // Joined or not, the value is the end of the flag's last word.
+            let word = run.words.get_mut(flag.words.end.saturating_sub(1));
+            if let Some(word) = word {
+                let length = word.len().saturating_sub(rest.len());
+                let kept = word.as_bytes().get(..length).unwrap_or_default();
+                *word = OsStr::from_bytes(kept).to_owned();
+            }
+            names.insert(name.to_string_lossy().into_owned());
+            flag.value = name;
+        }
+        (run, names)
     }
 
     /// The command line that puts the container below the parent.

@@ -33,7 +33,7 @@ use std::path::PathBuf;
 /// the profile. What that refuses and the base permits is added, and the command runs again. The last run must end
 /// as the first did, with nothing refused but what the base or a filter of the command's own refuses too; exit code 1
 /// says that this was not reached. The profile is written in both cases, and when it is interrupted, then with what
-/// was recorded. The command runs several times, so it must bear that.
+/// was recorded. A first run that fails proves nothing: its exit code is passed on. The command runs several times, so it must bear that.
 #[derive(clap::Args)]
 pub(super) struct Arguments {
     #[command(flatten)]
@@ -58,6 +58,9 @@ pub(super) struct Arguments {
     /// Run at most so many times under a profile.
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=i64::from(ROUNDS_MAX)))]
     rounds: u32,
+    /// Go on although the first run fails, as it does when all is well; each run must then fail in the same way.
+    #[arg(long)]
+    allow_incomplete: bool,
     /// Print the reason for every rule; of what was added, in which round it was refused.
     #[arg(long)]
     explain: bool,
@@ -111,7 +114,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
             return ending.recording_only(&first.recording, signal);
         }
     } else {
-        usable(&first.recording)?;
+        usable(&first.recording, arguments.allow_incomplete)?;
         arguments.client.check(&first.recording.clients())?;
     }
     let beginning = Beginning {
@@ -250,20 +253,27 @@ fn asked(names: &[String]) -> Result<BTreeSet<String>, Failure> {
     }
 }
 
-/// Whether a profile can be made of this.
-fn usable(recording: &Recording) -> Result<(), Failure> {
+/// Whether a profile can be made of this. What is done by a command that fails is not what it does when all is well.
+fn usable(recording: &Recording, may_fail: bool) -> Result<(), Failure> {
     let missing = recording.losses.missing();
     if missing > 0 {
         let error = HardenError::Incomplete(missing);
         return Err(Failure::new(Exit::Incomplete, error));
     }
-    let void = recording.void().filter(|void| void.is_blank());
-    let Some(void) = void else {
+    let Some(void) = recording.void() else {
         return Ok(());
+    };
+    let hint = match void {
+        Void::Failed(_) if may_fail => return Ok(()),
+        Void::Failed(code) => format!(
+            "run it by itself to see what it says; `--allow-incomplete` if it ends with {code} when all is well"
+        ),
+        Void::NeverStarted | Void::Empty => {
+            "run it by itself to see what it says; did the container start?".to_owned()
+        }
     };
     // What the engine's client says of it, and else that there is no evidence.
     let code = recording.target.exit_code.filter(|code| *code != 0);
     let exit = code.map_or(Exit::Incomplete, Exit::Command);
-    Err(Failure::new(exit, HardenError::Nothing(void))
-        .hint("run it by itself to see what it says; did the container start?"))
+    Err(Failure::new(exit, HardenError::Nothing(void)).hint(hint))
 }

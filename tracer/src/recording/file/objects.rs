@@ -2,7 +2,8 @@
 
 use super::FileError;
 use crate::recording::{
-    Container, Host, Loss, Losses, SeccompState, Target, TargetKind, Window, WindowEnd, WindowStart,
+    Below, Container, Host, Loss, Losses, SeccompState, Target, TargetKind, Window, WindowEnd,
+    WindowStart,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -39,6 +40,16 @@ pub(super) struct TargetObject {
     pub(super) filtered_at_start: Option<bool>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) exit_code: Option<u8>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) below: Option<BelowObject>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct BelowObject {
+    pub(super) confined: u32,
+    pub(super) unconfined: u32,
+    pub(super) unknown: u32,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -191,6 +202,17 @@ impl From<&Target> for TargetObject {
             clients: target.clients.clone(),
             filtered_at_start: target.filtered_at_start,
             exit_code: target.exit_code,
+            below: target.below.map(
+                |Below {
+                     confined,
+                     unconfined,
+                     unknown,
+                 }| BelowObject {
+                    confined,
+                    unconfined,
+                    unknown,
+                },
+            ),
         }
     }
 }
@@ -234,6 +256,17 @@ impl From<TargetObject> for Target {
             clients: object.clients,
             filtered_at_start: object.filtered_at_start,
             exit_code: object.exit_code,
+            below: object.below.map(
+                |BelowObject {
+                     confined,
+                     unconfined,
+                     unknown,
+                 }| Below {
+                    confined,
+                    unconfined,
+                    unknown,
+                },
+            ),
         }
     }
 }

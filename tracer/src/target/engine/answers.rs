@@ -54,6 +54,8 @@ pub struct Inspected {
     pub restarts: bool,
     /// Whether the runtime was told to install a filter, where its own state was read.
     pub runtime_filter: Option<bool>,
+    /// Whether it was told to set no_new_privs, where its configuration was read.
+    pub runtime_no_new_privs: Option<bool>,
 }
 
 /// An engine as it describes itself. Strings are hostile.
@@ -193,6 +195,7 @@ pub(crate) fn inspected(json: &[u8]) -> Result<Inspected, serde_json::Error> {
             .restart_policy
             .is_some_and(|policy| !["", "no"].contains(&policy.name.as_str())),
         runtime_filter: None,
+        runtime_no_new_privs: None,
     })
 }
 
@@ -329,7 +332,7 @@ impl Inspected {
         match given {
             Some("" | "true" | "1") => Some(true),
             Some(_) => Some(false),
-            None => None,
+            None => self.runtime_no_new_privs,
         }
     }
 

@@ -10,6 +10,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use std::collections::BTreeMap;
 use std::io::Read;
+use std::path::{Path, PathBuf};
 
 /// A container of a runtime. Strings are hostile.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -19,6 +20,7 @@ pub(crate) struct Listed {
     pid: i32,
     #[serde(default)]
     status: String,
+    bundle: Option<PathBuf>,
     #[serde(default)]
     annotations: Option<BTreeMap<String, String>>,
 }
@@ -76,6 +78,11 @@ impl Listed {
     /// Its id.
     pub(super) fn id(&self) -> &str {
         &self.id
+    }
+
+    /// Where its configuration is, if the runtime says so.
+    pub(super) fn bundle(&self) -> Option<&Path> {
+        self.bundle.as_deref().filter(|path| path.is_absolute())
     }
 
     /// Whose it is, if the runtime's state lies where that kind has it.

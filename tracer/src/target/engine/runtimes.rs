@@ -11,6 +11,7 @@ use super::{Engine, SIMILAR_MAX, Way};
 use crate::syscall::nearest;
 use crate::target::engine_run::EngineKind;
 use crate::target::oci_hook::Bundle;
+use rustix::fs::{Mode, OFlags};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -73,8 +74,11 @@ fn choose(wanted: &str, all: Vec<(Engine, Listed)>) -> Known {
     match called.pop() {
         Some((engine, one)) => {
             let runtime = engine.program.to_string_lossy();
+            let bundle = bundle(&one);
             let inspected = Inspected {
                 runtime_filter: engine.filter(&one),
+                runtime_no_new_privs: bundle.as_ref().and_then(|bundle| bundle.no_new_privs),
+                user: bundle.and_then(|bundle| bundle.user),
                 ..one.inspected(&runtime)
             };
             Known::One(Box::new((engine, inspected)))
@@ -117,6 +121,20 @@ fn divisions(home: &Path) -> Vec<PathBuf> {
     };
     let paths = entries.flatten().map(|entry| entry.path());
     paths.take(NAMESPACES_MAX).collect()
+}
+
+/// The configuration of a container, as whoever called the runtime wrote it; it may have been changed since, or be
+/// gone.
+fn bundle(one: &Listed) -> Option<Bundle> {
+    let path = one.bundle()?.join("config.json");
+    // Whatever else may be there must not keep us waiting.
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
+    let file = rustix::fs::open(&path, flags, Mode::empty()).ok()?;
+    let file = fs::File::from(file);
+    let is_file = file.metadata().is_ok_and(|found| found.is_file());
+    let read = is_file.then(|| Bundle::read(file))?;
+    let read = read.inspect_err(|error| log::debug!("cannot use `{}`: {error}", path.display()));
+    read.ok()
 }
 
 impl Engine {
@@ -179,6 +197,38 @@ mod tests {
             Known::Several(names) => format!("several: {}", names.join(", ")),
             Known::None(similar) => format!("none: {}", similar.join(", ")),
         }
+    }
+
+    #[test]
+    fn a_bundle_is_read_only_where_it_is_a_file_within_bounds() {
+        let folder = tempfile::tempdir().unwrap();
+        let config = folder.path().join("config.json");
+        let one = |bundle: &Path| {
+            let json = format!(r#"[{{"id": "web", "bundle": {bundle:?}}}]"#);
+            listed::listed(json.as_bytes()).unwrap().remove(0)
+        };
+        let found = || bundle(&one(folder.path()));
+        assert_eq!(found(), None);
+        let text = r#"{"process": {"noNewPrivileges": true, "user": {"uid": 5, "gid": 6}}}"#;
+        fs::write(&config, text).unwrap();
+        let read = found().unwrap();
+        assert_eq!(
+            (read.no_new_privs, read.user.as_deref()),
+            (Some(true), Some("5:6"))
+        );
+        assert_eq!(bundle(&one(Path::new("here"))), None);
+        fs::write(&config, format!("{{\"x\": \"{}\"}}", "x".repeat(5 << 20))).unwrap();
+        assert_eq!(found(), None);
+        fs::remove_file(&config).unwrap();
+        rustix::fs::mknodat(
+            rustix::fs::CWD,
+            &config,
+            rustix::fs::FileType::Fifo,
+            Mode::RUSR,
+            0,
+        )
+        .unwrap();
+        assert_eq!(found(), None);
     }
 
     #[test]

@@ -258,3 +258,31 @@ fn podman_has_flags_of_its_own() {
     let (kind, verb) = (EngineKind::Podman, "kube".to_owned());
     assert_eq!(play, Recognised::ClientOnly { kind, verb });
 }
+
+#[test]
+fn values_of_variables_are_left_out_wherever_they_are() {
+    let line = "docker run -e A=secret --env=B=se=cret --env C=secret -eD=secret -ite E=secret -e F --env-file=f -e=G= web -e H=1";
+    let words: Vec<OsString> = line.split(' ').map(OsString::from).collect();
+    let Recognised::Run(run) = recognise(&words) else {
+        panic!("no run");
+    };
+    let (shown, names) = run.without_values();
+    let shown: Vec<String> = shown
+        .with_profile(Path::new("p.json"))
+        .iter()
+        .map(|word| word.to_string_lossy().into_owned())
+        .collect();
+    assert_eq!(
+        shown.join(" "),
+        "docker run --security-opt seccomp=p.json -e A --env=B --env C -eD -ite E -e F --env-file=f -e=G web -e H=1"
+    );
+    assert_eq!(
+        names,
+        ["A", "B", "C", "D", "E", "G"].map(str::to_owned).into()
+    );
+    // What really runs has them.
+    assert!(
+        run.with_profile(Path::new("p.json"))
+            .contains(&"A=secret".into())
+    );
+}

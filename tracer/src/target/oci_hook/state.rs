@@ -90,6 +90,10 @@ pub struct Bundle {
     pub annotation: Option<String>,
     /// Whether the runtime is told to install a seccomp filter.
     pub has_filter: bool,
+    /// Whether it is told to set no_new_privs; `None` if it is told of no process.
+    pub no_new_privs: Option<bool>,
+    /// The user that the process is to run as, and its group, if it is not root.
+    pub user: Option<String>,
 }
 
 impl Bundle {
@@ -104,6 +108,23 @@ impl Bundle {
         struct Written {
             annotations: Option<BTreeMap<String, String>>,
             linux: Option<Linux>,
+            process: Option<Process>,
+        }
+        #[derive(Deserialize)]
+        #[serde(expecting = "an object", rename_all = "camelCase")]
+        struct Process {
+            #[serde(default)]
+            no_new_privileges: bool,
+            #[serde(default)]
+            user: Option<User>,
+        }
+        #[derive(Deserialize)]
+        #[serde(expecting = "an object")]
+        struct User {
+            #[serde(default)]
+            uid: u32,
+            #[serde(default)]
+            gid: u32,
         }
         #[derive(Deserialize)]
         #[serde(expecting = "an object")]
@@ -111,9 +132,15 @@ impl Bundle {
             seccomp: Option<IgnoredAny>,
         }
         let written: Written = first_value(from)?;
+        let process = written.process.as_ref();
+        let user = process.and_then(|process| process.user.as_ref());
         Ok(Self {
             annotation: ours(written.annotations),
             has_filter: written.linux.is_some_and(|linux| linux.seccomp.is_some()),
+            no_new_privs: process.map(|process| process.no_new_privileges),
+            user: user
+                .filter(|user| (user.uid, user.gid) != (0, 0))
+                .map(|user| format!("{}:{}", user.uid, user.gid)),
         })
     }
 }
@@ -254,6 +281,8 @@ mod tests {
         let bundle = |annotation: Option<&str>, has_filter| Bundle {
             annotation: annotation.map(str::to_owned),
             has_filter,
+            no_new_privs: None,
+            user: None,
         };
         let text = br#"{"root": {}, "annotations": {"io.containers.trace-syscall": "of:/o"}}"#;
         assert_eq!(read(text).unwrap(), bundle(Some("of:/o"), false));
@@ -267,6 +296,44 @@ mod tests {
             ),
         ] {
             assert_eq!(read(text).unwrap(), bundle(None, has_filter));
+        }
+        for (process, no_new_privs, user) in [
+            ("{}", Some(false), None),
+            ("null", None, None),
+            (
+                r#"{"noNewPrivileges": true, "user": null}"#,
+                Some(true),
+                None,
+            ),
+            (
+                r#"{"user": {"uid": 0, "gid": 0, "additionalGids": [1]}}"#,
+                Some(false),
+                None,
+            ),
+            (r#"{"user": {"uid": 1000}}"#, Some(false), Some("1000:0")),
+            (
+                r#"{"user": {"gid": 7}, "args": ["x"]}"#,
+                Some(false),
+                Some("0:7"),
+            ),
+        ] {
+            let text = format!(r#"{{"process": {process}}}"#);
+            let expected = Bundle {
+                no_new_privs,
+                user: user.map(str::to_owned),
+                ..bundle(None, false)
+            };
+            assert_eq!(read(text.as_bytes()).unwrap(), expected, "{text}");
+        }
+        for process in [
+            "7",
+            r#"{"noNewPrivileges": "yes"}"#,
+            r#"{"user": {"uid": -1}}"#,
+        ] {
+            assert!(
+                read(format!(r#"{{"process": {process}}}"#).as_bytes()).is_err(),
+                "{process}"
+            );
         }
         assert!(read(b"{\"annotations\": []}").is_err());
         assert!(read(b"{\"linux\": []}").is_err());
