@@ -163,8 +163,15 @@ fn containers_below_a_cgroup_count_each_by_its_own_start() {
     // The runtime that executed something in the one without has no boundary, so that all of it counts.
     assert!(counts_where(recording, false).contains_key(&named("execve")));
     assert!(!recording.counts_under_filter_only());
+    let profile = recorded.beside("profile.json");
+    let generate = product().args(arguments!["generate", recorded.path, "-o", profile]);
+    generate.run().exits(0);
     let docker = Docker::run(&parent.image.name, &[witness::PATH, "static"]);
-    works_under_its_profile(&docker, &recorded);
+    docker.under(&profile).go().exits(0);
+    // No pass as long as anything counts that is refused, and nothing else is held against it.
+    let check = product().args(arguments!["check", profile, "--recording", recorded.path]);
+    let denied = "would deny 1 recorded fact\n";
+    check.run().exits(1).stdout_has(denied).stdout_has("keyctl");
 }
 
 fn of_a_container_that_nobody_knows_everything_counts() {

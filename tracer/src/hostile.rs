@@ -16,7 +16,7 @@ use crate::syscall::{Abi, capability};
 use crate::target::engine::{answers, id_in_cgroup_name, listed, podman, socket};
 use crate::target::engine_run::{self, CgroupDriver, EngineKind, Recognised};
 use crate::target::oci_hook::{Annotation, Bundle, State};
-use crate::target::{cgroup, mounts, runtime};
+use crate::target::{cgroup, mounts, process, runtime, unit, workload};
 use std::ffi::{OsStr, OsString};
 use std::hint::black_box;
 use std::path::Path;
@@ -39,6 +39,9 @@ pub static READERS: &[Reader] = &[
     ("ignore", ignore),
     ("code", code),
     ("command", command),
+    ("unit", unit),
+    ("script", script),
+    ("status", status),
 ];
 
 /// A profile, in any dialect. What is read can be resolved, written, and read again as the same; forms that
@@ -208,6 +211,23 @@ pub fn command(bytes: &[u8]) {
     }
 }
 
+/// What systemd says of a unit, and what may be the name of one.
+pub fn unit(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    done(unit::shown(&text));
+    done(unit::full_name(&text));
+}
+
+/// The first line of a script.
+pub fn script(bytes: &[u8]) {
+    done(workload::script(bytes));
+}
+
+/// What the kernel says of a process, with a name that it gave itself.
+pub fn status(bytes: &[u8]) {
+    done(process::read(bytes));
+}
+
 /// What was read is of no use here, but must not be optimised away.
 fn done<T>(value: T) {
     drop(black_box(value));
@@ -326,6 +346,13 @@ mod tests {
             listed::listed(&read("engine/runtimes.json")).unwrap().len(),
             1
         );
+        let shown = String::from_utf8(read("unit/show.txt")).unwrap();
+        assert_ne!(unit::shown(&shown), unit::shown(""));
+        assert!(unit::full_name("web@1.service").is_some());
+        let program = workload::script(&read("script/env.sh"));
+        assert_eq!(program.as_deref(), Some(Path::new("/usr/bin/env")));
+        let facts = process::read(&read("status/self.txt")).unwrap();
+        assert_eq!(facts.seccomp, Some(process::SeccompMode::Filter));
         let text = String::from_utf8(read("ignore/one.toml")).unwrap();
         assert_eq!(audit::ignore::read(&text).map_or(0, |read| read.len()), 1);
         let filter = Installed::decode(&[read("code/allow.bin")]).unwrap();

@@ -5,7 +5,9 @@ use super::output;
 use crate::minimize::Outcome;
 use crate::recording::Run;
 use crate::report::escape;
+use crate::target::engine_run;
 use std::collections::BTreeSet;
+use std::ffi::OsString;
 
 /// The most calls that are named.
 const NAMED_MAX: usize = 6;
@@ -41,7 +43,10 @@ fn command(runs: &[Run]) -> String {
     let mut commands = commands.into_iter();
     match (commands.next(), commands.next()) {
         (Some(words), None) if !words.is_empty() && words.iter().all(|word| is_plain(word)) => {
-            words.join(" ")
+            let words: Vec<OsString> = words.iter().map(OsString::from).collect();
+            let shown = engine_run::shown(&words);
+            let shown: Vec<_> = shown.iter().map(|word| word.to_string_lossy()).collect();
+            shown.join(" ")
         }
         _ => "CMD".to_owned(),
     }

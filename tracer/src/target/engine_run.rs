@@ -132,6 +132,15 @@ pub fn recognise(command: &[OsString]) -> Recognised {
     }
 }
 
+/// A command line as it may be shown: without the values of a container's environment variables.
+#[must_use]
+pub fn shown(command: &[OsString]) -> Vec<OsString> {
+    match recognise(command) {
+        Recognised::Run(run) => run.without_values().0.words,
+        Recognised::Program | Recognised::ClientOnly { .. } => command.to_vec(),
+    }
+}
+
 fn engine_run(
     kind: EngineKind,
     command: &[OsString],

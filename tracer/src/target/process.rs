@@ -6,11 +6,12 @@
 use super::cgroup::{Cgroup, CgroupError, Hierarchy};
 use crate::recording::SeccompState;
 use crate::syscall::capability::{self, Capabilities};
-use procfs::ProcError;
-use procfs::process::{MMPermissions, MMapPath, Process};
+use procfs::process::{MMPermissions, MMapPath, Process, Status};
+use procfs::{FromBufRead, ProcError};
 use rustix::process::Pid;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::io::Read;
 use std::path::PathBuf;
 
 /// Why nothing is known about a process.
@@ -105,15 +106,43 @@ pub fn facts(pid: Pid) -> Result<Facts, ProcessError> {
     let number = pid.as_raw_nonzero().get();
     let problem = |source| problem(number, source);
     let process = Process::new(number).map_err(problem)?;
-    let status = process.status().map_err(problem)?;
+    let mut text = Vec::new();
+    let file = process.open_relative("status").map_err(problem)?;
+    let read = file.take(STATUS_MAX_BYTES).read_to_end(&mut text);
+    read.map_err(|error| problem(error.into()))?;
+    let status = status(&text).map_err(problem)?;
+    let executable = process.exe().ok();
     Ok(Facts {
+        executable,
+        ..said(pid, status)
+    })
+}
+
+/// A status has some 2 kB.
+const STATUS_MAX_BYTES: u64 = 1 << 16;
+
+/// A process may call itself by bytes that are no text, which must not hide it.
+fn status(bytes: &[u8]) -> Result<Status, ProcError> {
+    Status::from_buf_read(String::from_utf8_lossy(bytes).as_bytes())
+}
+
+/// What a process's status says.
+fn said(pid: Pid, status: Status) -> Facts {
+    Facts {
         pid,
         program: status.name,
-        executable: process.exe().ok(),
+        executable: None,
         capabilities: status.capbnd.map(capability::from_mask),
         no_new_privs: status.nonewprivs.map(|value| value != 0),
         seccomp: status.seccomp.and_then(SeccompMode::from_number),
-    })
+    }
+}
+
+/// The same of the text of a status, if it is one.
+pub(crate) fn read(bytes: &[u8]) -> Option<Facts> {
+    let status = status(bytes).ok()?;
+    let pid = Pid::from_raw(status.pid)?;
+    Some(said(pid, status))
 }
 
 /// What a process is called: by its own name, and by the file that it executes, if we may know. Hostile.
@@ -306,6 +335,23 @@ mod tests {
         let facts = facts(rustix::process::getpid()).unwrap();
         assert_eq!(facts.executable, std::env::current_exe().ok());
         assert!(facts.capabilities.is_some() && facts.seccomp.is_some());
+    }
+
+    #[test]
+    fn a_name_that_is_no_text_hides_nobody() {
+        let text = fs::read_to_string("/proc/self/status").unwrap();
+        let (_, rest) = text.split_once('\n').unwrap();
+        let renamed = [b"Name:\t\xFF\\n\xFE\n", rest.as_bytes()].concat();
+        let expected = read(text.as_bytes()).unwrap();
+        let found = read(&renamed).unwrap();
+        let program = "\u{FFFD}\\n\u{FFFD}".to_owned();
+        assert_eq!(
+            found,
+            Facts {
+                program,
+                ..expected
+            }
+        );
     }
 
     #[test]

@@ -79,7 +79,7 @@ impl UnitError {
 
 /// What systemd says of a unit.
 #[derive(Debug, Default, PartialEq, Eq)]
-struct Shown {
+pub(crate) struct Shown {
     is_known: bool,
     state: String,
     /// Below the root of the hierarchy; empty without processes.
@@ -109,7 +109,7 @@ pub fn cgroup(hierarchy: &Hierarchy, unit: &str) -> Result<Cgroup, UnitError> {
 
 /// The name with its suffix, if it is one.
 /// <https://www.freedesktop.org/software/systemd/man/latest/systemd.unit.html>
-fn full_name(unit: &str) -> Option<String> {
+pub(crate) fn full_name(unit: &str) -> Option<String> {
     let is_fine = |c: char| c.is_ascii_alphanumeric() || ":-_.\\@".contains(c);
     let sound = !unit.is_empty() && !unit.starts_with(['-', '.']) && unit.chars().all(is_fine);
     let has_suffix = SUFFIXES.iter().any(|suffix| unit.ends_with(suffix));
@@ -136,7 +136,7 @@ fn ask(name: &str) -> Option<Shown> {
 }
 
 /// Reads lines `KEY=VALUE`.
-fn shown(text: &str) -> Shown {
+pub(crate) fn shown(text: &str) -> Shown {
     let value = |key: &str| {
         let mut lines = text.lines();
         let found = lines.find_map(|line| line.strip_prefix(key)?.strip_prefix('='));

@@ -187,7 +187,7 @@ fn own_directories(module: &Module, path: &Path) -> Vec<PathBuf> {
 }
 
 /// The program that runs a script.
-fn script(bytes: &[u8]) -> Option<PathBuf> {
+pub(crate) fn script(bytes: &[u8]) -> Option<PathBuf> {
     const LINE_MAX: usize = 256;
     let line = bytes.strip_prefix(b"#!")?;
     let line = &line[..line.len().min(LINE_MAX)];
