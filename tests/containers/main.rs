@@ -17,8 +17,15 @@ mod recover;
 mod runtimes;
 mod start;
 mod systemd;
+mod under_load;
 mod watch;
 mod workloads;
+
+/// Shared with `cargo xtask workloads`, which measures more programs, and each more often.
+#[path = "../bench/workloads/measure.rs"]
+mod measure;
+#[path = "../bench/workloads/programs.rs"]
+mod programs;
 
 use house_tests::run::Program;
 use house_tests::suite::{Needs, Suite};
@@ -45,6 +52,7 @@ fn main() -> ExitCode {
         .tests(Needs::Docker, lives::TESTS)
         .tests(Needs::Podman, lives::PODMAN)
         .tests(Needs::Docker, recover::TESTS)
+        .tests(Needs::Docker, under_load::TESTS)
         .tests_for_machine(systemd::TESTS)
         .run()
 }

@@ -3,11 +3,11 @@
 use crate::product;
 use crate::recorder::Recorder;
 use house_tests::daemon::Place;
-use house_tests::docker::Docker;
+use house_tests::docker::{Docker, container_name};
 use house_tests::facts::{self, counts_where, named};
 use house_tests::image::Rootfs;
 use house_tests::{arguments, product as product_path, tests, witness};
-use seccomp_tracer::recording::{Recording, TargetKind, WindowEnd};
+use seccomp_tracer::recording::{Recording, SeccompState, TargetKind, WindowEnd};
 use std::fs;
 use std::time::Duration;
 
@@ -23,7 +23,8 @@ fn own_ticks(recording: &Recording) -> u64 {
 fn a_container_outlives_its_recorder() {
     let rootfs = Rootfs::default().static_program(witness::PATH, "witness");
     let image = rootfs.import("house-outlives");
-    let docker = Docker::run(&image.name, &["/witness", "ticks", "150"]);
+    let name = container_name("outlives");
+    let docker = Docker::run(&image.name, &["/witness", "ticks", "150"]).with(&["--name", &name]);
     let line = docker.command_line();
     // The runtime makes calls of its own under the filter.
     let undisturbed = own_ticks(&Recorder::docker(&docker).finish().recording);
@@ -47,6 +48,11 @@ fn a_container_outlives_its_recorder() {
         let recording = facts::read(&output);
         assert_eq!(own_ticks(&recording), undisturbed, "{recovered}");
         assert_eq!(recording.target.kind, TargetKind::Container);
+        let container = recording.target.container.as_ref().expect("a container");
+        assert_eq!(container.name.as_ref(), Some(&name), "after {delay_ms} ms");
+        assert_eq!(container.image.as_ref(), Some(&image.name));
+        assert_eq!(container.id.len(), 64, "after {delay_ms} ms");
+        assert_eq!(recording.target.seccomp, Some(SeccompState::EngineDefault));
         assert_eq!(recording.window.until, WindowEnd::Empty);
         assert!(recording.losses.is_complete(), "{:?}", recording.losses);
         let left = fs::read_dir(&records).expect("a folder").count();

@@ -7,7 +7,8 @@ use libtest_mimic::{Arguments, Failed, Trial};
 use std::fs;
 use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock, Mutex};
+use std::time::{Duration, Instant};
 
 /// Set to 1 where everything that a test can need was promised.
 pub const REQUIRE: &str = "SECCOMP_TRACER_REQUIRE_LIVE";
@@ -104,7 +105,14 @@ pub struct Suite {
     required: bool,
     in_machine: bool,
     trials: Vec<Trial>,
+    times: Times,
 }
+
+/// How long tests took that passed.
+type Times = Arc<Mutex<Vec<(Duration, &'static str)>>>;
+
+/// So many of those that took longest are told.
+const SLOWEST: usize = 10;
 
 impl Suite {
     /// A suite that obeys the command line of the test program.
@@ -115,6 +123,7 @@ impl Suite {
             required: is_set(REQUIRE),
             in_machine: is_set(IN_MACHINE),
             trials: Vec::new(),
+            times: Times::default(),
         }
     }
 
@@ -138,10 +147,15 @@ impl Suite {
         let missing = needs.missing();
         for (name, test) in tests {
             self.trials.push(match missing {
-                None => Trial::test(name, move || {
-                    test();
-                    Ok(())
-                }),
+                None => {
+                    let times = Arc::clone(&self.times);
+                    Trial::test(name, move || {
+                        let start = Instant::now();
+                        test();
+                        times.lock().expect("times").push((start.elapsed(), name));
+                        Ok(())
+                    })
+                }
                 Some(reason) => {
                     say(&format!("NOT RUN: {name}: {reason}"));
                     let failure = move || Err(Failed::from(format!("{name}: {reason}")));
@@ -169,7 +183,17 @@ impl Suite {
     /// Runs them.
     #[must_use]
     pub fn run(self) -> ExitCode {
-        libtest_mimic::run(&self.arguments, self.trials).exit_code()
+        let code = libtest_mimic::run(&self.arguments, self.trials).exit_code();
+        let mut times = self.times.lock().expect("times");
+        times.sort_unstable();
+        let slowest = times.iter().rev().take(SLOWEST);
+        let slowest: Vec<_> = slowest
+            .map(|(time, name)| format!("{name} {:.1}s", time.as_secs_f64()))
+            .collect();
+        if !slowest.is_empty() {
+            say(&format!("slowest: {}", slowest.join(", ")));
+        }
+        code
     }
 }
 

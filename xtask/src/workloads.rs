@@ -6,6 +6,7 @@ use crate::command::{self, Root, cargo};
 use crate::engine::Engine;
 use crate::setup::{self, Purpose};
 use anyhow::{Context, Result, ensure};
+use std::path::PathBuf;
 
 /// Record servers and language runtimes at a small load, run them under their profiles, and tell what those refuse
 /// at a larger one; installs the programs that are missing.
@@ -14,6 +15,10 @@ pub(crate) struct Arguments {
     /// How often each program runs under its profile.
     #[arg(long, default_value_t = 20, value_name = "N")]
     runs: u32,
+
+    /// Where the table goes, as tests/bench/WORKLOADS.md.
+    #[arg(long, value_name = "FILE")]
+    page: Option<PathBuf>,
 
     /// Only these: go, java, node, python, postgres, ssh, supervisor, nginx, redis, mariadb, haproxy.
     programs: Vec<String>,
@@ -55,6 +60,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     ]);
     bench.args(["--bench", "workloads", "--", "--runs"]);
     bench.arg(arguments.runs.to_string());
+    if let Some(page) = &arguments.page {
+        let page = std::path::absolute(page).context("no current folder")?;
+        bench.arg("--page").arg(page);
+    }
     bench.args(&arguments.programs);
     bench.envs(engine.variables());
     command::run(&mut bench).context("a program needs more than its profile has")

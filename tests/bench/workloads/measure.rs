@@ -21,6 +21,9 @@ use tempfile::TempDir;
 /// The product.
 const PRODUCT: &str = env!("CARGO_BIN_EXE_seccomp-tracer-dup");
 
+/// The most kinds of calls that a profile may refuse a program at the higher load.
+const KINDS_MAX: usize = 1;
+
 /// The load that is new to the profile.
 const LOAD: u32 = 5;
 
@@ -44,6 +47,53 @@ pub(crate) struct Measured {
     pub(crate) added: BTreeSet<String>,
     /// Ways of exploits that this opens, and for which chance has no reason of its own.
     pub(crate) reopened: BTreeSet<String>,
+}
+
+impl Measured {
+    /// Whether every run worked, little is refused at the higher load, and no way is open again.
+    pub(crate) fn is_well(&self, runs: u32) -> bool {
+        let is_little = self.refused.len() <= KINDS_MAX;
+        self.passed == runs && is_little && self.reopened.is_empty()
+    }
+
+    /// The figures, and what is behind them.
+    pub(crate) fn told(&self, name: &str, runs: u32) -> String {
+        let Self {
+            passed,
+            under_load,
+            before,
+            refused,
+            added,
+            reopened,
+        } = self;
+        let load = load(*under_load);
+        format!(
+            "{name}: {passed} of {runs} runs; load 5 {load}; kinds refused {} -> {}; calls added {}; ways reopened {}\n  \
+             refused before  {}\n  refused after   {}\n  added           {}\n",
+            before.len(),
+            refused.len(),
+            added.len(),
+            list(reopened),
+            list(before),
+            list(refused),
+            list(added),
+        )
+    }
+}
+
+/// How the first run at the higher load went.
+pub(crate) fn load(works: bool) -> &'static str {
+    if works { "works" } else { "fails" }
+}
+
+/// Names in one line.
+pub(crate) fn list(names: &BTreeSet<String>) -> String {
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    if names.is_empty() {
+        "-".to_owned()
+    } else {
+        names.join(" ")
+    }
 }
 
 impl Place {

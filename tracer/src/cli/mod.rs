@@ -45,6 +45,7 @@ mod rights;
 mod run;
 mod runtime;
 mod start;
+mod started;
 mod unobserved;
 mod watch;
 mod watching;

@@ -6,12 +6,13 @@ use super::keeping::{self, KeepArguments};
 use super::output::{self, Sink};
 use super::plan::Place;
 use super::progress::Display;
+use super::started::Asking;
 use super::watching::{self, LimitArguments};
 use crate::probe::{Kept, Resumed, Side};
 use crate::recording::{self, FileError, Loss, Recording, WindowEnd};
 use crate::recovery::{self, Dead, Papers};
 use crate::report::escape;
-use crate::session::{self, Configured, Context, Ledger, Listening};
+use crate::session::{self, Context, Ledger, Listening};
 use rustix::process::Signal;
 use std::io;
 use std::path::Path;
@@ -98,6 +99,9 @@ fn finish(
         }
         return resume(dead, papers, last, &mut resumed, listening, limits, quiet).map(Some);
     }
+    if let Some(asking) = Asking::begin(&last.target, None) {
+        asking.end(&mut last.target);
+    }
     // Nobody counted after the last checkpoint.
     last.window.until = WindowEnd::Interrupted;
     last.losses.set(Loss::Unwatched, 1);
@@ -119,6 +123,7 @@ fn resume(
     limits: &LimitArguments,
     quiet: bool,
 ) -> Result<Recording, Failure> {
+    let asking = Asking::begin(&last.target, keeping::cgroup(papers));
     let last_new_ms = last.window.last_new_fact_ms;
     let mut ledger = Ledger::resumed(papers.start_ns, last_new_ms, &last.facts);
     ledger.resume_left(last.losses.left_by());
@@ -142,12 +147,14 @@ fn resume(
     let mut losses = resumed.losses().map_err(watching::no_probe)?;
     // Which of the others are its later lives, nobody has found out.
     losses.set(Loss::MissedLife, u64::from(keeping::has_other_life(papers)));
+    let mut target = last.target;
+    let configured = asking.map(|asking| asking.end(&mut target));
     let context = Context {
         run_id: last.run_id,
         host: last.host,
-        target: last.target,
-        // What the engine said of it is in the target.
-        configured: Configured::default(),
+        target,
+        // What the engine had said of it before is in the target.
+        configured: configured.unwrap_or_default(),
         lives: None,
         monotonic_ns: papers.monotonic_ns,
         wall_ns: papers.wall_ns.parse().unwrap_or(0),

@@ -59,6 +59,8 @@ pub struct EngineRun {
     pub image: Option<OsString>,
     /// The container's own command, behind the image.
     pub arguments: Vec<OsString>,
+    /// `--name`, if it is given.
+    pub name: Option<OsString>,
     /// `--init`, if it is given.
     pub init: Option<bool>,
     /// `--user`, if it is given.
@@ -173,6 +175,7 @@ fn engine_run(
         flags.collect()
     };
     let is_given = |name: &str| scanned.flags.iter().any(|flag| flag.is(name));
+    let names = scanned.flags.iter().rfind(|flag| flag.is("name"));
     let mut users = scanned.flags.iter().rev();
     let user = users.find(|flag| flag.is("user") || flag.is("u"));
     EngineRun {
@@ -184,6 +187,7 @@ fn engine_run(
         flags_at,
         parents: placed("cgroup-parent"),
         arguments: command.get(scanned.end + 1..).unwrap_or_default().to_vec(),
+        name: names.and_then(|flag| flag.value.clone()),
         init: is_given("init").then(|| has("init")),
         user: user.and_then(|flag| flag.value.clone()),
         client: [
