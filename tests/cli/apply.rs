@@ -63,6 +63,7 @@ fn the_values_of_variables_are_not_repeated() {
         let mut recording: Value = serde_json::from_str(&text).expect("JSON");
         let line = format!("{engine} run --rm -e PASSWORD=hush --env=TOKEN=hush -e MODE web serve");
         recording["target"]["command"] = line.split(' ').collect::<Vec<_>>().into();
+        recording["target"]["container"]["engine"] = engine.into();
         let path = folder.path().join("rec.json");
         fs::write(&path, recording.to_string()).expect("a recording");
         let generate = |flags: &[&str]| {
