@@ -8,9 +8,10 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
-pub(crate) const TESTS: [(&str, fn()); 3] = tests![
+pub(crate) const TESTS: [(&str, fn()); 4] = tests![
     every_client_is_noticed_wherever_it_is_executed,
     a_client_by_another_name_is_noticed,
+    a_client_that_lives_for_a_moment_is_noticed,
     a_command_without_a_client_is_not_marked,
 ];
 
@@ -94,6 +95,22 @@ fn a_client_by_another_name_is_noticed() {
     symlink(path, &link).expect("a link");
     let line = format!("sleep 0; sleep 0; {} 1", link.display());
     assert_eq!(clients(&["sh", "-c", &line]), ["podman"]);
+}
+
+/// It makes no call that was not made before it, and is gone before anybody could look.
+fn a_client_that_lives_for_a_moment_is_noticed() {
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    let path = folder.path().join("nerdctl");
+    let copy = Program::new("cp").args(["/bin/true".as_ref(), path.as_os_str()]);
+    copy.run().exits(0);
+    let link = folder.path().join("innocent");
+    symlink(&path, &link).expect("a link");
+    for name in [&path, &link] {
+        let line = format!("/bin/true; /bin/true; {}; /bin/true", name.display());
+        for _ in 0..5 {
+            assert_eq!(clients(&["sh", "-c", &line]), ["nerdctl"], "{line}");
+        }
+    }
 }
 
 fn a_command_without_a_client_is_not_marked() {

@@ -2,6 +2,7 @@
 
 use crate::{product, record_with};
 use house_tests::cgroup::Cgroup;
+use house_tests::daemon::Place;
 use house_tests::facts;
 use house_tests::run::{Program, Running};
 use house_tests::{arguments, tests, witness};
@@ -12,11 +13,12 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
 
-pub(crate) const TESTS: [(&str, fn()); 4] = tests![
+pub(crate) const TESTS: [(&str, fn()); 5] = tests![
     a_thousand_tasks_that_move_are_a_thousand_losses,
     who_was_there_before_and_is_moved_is_counted,
     who_is_born_outside_is_counted,
     who_comes_and_ends_is_no_loss,
+    the_daemon_charges_nobody_for_what_another_lost,
 ];
 
 fn left(recording: &Recording) -> (u64, Vec<(&str, u64)>) {
@@ -157,4 +159,39 @@ fn who_comes_and_ends_is_no_loss() {
     resident.finish().dies_of(libc::SIGKILL);
     assert_eq!(left(&recording), (0, vec![]));
     assert!(recording.losses.is_complete());
+}
+
+/// One that was there before and one that comes later leave the one scope; of the other nobody does.
+fn the_daemon_charges_nobody_for_what_another_lost() {
+    let place = Place::new(house_tests::product!());
+    let parent = Cgroup::new("parent");
+    let outside = Cgroup::new("outside");
+    let (leaky, tight) = (parent.child("leaky"), parent.child("tight"));
+    let before = ticking(&leaky);
+    let stays = ticking(&tight);
+    let daemon = place.start(&["--below", &parent.relative(), "--from", "now"]);
+    while place.targets().iter().filter(|one| one.calls > 0).count() < 2 {
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    let later = ticking(&outside);
+    leaky.add(later.pid());
+    outside.add(before.pid());
+    outside.add(later.pid());
+    for one in [before, later, stays] {
+        one.signal(libc::SIGKILL);
+        one.finish().dies_of(libc::SIGKILL);
+    }
+    let mut recordings = place.await_end();
+    recordings.sort_by(|(a, _), (b, _)| a.cmp(b));
+    let found: Vec<_> = recordings
+        .iter()
+        .map(|(name, recording)| (name.as_str(), left(recording)))
+        .collect();
+    let expected = [("leaky", (2, vec![("witness", 2)])), ("tight", (0, vec![]))];
+    assert_eq!(found, expected);
+    for (name, recording) in &recordings {
+        assert_eq!(recording.losses.is_complete(), name == "tight");
+        assert!(recording.host.hook.is_some());
+    }
+    daemon.end(libc::SIGTERM).exits(0);
 }

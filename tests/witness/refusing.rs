@@ -145,9 +145,9 @@ const THREAD: u64 = 0x100 | 0x200 | 0x400 | 0x800 | 0x10000 | 0x40000;
 
 static mut STACK: Stack = Stack([0; 16384]);
 
-fn in_thread(run: extern "sysv64" fn() -> !) {
+fn in_thread(run: extern "sysv64" fn() -> !) -> u64 {
     let stack = (&raw mut STACK).wrapping_add(1);
-    thread(THREAD, stack.cast(), run);
+    thread(THREAD, stack.cast(), run)
 }
 
 extern "sysv64" fn executes() -> ! {
@@ -226,8 +226,11 @@ extern "sysv64" fn waits() -> ! {
 pub fn lose_thread() {
     install(&[Rule(X86_64, GETPGRP.cast_unsigned(), KILL_THREAD)]);
     if fork() == 0 {
-        in_thread(is_killed);
-        sleep_ms(20);
+        let thread = in_thread(is_killed);
+        // However long that takes: who ends the process before has ended the thread, too.
+        while call(200, [thread, 0, 0, 0, 0, 0]) == 0 {
+            sleep_ms(1);
+        }
         repeat(GETPPID, 1);
         exit_group(0);
     }

@@ -72,8 +72,9 @@ unsafe extern "sysv64" {
     fn witness_thread(flags: u64, stack_top: *mut u8, run: extern "sysv64" fn() -> !) -> i64;
 }
 
-/// Starts a thread.
-pub fn thread(flags: u64, stack_top: *mut u8, run: extern "sysv64" fn() -> !) {
+/// Starts a thread; gives its id.
+pub fn thread(flags: u64, stack_top: *mut u8, run: extern "sysv64" fn() -> !) -> u64 {
+    let id;
     // SAFETY: each caller passes a stack that nobody else uses. `r12` is the callee's to keep, but the
     // assembly changes it, so say so by going through a clobber.
     unsafe {
@@ -84,10 +85,11 @@ pub fn thread(flags: u64, stack_top: *mut u8, run: extern "sysv64" fn() -> !) {
             in("rsi") stack_top,
             in("rdx") run as usize,
             out("r12") _,
-            lateout("rax") _,
+            lateout("rax") id,
             clobber_abi("sysv64"),
         );
     }
+    id
 }
 
 /// Ends the calling thread.

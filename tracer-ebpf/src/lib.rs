@@ -117,8 +117,6 @@ pub struct Config {
     pub events: [u32; submitted::COUNT],
     /// Bits of [`looks`], where perf submits.
     pub looks: u32,
-    /// Zero.
-    pub reserved: u32,
 }
 
 /// Events that are looked at where perf submits them, as an index.
@@ -131,8 +129,10 @@ pub mod submitted {
     pub const NEW_TASK: usize = 2;
     /// `sched:sched_process_exit`
     pub const TASK_EXIT: usize = 3;
+    /// `sched:sched_process_exec`
+    pub const EXEC: usize = 4;
     /// How many.
-    pub const COUNT: usize = 4;
+    pub const COUNT: usize = 5;
 }
 
 /// What is looked at, where one program sees all events.
@@ -200,7 +200,35 @@ pub struct Offsets {
     pub new_task_pid: u32,
     /// `trace_event_raw_task_newtask.clone_flags`.
     pub new_task_flags: u32,
+    /// `cgroup.root`.
+    pub cgroup_root: u32,
+    /// `cgroup_root.hierarchy_id`.
+    pub root_hierarchy_id: u32,
+    /// `task_struct.mm`.
+    pub task_mm: u32,
+    /// `mm_struct.exe_file`.
+    pub mm_exe_file: u32,
+    /// `file.f_path.dentry`.
+    pub file_dentry: u32,
+    /// `dentry.d_name.name`.
+    pub dentry_name: u32,
 }
+
+/// The most programs that are looked for by name.
+pub const NAMES_MAX: usize = 64;
+
+/// The name of a program's file, cut off as the kernel cuts off names of threads, filled up with zeros.
+pub type Name = [u8; COMM_LEN];
+
+/// Which of the programs that are looked for were executed in one scope, by their places: 1 for one that was. A byte
+/// each, because every kernel can store one.
+pub type Executed = [u8; NAMES_MAX];
+
+/// The most bytes of a cgroup's path, with its terminating zero. Those of Kubernetes have some 250.
+pub const PATH_LEN: usize = 448;
+
+/// The path of a cgroup, ended by a zero; what comes after that means nothing.
+pub type Path = [u8; PATH_LEN];
 
 /// Which arguments of a call are tracked, and which of their bits count.
 #[repr(C)]
@@ -464,7 +492,7 @@ pub struct TupleCount {
 
 const _: () = {
     assert!(size_of::<Config>() == 56);
-    assert!(size_of::<Offsets>() == 100);
+    assert!(size_of::<Offsets>() == 124);
     assert!(size_of::<Tracked>() == 32);
     assert!(size_of::<TupleKey>() == 32);
     assert!(size_of::<NearTuple>() == 40);
@@ -480,6 +508,7 @@ const _: () = {
     assert!(size_of::<DenialKey>() == 16);
     assert!(size_of::<DeniedTupleKey>() == 40);
     assert!(PLACES_LEN.is_power_of_two());
+    assert!(NAMES_MAX.is_power_of_two());
 };
 
 #[cfg(test)]

@@ -26,7 +26,7 @@ use aya_ebpf::programs::{
 };
 use core::ffi::c_void;
 use program::access::{Copied, Typed};
-use program::{denial, entry, members, submitted};
+use program::{denial, entry, executed, members, paths, submitted};
 
 /// `void (*)(struct pt_regs *regs, long id)`
 /// <https://github.com/torvalds/linux/blob/v6.12/include/trace/events/syscalls.h#L18>
@@ -122,6 +122,23 @@ pub fn moved(ctx: RawTracePointContext) -> i32 {
 #[raw_tracepoint(tracepoint = "sched_process_exit")]
 pub fn ended(_ctx: RawTracePointContext) -> i32 {
     members::ended();
+    0
+}
+
+/// `void (*)(struct task_struct *p, pid_t old_pid, struct linux_binprm *bprm)`
+/// <https://github.com/torvalds/linux/blob/v6.12/include/trace/events/sched.h#L396>
+#[raw_tracepoint(tracepoint = "sched_process_exec")]
+pub fn executes(_ctx: RawTracePointContext) -> i32 {
+    executed::executed();
+    0
+}
+
+/// `void (*)(struct cgroup *cgrp, const char *path)`
+/// <https://github.com/torvalds/linux/blob/v6.12/include/trace/events/cgroup.h#L56>
+#[raw_tracepoint(tracepoint = "cgroup_mkdir")]
+pub fn made(ctx: RawTracePointContext) -> i32 {
+    let (cgroup, path): (*const c_void, *const u8) = (ctx.arg(0), ctx.arg(1));
+    paths::made(cgroup, path);
     0
 }
 

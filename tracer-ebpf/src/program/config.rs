@@ -16,7 +16,6 @@ static CONFIG: Config = Config {
     engine_mount_namespaces: [0; 2],
     events: [0; submitted::COUNT],
     looks: 0,
-    reserved: 0,
 };
 
 #[unsafe(no_mangle)]
@@ -46,6 +45,12 @@ static OFFSETS: Offsets = Offsets {
     call_event_type: 0,
     new_task_pid: 0,
     new_task_flags: 0,
+    cgroup_root: 0,
+    root_hierarchy_id: 0,
+    task_mm: 0,
+    mm_exe_file: 0,
+    file_dentry: 0,
+    dentry_name: 0,
 };
 
 /// Reads one constant.
@@ -73,6 +78,7 @@ constants! {
     exit_event: u32 = CONFIG.events[submitted::EXIT];
     new_task_event: u32 = CONFIG.events[submitted::NEW_TASK];
     task_exit_event: u32 = CONFIG.events[submitted::TASK_EXIT];
+    exec_event: u32 = CONFIG.events[submitted::EXEC];
     looks: u32 = CONFIG.looks;
     task_cgroups: u32 = OFFSETS.task_cgroups;
     css_set_dfl_cgrp: u32 = OFFSETS.css_set_dfl_cgrp;
@@ -99,4 +105,10 @@ constants! {
     call_event_type: u32 = OFFSETS.call_event_type;
     new_task_pid: u32 = OFFSETS.new_task_pid;
     new_task_flags: u32 = OFFSETS.new_task_flags;
+    cgroup_root: u32 = OFFSETS.cgroup_root;
+    root_hierarchy_id: u32 = OFFSETS.root_hierarchy_id;
+    task_mm: u32 = OFFSETS.task_mm;
+    mm_exe_file: u32 = OFFSETS.mm_exe_file;
+    file_dentry: u32 = OFFSETS.file_dentry;
+    dentry_name: u32 = OFFSETS.dentry_name;
 }

@@ -2,10 +2,10 @@
 //! bound has a counter for what happens when it is reached.
 
 use aya_ebpf::macros::map;
-use aya_ebpf::maps::{Array, HashMap, PerCpuArray, PerCpuHashMap, Queue, RingBuf};
+use aya_ebpf::maps::{Array, HashMap, LruHashMap, PerCpuArray, PerCpuHashMap, Queue, RingBuf};
 use seccomp_tracer_ebpf::{
-    CallTable, Counters, DenialKey, DeniedTupleKey, MEMBERS_MAX, Near, OddKey, Places, SLOT_LEN,
-    Seen, TABLE_LEN, Tracked, TupleCount, TupleKey, abi,
+    CallTable, Counters, DenialKey, DeniedTupleKey, Executed, MEMBERS_MAX, NAMES_MAX, Name, Near,
+    OddKey, Path, Places, SLOT_LEN, Seen, TABLE_LEN, Tracked, TupleCount, TupleKey, abi,
 };
 
 /// The cgroup that this CPU saw last.
@@ -73,6 +73,22 @@ pub(crate) static EVENTS: RingBuf = RingBuf::with_byte_size(1 << 20, 0);
 /// `MEMBERS_FULL` counts.
 #[map]
 pub(crate) static MEMBERS: HashMap<u32, u32> = HashMap::with_max_entries(MEMBERS_MAX, 0);
+
+/// The programs that are looked for, by name, with their places; filled by the loader. It has room for all.
+#[map]
+pub(crate) static NAMES: HashMap<Name, u32> = HashMap::with_max_entries(NAMES_MAX as u32, 0);
+
+/// Which of those were executed, by slot. Cannot be full.
+#[map]
+pub(crate) static EXECUTED: Array<Executed> = Array::with_max_entries(1, 0);
+
+/// Paths of cgroups, by id. When it is full, those go that were not asked for the longest.
+#[map]
+pub(crate) static PATHS: LruHashMap<u64, Path> = LruHashMap::with_max_entries(1, 0);
+
+/// Where a path is put together.
+#[map]
+pub(crate) static PATH: PerCpuArray<Path> = PerCpuArray::with_max_entries(1, 0);
 
 /// What was lost, by slot. Cannot be full.
 #[map]

@@ -24,7 +24,7 @@ const CLONE_THREAD: u64 = 0x1_0000;
 const CLONE_INTO_CGROUP: u64 = 0x2_0000_0000;
 
 /// No slot. Not an `Option`: the compiler compares the number of one that has none, which the kernel refuses.
-const NOWHERE: i64 = -1;
+pub(crate) const NOWHERE: i64 = -1;
 
 /// A task is born of the current one.
 #[inline(always)]
@@ -108,15 +108,17 @@ pub(crate) fn ended() {
     }
 }
 
+/// The current task.
 #[inline(always)]
-fn current() -> *const c_void {
+pub(crate) fn current() -> *const c_void {
     // SAFETY: the helper has no preconditions.
     let task = unsafe { bpf_get_current_task() };
     task as *const c_void
 }
 
+/// The slot of the scope that a task is in.
 #[inline(always)]
-fn slot_of(task: *const c_void) -> i64 {
+pub(crate) fn slot_of(task: *const c_void) -> i64 {
     match Ancestry::of(task) {
         Some(ancestry) => scope::of(ancestry).max(NOWHERE),
         None => NOWHERE,

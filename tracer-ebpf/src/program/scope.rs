@@ -224,6 +224,19 @@ pub(crate) fn records(slot: u32) -> bool {
     state == Some(armed::ALL)
 }
 
+/// Whether a scope waits for its start no longer; the exec that starts it may still be going on.
+#[inline(always)]
+pub(crate) fn has_begun(slot: u32) -> bool {
+    if config::arming() == arming::AT_ONCE {
+        return true;
+    }
+    // SAFETY: as in `is_armed`.
+    let state = ARMED
+        .get_ptr_mut(slot)
+        .map(|armed| unsafe { armed.read_volatile() });
+    state.is_some_and(|state| state != armed::NOT_YET && state != armed::AT_EXEC)
+}
+
 /// Whether an exec starts the target.
 #[inline(always)]
 fn is_start(state: u64, task: *const c_void) -> bool {

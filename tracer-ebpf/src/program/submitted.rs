@@ -9,7 +9,7 @@
 //! What the event says of the call is not looked at; task and registers say it.
 
 use super::access::{Typed, load, read};
-use super::{config, denial, entry, members};
+use super::{config, denial, entry, executed, members};
 use core::ffi::c_void;
 use seccomp_tracer_ebpf::looks;
 
@@ -26,6 +26,10 @@ pub(crate) fn submit(kind: *const c_void, bytes: *const c_void) {
     } else if id == config::new_task_event() {
         if config::looks() & looks::LEAVING != 0 {
             new_task(bytes);
+        }
+    } else if id == config::exec_event() {
+        if config::looks() & looks::CALLS != 0 {
+            executed::executed();
         }
     } else if id == config::task_exit_event() {
         if config::looks() & looks::DENIALS != 0 {

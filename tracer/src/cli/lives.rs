@@ -10,8 +10,8 @@ use crate::target::engine::{Engine, EngineError, Inspected};
 use std::collections::BTreeSet;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -31,7 +31,7 @@ const SILENCE: Duration = Duration::from_secs(30);
 pub(super) struct Lives {
     own: Cgroup,
     parent: Option<Cgroup>,
-    paths: Option<Paths>,
+    paths: OnceLock<Paths>,
     state: Arc<State>,
 }
 
@@ -63,16 +63,18 @@ impl Lives {
         let above = above.filter(|_| !is_of_runtime);
         // Beside a cgroup that is directly below the root is the whole host.
         let parent = above.and_then(|path| hierarchy.named(path).ok());
-        let paths = parent.as_ref().and_then(|_| {
-            let paths = Paths::open(None);
-            paths.inspect_err(|error| log::debug!("{error}")).ok()
-        });
         Self {
             own: own.clone(),
             parent,
-            paths,
+            paths: OnceLock::new(),
             state: Arc::default(),
         }
+    }
+
+    /// Takes the paths of cgroups that may be gone already.
+    pub(super) fn know(&self, paths: Paths) {
+        // They are given once.
+        let _ = self.paths.set(paths);
     }
 
     /// The cgroup that holds those of all lives, if it can be watched.
@@ -114,7 +116,7 @@ impl Lives {
         match self.own.path.metadata() {
             Ok(found) if found.ino() == cgroup_id => true,
             _ => {
-                let made = self.paths.as_ref().and_then(|paths| paths.of(cgroup_id));
+                let made = self.paths.get().and_then(|paths| paths.of(cgroup_id));
                 made.is_some_and(|path| path == Path::new(&self.own.relative))
             }
         }

@@ -230,6 +230,9 @@ pub(super) fn hold(
         .list(&watch.scope, &plan.strangers())
         .and_then(|()| probe.start_with(|| plan.place.members()))
         .map_err(no_probe)?;
+    if let (Some(lives), Some(paths)) = (plan.place.lives(), probe.take_paths()) {
+        lives.know(paths);
+    }
     plan.keep(limits.for_.is_some());
     let hook = probe.attachment().to_string();
     log::debug!("attached by {}", probe.attachment());

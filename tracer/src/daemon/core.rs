@@ -12,7 +12,7 @@ use super::lives::Resting;
 use super::metrics::{Metrics, Tally};
 use super::parents::Parents;
 use super::policy::Policy;
-use super::scope::{Now, Scope};
+use super::scope::{Now, Own, Scope};
 use super::store::Store;
 use super::turned_away::TurnedAway;
 use crate::probe::{ChildStart, Event, Fleet, Paths, Pins, Room, What};
@@ -117,7 +117,7 @@ impl Daemon {
             Some(pins) => pins.are_there()?.then_some(pins),
             None => None,
         };
-        let fleet = match left {
+        let mut fleet = match left {
             Some(pins) => Fleet::pick_up(pins)?,
             None => Fleet::start(settings.room, pins.as_ref())?,
         };
@@ -125,11 +125,7 @@ impl Daemon {
         if settings.is_room_meant && pinned != wanted {
             return Err(DaemonError::Room { pinned, wanted });
         }
-        let paths = Paths::open(pins.as_ref());
-        let paths = paths.map_err(|error| {
-            log::warn!("cgroups that are gone at once stay without a name: {error}");
-        });
-        let paths = paths.ok();
+        let paths = fleet.take_paths();
         let is_resumed = left.is_some();
         let mut daemon = Self {
             store,
@@ -311,11 +307,18 @@ impl Daemon {
                 hook: Some(self.fleet.attachment().to_string()),
             },
             losses: self.fleet.losses()?,
-            own_losses: self
+            own: self
                 .scopes
                 .keys()
-                .map(|&slot| Ok((slot, self.fleet.losses_of(slot)?)))
+                .map(|&slot| Ok((slot, self.own(slot)?)))
                 .collect::<Result<_, DaemonError>>()?,
+        })
+    }
+
+    fn own(&self, slot: u32) -> Result<Own, DaemonError> {
+        Ok(Own {
+            losses: self.fleet.losses_of(slot)?,
+            clients: self.fleet.clients(slot)?,
         })
     }
 }

@@ -58,7 +58,14 @@ pub(super) struct Now {
     /// Of all scopes together.
     pub(super) losses: Losses,
     /// Of each scope, by slot.
-    pub(super) own_losses: BTreeMap<u32, Losses>,
+    pub(super) own: BTreeMap<u32, Own>,
+}
+
+/// What the kernel side says of one scope beside its counts.
+pub(super) struct Own {
+    pub(super) losses: Losses,
+    /// The clients of engines that were executed.
+    pub(super) clients: Vec<&'static str>,
 }
 
 impl Scope {
@@ -132,6 +139,7 @@ impl Scope {
         let target = &mut self.target;
         target.capabilities = target.capabilities.take().or(past.target.capabilities);
         target.no_new_privs = target.no_new_privs.or(past.target.no_new_privs);
+        target.clients.extend(past.target.clients);
         self.past = Some(Past {
             snapshot: snapshot_of(&past.facts),
             losses: past.losses,
@@ -232,6 +240,10 @@ impl Scope {
         };
         let mut recording = recording_of(seen, Losses::default(), context);
         recording.window.start = self.since(now);
+        let own = now.own.get(&passport.slot);
+        let clients = own.into_iter().flat_map(|own| &own.clients);
+        let clients = clients.map(|&name| name.to_owned());
+        recording.target.clients.extend(clients);
         let losses = self.losses(now, unseen(&recording.facts));
         recording.losses = losses.with_left_by(self.ledger.left().clone());
         recording
@@ -246,8 +258,8 @@ impl Scope {
     /// What this scope may have lost. What others lost is theirs.
     fn losses(&self, now: &Now, unseen: u64) -> Losses {
         let mut losses = Losses::default();
-        let own = now.own_losses.get(&self.passport.slot);
-        for (loss, count) in own.unwrap_or(&now.losses).iter() {
+        let own = now.own.get(&self.passport.slot);
+        for (loss, count) in own.map_or(&now.losses, |own| &own.losses).iter() {
             let before = self.passport.lost_before.get(loss);
             losses.set(loss, count.saturating_sub(before));
         }

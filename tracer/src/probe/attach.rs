@@ -6,10 +6,11 @@ use super::fleet::{ChildStart, Fleet, OTHERS_MAX};
 use super::hook::{self, Size};
 use super::kept::Kept;
 use super::offsets;
+use super::paths::{PATHS_MAX, Paths};
 use super::programs::{Choice, Programs};
 use super::refused::{self, Refused};
 use super::sighting::Event;
-use crate::recording::{DenialLosses, Losses};
+use crate::recording::{self, DenialLosses, Losses};
 use crate::syscall::{self, Abi, catalog};
 use aya::maps::{
     Array, HashMap, Map, MapData, MapError, PerCpuArray, PerCpuHashMap, Queue, RingBuf,
@@ -161,6 +162,7 @@ pub(super) struct Maps {
     pub(super) odd_calls: PerCpuHashMap<MapData, Wire<wire::OddKey>, u64>,
     pub(super) counters: PerCpuArray<MapData, Wire<wire::Counters>>,
     pub(super) members: HashMap<MapData, u32, u32>,
+    pub(super) executed: Array<MapData, Wire<wire::Executed>>,
     pub(super) slots: HashMap<MapData, u64, u32>,
 }
 
@@ -174,6 +176,8 @@ pub struct Probe {
     messages: EbpfLogger<&'static dyn log::Log>,
     /// The list of cgroups, where there is one.
     list: Option<Fleet>,
+    /// The paths of cgroups, where there is a list.
+    paths: Option<Paths>,
     /// Whether calls are all that is kept of a scope.
     keeps_calls_only: bool,
     /// What keeps it alive without us.
@@ -222,6 +226,8 @@ impl Probe {
             .map_max_entries("TUPLES", tuples_max(slots))
             .map_max_entries("ARMED", slots)
             .map_max_entries("COUNTERS", slots)
+            .map_max_entries("EXECUTED", slots)
+            .map_max_entries("PATHS", if listed > 0 { PATHS_MAX } else { 1 })
             .map_max_entries("SLOTS", slots + listed)
             .map_max_entries("FREE_SLOTS", slots);
         if watch.what != Looking::AtCalls {
@@ -229,12 +235,16 @@ impl Probe {
         }
         let mut ebpf = loader.load(OBJECT).map_err(ProbeError::Load)?;
         // Maps are taken after the programs are loaded: loading needs them all.
-        let programs = Programs::load(&mut ebpf, &btf, &choice)?;
-        let list = match watch.scope.beside {
-            Some(_) => Some(Fleet::beside(&ebpf, &programs)?),
-            None => None,
+        let mut programs = Programs::load(&mut ebpf, &btf, &choice)?;
+        let (list, paths) = match watch.scope.beside {
+            Some(_) => (
+                Some(Fleet::beside(&ebpf, &programs)?),
+                programs.keep_paths(&mut ebpf, &btf, &choice)?,
+            ),
+            None => (None, None),
         };
         track_arguments(&mut ebpf)?;
+        look_for_clients(&mut ebpf)?;
         free_slots(&mut ebpf, slots)?;
         let maps = Maps {
             calls: take(&mut ebpf, "CALLS")?,
@@ -244,6 +254,7 @@ impl Probe {
             odd_calls: take(&mut ebpf, "ODD_CALLS")?,
             counters: take(&mut ebpf, "COUNTERS")?,
             members: take(&mut ebpf, "MEMBERS")?,
+            executed: take(&mut ebpf, "EXECUTED")?,
             slots: take(&mut ebpf, "SLOTS")?,
         };
         let refused = refused::Maps::take(&mut ebpf)?;
@@ -262,6 +273,7 @@ impl Probe {
             events,
             messages,
             list,
+            paths,
             keeps_calls_only: watch.what == Looking::AtCalls,
             kept: None,
         })
@@ -299,6 +311,12 @@ impl Probe {
             // What was refused there stays there.
             false => Ok(()),
         }
+    }
+
+    /// The paths of cgroups that may be gone already, for whoever wants them, where there is a list of cgroups and the
+    /// kernel lets us have them.
+    pub fn take_paths(&mut self) -> Option<Paths> {
+        self.paths.take()
     }
 
     /// Lets pins keep it alive without us, until it is detached.
@@ -404,6 +422,15 @@ impl Probe {
         slots.retain(|&(slot, _)| slot < wire::listed::FIRST);
         slots.sort_unstable();
         Ok(slots)
+    }
+
+    /// The clients of engines that were executed in a scope since it records.
+    ///
+    /// # Errors
+    ///
+    /// [`ProbeError::Map`] if the map cannot be read.
+    pub fn clients(&self, slot: u32) -> Result<Vec<&'static str>, ProbeError> {
+        counts::clients(&self.maps, slot)
     }
 
     /// What could not be kept so far.
@@ -529,6 +556,17 @@ pub(super) fn track_arguments(ebpf: &mut Ebpf) -> Result<(), ProbeError> {
     Ok(())
 }
 
+/// Tells the program which programs to look for.
+pub(super) fn look_for_clients(ebpf: &mut Ebpf) -> Result<(), ProbeError> {
+    let mut map: HashMap<_, wire::Name, u32> = take(ebpf, "NAMES")?;
+    for (place, client) in (0..).zip(recording::CLIENTS) {
+        let mut name = wire::Name::default();
+        name[..client.len()].copy_from_slice(client.as_bytes());
+        map.insert(&name, &place, 0).map_err(map_error("NAMES"))?;
+    }
+    Ok(())
+}
+
 fn tracked(arguments: &[catalog::Argument]) -> wire::Tracked {
     let mut tracked = wire::Tracked::default();
     for (place, argument) in arguments.iter().take(wire::TUPLE_LEN).enumerate() {
@@ -552,3 +590,5 @@ pub(super) fn map_error(name: &'static str) -> impl Fn(MapError) -> ProbeError {
 }
 
 const _: () = assert!(catalog::TRACKED_MAX == wire::TUPLE_LEN);
+
+const _: () = assert!(recording::CLIENTS.len() <= wire::NAMES_MAX);

@@ -2,7 +2,7 @@
 
 use super::attach::{Maps, ProbeError, map_error};
 use super::sighting::fact_key;
-use crate::recording::{DenialLosses, FactKey, Loss, Losses};
+use crate::recording::{self, DenialLosses, FactKey, Loss, Losses};
 use crate::syscall::catalog;
 use aya::Pod;
 use seccomp_tracer_ebpf as wire;
@@ -53,6 +53,10 @@ unsafe impl Pod for Wire<wire::Config> {}
 unsafe impl Pod for Wire<wire::Offsets> {}
 // SAFETY: as above.
 unsafe impl Pod for Wire<wire::Counters> {}
+// SAFETY: as above.
+unsafe impl Pod for Wire<wire::Executed> {}
+// SAFETY: as above.
+unsafe impl Pod for Wire<wire::Path> {}
 
 /// Reads everything kept for a scope.
 pub(super) fn snapshot(maps: &Maps, slot: u32) -> Result<Snapshot, ProbeError> {
@@ -251,6 +255,16 @@ pub(super) fn denial_losses(maps: &Maps, skipped: u64) -> Result<DenialLosses, P
         arguments: counter(wire::counter::DENIED_TUPLES_FULL),
         unjudged: counter(wire::counter::UNJUDGED),
     })
+}
+
+/// The clients of engines that were executed in a scope.
+pub(super) fn clients(maps: &Maps, slot: u32) -> Result<Vec<&'static str>, ProbeError> {
+    let executed = maps.executed.get(&slot, 0);
+    let Wire(executed) = executed.map_err(map_error("EXECUTED"))?;
+    let all = recording::CLIENTS.into_iter().zip(executed);
+    Ok(all
+        .filter_map(|(name, was)| (was != 0).then_some(name))
+        .collect())
 }
 
 /// Keeps in mind that a process is in a scope.

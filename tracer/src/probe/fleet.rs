@@ -8,6 +8,7 @@ use super::attach::{
 };
 use super::counts::{self, Shared, Snapshot, Wire};
 use super::hook::{self, Held};
+use super::paths::{PATHS_MAX, Paths};
 use super::pins::Pins;
 use super::programs::{Choice, Programs};
 use super::sighting::Event;
@@ -102,6 +103,8 @@ pub struct Fleet {
     may_skip: bool,
     /// What scopes lost that have gone.
     lost: wire::Counters,
+    /// The paths of cgroups that may be gone already, where the kernel lets us have them.
+    paths: Option<Paths>,
     /// What is not pinned lives as long as this.
     own: Option<(Ebpf, Vec<(&'static str, Held)>)>,
 }
@@ -132,6 +135,8 @@ impl Fleet {
             .map_max_entries("TUPLES", attach::tuples_max(scopes))
             .map_max_entries("ARMED", scopes)
             .map_max_entries("COUNTERS", scopes)
+            .map_max_entries("EXECUTED", scopes)
+            .map_max_entries("PATHS", PATHS_MAX)
             .map_max_entries("SLOTS", scopes + OTHERS_MAX)
             .map_max_entries("FREE_SLOTS", scopes)
             .load(OBJECT)
@@ -143,6 +148,7 @@ impl Fleet {
             pins.pin(|path| event::pin(program.as_fd(), path))?;
         }
         attach::track_arguments(&mut ebpf)?;
+        attach::look_for_clients(&mut ebpf)?;
         let messages = EbpfLogger::init(&mut ebpf).ok();
         let attachment = programs.attachment();
         let mut fleet = Self::of(program, attachment, messages, |name| {
@@ -152,6 +158,7 @@ impl Fleet {
         for slot in 0..scopes {
             fleet.free(slot)?;
         }
+        fleet.paths = programs.keep_paths(&mut ebpf, &btf, &choice)?;
         let held = programs.hold(&mut ebpf)?;
         match pins {
             // The last one last, so that a link that is there says that everything is.
@@ -177,6 +184,9 @@ impl Fleet {
         let attachment = pins.attachment();
         let mut fleet = Self::of(program, attachment, messages, |name| pins.map(name))?;
         fleet.may_skip = types.is_preemptible && attachment != Attachment::PerfSubmit;
+        if pins.holds(hook::MADE.name(Attachment::RawTracepoint)) {
+            fleet.paths = Some(Paths::of_map(pins.map("PATHS")?)?);
+        }
         Ok(fleet)
     }
 
@@ -194,6 +204,7 @@ impl Fleet {
             odd_calls: typed(&mut map, "ODD_CALLS")?,
             counters: typed(&mut map, "COUNTERS")?,
             members: typed(&mut map, "MEMBERS")?,
+            executed: typed(&mut map, "EXECUTED")?,
             slots: typed(&mut map, "SLOTS")?,
         };
         let free: Queue<MapData, u32> = typed(&mut map, "FREE_SLOTS")?;
@@ -218,6 +229,7 @@ impl Fleet {
             attachment,
             may_skip: false,
             lost: wire::Counters::default(),
+            paths: None,
             own: None,
         })
     }
@@ -475,6 +487,9 @@ impl Fleet {
         let lost = counts::counters(&self.maps, slot)?;
         counts::add_counters(&mut self.lost, &lost);
         let none = self.on_every_cpu(Wire(wire::Counters::default()), "COUNTERS")?;
+        let nobody = Wire([0; wire::NAMES_MAX]);
+        let set = self.maps.executed.set(slot, &nobody, 0);
+        set.map_err(map_error("EXECUTED"))?;
         let set = self.maps.counters.set(slot, none, 0);
         set.map_err(map_error("COUNTERS"))?;
         let set = self.maps.calls.set(slot, calls, 0);
@@ -565,6 +580,20 @@ impl Fleet {
         let mut losses = Losses::default();
         losses.set(Loss::Recursion, self.skipped());
         losses
+    }
+
+    /// The clients of engines that were executed in a scope since it records.
+    ///
+    /// # Errors
+    ///
+    /// [`ProbeError::Map`] if the map cannot be read.
+    pub fn clients(&self, slot: u32) -> Result<Vec<&'static str>, ProbeError> {
+        counts::clients(&self.maps, slot)
+    }
+
+    /// The paths of cgroups that may be gone already, for whoever wants them, where the kernel lets us have them.
+    pub fn take_paths(&mut self) -> Option<Paths> {
+        self.paths.take()
     }
 
     /// Which kind of hook is in use.

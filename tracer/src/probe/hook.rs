@@ -97,6 +97,22 @@ pub(super) const ENDED: Hook = Hook {
     optional: false,
 };
 
+/// Notes which of the programs that are looked for are executed.
+pub(super) const EXECUTES: Hook = Hook {
+    tracepoint: "sched:sched_process_exec",
+    typed: None,
+    raw: "executes",
+    optional: false,
+};
+
+/// Keeps the paths of cgroups.
+pub(super) const MADE: Hook = Hook {
+    tracepoint: "cgroup:cgroup_mkdir",
+    typed: None,
+    raw: "made",
+    optional: true,
+};
+
 /// What holds a program where it is, for whoever takes it.
 pub(super) enum Held {
     Link(FdLink),
@@ -278,7 +294,7 @@ impl Hook {
         self.typed.is_some_and(kept) || kept(self.raw)
     }
 
-    fn name(&self, attachment: Attachment) -> &'static str {
+    pub(super) fn name(&self, attachment: Attachment) -> &'static str {
         match attachment {
             Attachment::BtfTracepoint => self.typed.unwrap_or(self.raw),
             Attachment::RawTracepoint | Attachment::PerfSubmit => self.raw,

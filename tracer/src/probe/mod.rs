@@ -20,7 +20,6 @@ mod resumed;
 mod side;
 mod sighting;
 mod submitted;
-mod sys;
 
 pub use attach::{Attachment, Looking, Probe, ProbeError, Scope, Start, Watch};
 pub use btf::BtfError;

@@ -12,6 +12,8 @@ pub(crate) struct Types {
     pub(super) is_preemptible: bool,
     /// Whether perf submits its events as the program expects it.
     pub(super) can_submit: bool,
+    /// Whether the paths of cgroups can be kept.
+    pub(super) keeps_paths: bool,
 }
 
 /// With this function came programs on tracepoints that can be preempted (Linux 7.2).
@@ -26,6 +28,10 @@ pub(crate) fn find(btf: &[u8]) -> Result<Types, BtfError> {
         btf.offset("trace_event_call.event.type"),
         btf.offset("trace_event_raw_task_newtask.pid"),
         btf.offset("trace_event_raw_task_newtask.clone_flags"),
+    );
+    let root = (
+        btf.offset("cgroup.root"),
+        btf.offset("cgroup_root.hierarchy_id"),
     );
     let offsets = Offsets {
         task_cgroups: btf.offset("task_struct.cgroups")?,
@@ -53,12 +59,20 @@ pub(crate) fn find(btf: &[u8]) -> Result<Types, BtfError> {
         call_event_type: submits.0.as_ref().copied().unwrap_or(0),
         new_task_pid: submits.1.as_ref().copied().unwrap_or(0),
         new_task_flags: submits.2.as_ref().copied().unwrap_or(0),
+        cgroup_root: root.0.as_ref().copied().unwrap_or(0),
+        root_hierarchy_id: root.1.as_ref().copied().unwrap_or(0),
+        // Where one is missing, what is read is no name that is looked for.
+        task_mm: btf.offset("task_struct.mm").unwrap_or(0),
+        mm_exe_file: btf.offset("mm_struct.exe_file").unwrap_or(0),
+        file_dentry: btf.offset("file.f_path.dentry").unwrap_or(0),
+        dentry_name: btf.offset("dentry.d_name.name").unwrap_or(0),
     };
     let is_preemptible = btf.has_function(PREEMPTIBLE);
     let has_all = matches!(submits, (Ok(_), Ok(_), Ok(_)));
     Ok(Types {
         offsets,
         is_preemptible,
+        keeps_paths: matches!(root, (Ok(_), Ok(_))),
         can_submit: is_preemptible && has_all && submits_as_expected(&btf),
     })
 }

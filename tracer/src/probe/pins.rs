@@ -6,7 +6,7 @@
 
 use super::attach::{Attachment, OBJECT, ProbeError};
 use super::hook::{self, Held};
-use super::{submitted, sys};
+use super::submitted;
 use aya::Ebpf;
 use aya::maps::{Map, MapData, MapError};
 use aya::pin::PinError as Refusal;
@@ -21,7 +21,7 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 /// The maps that user space reads or writes.
-const MAPS: [&str; 12] = [
+const MAPS: [&str; 14] = [
     "CALLS",
     "NEAR",
     "TUPLES",
@@ -34,6 +34,8 @@ const MAPS: [&str; 12] = [
     "SEEN",
     "EVENTS",
     "MEMBERS",
+    "EXECUTED",
+    "PATHS",
 ];
 
 const PROGRAM: &str = "program";
@@ -174,11 +176,10 @@ impl Pins {
 
     /// Which kind of hook is in use.
     pub(super) fn attachment(&self) -> Attachment {
-        let function = self.folder.join(format!("{LINK}-{}", submitted::PROGRAM));
         let info = ProgramInfo::from_pin(self.folder.join(PROGRAM));
         let info = info.ok();
         let name = info.as_ref().and_then(ProgramInfo::name_as_str);
-        if function.exists() {
+        if self.holds(submitted::PROGRAM) {
             Attachment::PerfSubmit
         } else if name.is_some() && name == hook::COUNT.typed {
             Attachment::BtfTracepoint
@@ -196,16 +197,9 @@ impl Pins {
         pin(&path).map_err(|source| PinError::Refused { path, source })
     }
 
-    /// Whether something of that name is pinned.
-    pub(super) fn has(&self, name: &str) -> bool {
-        self.folder.join(name).exists()
-    }
-
-    /// Pins what this descriptor is of, in place of what has that name.
-    pub(super) fn put_fd(&self, name: &str, fd: &OwnedFd) -> Result<(), PinError> {
-        let path = self.folder.join(name);
-        let _ = fs::remove_file(&path);
-        sys::pin(&path, fd).map_err(|source| folder_error(&path, source))
+    /// Whether what holds a program is pinned.
+    pub(super) fn holds(&self, program: &str) -> bool {
+        self.folder.join(format!("{LINK}-{program}")).exists()
     }
 
     /// A pinned map.

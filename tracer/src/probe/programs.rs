@@ -4,6 +4,7 @@
 use super::attach::{Attachment, BTF_PATH, Looking, ProbeError};
 use super::hook::{self, Held, Hook, Loaded, Size};
 use super::offsets::{self, Types};
+use super::paths::Paths;
 use super::submitted::{self, Ids, Submitted};
 use aya::{Btf, Ebpf};
 use seccomp_tracer_ebpf as wire;
@@ -66,7 +67,9 @@ impl Programs {
             }
         }
         let tasks: &[&'static Hook] = match choice.looking {
-            Looking::AtCalls | Looking::AtBoth => &[&hook::BORN, &hook::MOVED, &hook::ENDED],
+            Looking::AtCalls | Looking::AtBoth => {
+                &[&hook::BORN, &hook::MOVED, &hook::ENDED, &hook::EXECUTES]
+            }
             Looking::AtDenials => &[],
         };
         let tasks = load(ebpf, btf, tasks, choice.raw)?;
@@ -101,6 +104,28 @@ impl Programs {
             calls: Vec::new(),
             submitted: Some(submitted),
         })
+    }
+
+    /// Keeps the paths of cgroups, too, which are then in the map that this gives. Without them, names can only be looked
+    /// for.
+    pub(super) fn keep_paths(
+        &mut self,
+        ebpf: &mut Ebpf,
+        btf: &Btf,
+        choice: &Choice,
+    ) -> Result<Option<Paths>, ProbeError> {
+        if !choice.types.keeps_paths {
+            return Ok(None);
+        }
+        match Loaded::load(ebpf, btf, &hook::MADE, true) {
+            Ok(keeper) => self.tasks.push(keeper),
+            Err(error) => {
+                log::warn!("cgroups that are gone at once stay without a name: {error}");
+                return Ok(None);
+            }
+        }
+        let map = ebpf.take_map("PATHS").expect("in the object");
+        Paths::of_map(map).map(Some)
     }
 
     /// Attaches those that see tasks.

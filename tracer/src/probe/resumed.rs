@@ -102,6 +102,10 @@ impl Side for Resumed {
         Ok(slots)
     }
 
+    fn clients(&self, slot: u32) -> Result<Vec<&'static str>, ProbeError> {
+        counts::clients(&self.maps, slot)
+    }
+
     fn losses(&self) -> Result<Losses, ProbeError> {
         counts::losses(&self.maps, self.skipped(&hook::COUNT))
     }
@@ -134,6 +138,7 @@ fn maps(kept: &Kept) -> Result<Maps, ProbeError> {
         odd_calls: typed(kept.map("ODD_CALLS")?, "ODD_CALLS")?,
         counters: typed(kept.map("COUNTERS")?, "COUNTERS")?,
         members: typed(kept.map("MEMBERS")?, "MEMBERS")?,
+        executed: typed(kept.map("EXECUTED")?, "EXECUTED")?,
         slots: typed(kept.map("SLOTS")?, "SLOTS")?,
     })
 }

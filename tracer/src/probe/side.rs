@@ -39,6 +39,13 @@ pub trait Side {
     /// [`ProbeError::Map`] if the map cannot be read.
     fn slots(&self) -> Result<Vec<(u32, u64)>, ProbeError>;
 
+    /// The clients of engines that were executed in a scope since it records.
+    ///
+    /// # Errors
+    ///
+    /// [`ProbeError::Map`] if the map cannot be read.
+    fn clients(&self, slot: u32) -> Result<Vec<&'static str>, ProbeError>;
+
     /// What could not be kept so far.
     ///
     /// # Errors
@@ -102,6 +109,10 @@ impl Side for Probe {
 
     fn slots(&self) -> Result<Vec<(u32, u64)>, ProbeError> {
         Self::slots(self)
+    }
+
+    fn clients(&self, slot: u32) -> Result<Vec<&'static str>, ProbeError> {
+        Self::clients(self, slot)
     }
 
     fn losses(&self) -> Result<Losses, ProbeError> {

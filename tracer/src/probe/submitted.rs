@@ -27,6 +27,7 @@ const EVENTS: [&str; wire::submitted::COUNT] = [
     "raw_syscalls:sys_exit",
     "task:task_newtask",
     "sched:sched_process_exit",
+    "sched:sched_process_exec",
 ];
 
 /// Ids of the events, as perf knows them.
@@ -55,11 +56,11 @@ pub(super) fn looks(looking: Looking) -> u32 {
 /// The events that are needed for what happens outside of calls, and those that are calls, in the order in which
 /// they are opened.
 pub(super) fn events(looking: Looking) -> (&'static [usize], &'static [usize]) {
-    use wire::submitted::{ENTER, EXIT, NEW_TASK, TASK_EXIT};
+    use wire::submitted::{ENTER, EXEC, EXIT, NEW_TASK, TASK_EXIT};
     match looking {
-        Looking::AtCalls => (&[NEW_TASK, TASK_EXIT], &[ENTER]),
+        Looking::AtCalls => (&[NEW_TASK, TASK_EXIT, EXEC], &[ENTER]),
         Looking::AtDenials => (&[TASK_EXIT], &[ENTER, EXIT]),
-        Looking::AtBoth => (&[NEW_TASK, TASK_EXIT], &[ENTER, EXIT]),
+        Looking::AtBoth => (&[NEW_TASK, TASK_EXIT, EXEC], &[ENTER, EXIT]),
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 /// The clients of container engines and service managers that are known, by the names of their programs; none is
 /// longer than what the kernel keeps of a name.
-const CLIENTS: [&str; 14] = [
+pub const CLIENTS: [&str; 14] = [
     "buildah",
     "crictl",
     "ctr",

@@ -14,7 +14,7 @@ mod testing;
 mod void;
 mod workload;
 
-pub use clients::client;
+pub use clients::{CLIENTS, client};
 pub use denials::{Answer, DenialFacts, DenialKey, DenialLosses, Denials, Refusal};
 pub use file::{FileError, SCHEMA_VERSION, from_json, read, to_json, write};
 pub use losses::{Loss, Losses};

@@ -363,6 +363,7 @@ impl Session {
         observer: &mut dyn Observer,
     ) -> Result<(), SessionError> {
         self.drain(probe, target, observer);
+        self.note_clients(probe, target)?;
         let now = now_ns();
         for slot in slots(probe, &self.ledger, target)? {
             self.ledger.note_counts(now, &probe.call_counts(slot)?);
@@ -378,6 +379,17 @@ impl Session {
             // They share counters, so their sum would count twice.
             missing: probe.losses()?.missing().max(probe.denial_losses()?.calls),
         });
+        Ok(())
+    }
+
+    /// Notes the clients of engines that were executed.
+    fn note_clients(&mut self, probe: &dyn Side, target: &dyn Target) -> Result<(), ProbeError> {
+        for slot in slots(probe, &self.ledger, target)? {
+            let clients = probe.clients(slot)?;
+            clients
+                .iter()
+                .for_each(|name| self.ledger.note_program(name));
+        }
         Ok(())
     }
 
@@ -511,6 +523,7 @@ impl Session {
         observer.ends();
         probe.detach()?;
         self.drain(probe, target, observer);
+        self.note_clients(probe, target)?;
         let (snapshot, refused) = everything(probe, &self.ledger, target)?;
         let denial_losses = probe.denial_losses()?;
         let Self {
