@@ -85,8 +85,8 @@ impl Said {
     fn look(&mut self, engine: &Engine, parent: &Cgroup, stopped: &Receiver<()>) {
         loop {
             let names = parent.children().into_iter().map(|child| child.name());
-            let id = names.filter_map(|name| id_in_cgroup_name(&name).map(str::to_owned));
-            self.id = id.last().or(self.id.take());
+            let mut ids = names.filter_map(|name| id_in_cgroup_name(&name).map(str::to_owned));
+            self.id = ids.next_back().or(self.id.take());
             self.inspected = self.id.as_ref().and_then(|id| engine.inspect(id).ok());
             let waits = stopped.recv_timeout(PAUSE) == Err(RecvTimeoutError::Timeout);
             if self.inspected.is_some() || !waits {

@@ -59,8 +59,6 @@ pub struct EngineRun {
     pub image: Option<OsString>,
     /// The container's own command, behind the image.
     pub arguments: Vec<OsString>,
-    /// `--name`, if it is given.
-    pub name: Option<OsString>,
     /// `--init`, if it is given.
     pub init: Option<bool>,
     /// `--user`, if it is given.
@@ -175,7 +173,6 @@ fn engine_run(
         flags.collect()
     };
     let is_given = |name: &str| scanned.flags.iter().any(|flag| flag.is(name));
-    let names = scanned.flags.iter().rfind(|flag| flag.is("name"));
     let mut users = scanned.flags.iter().rev();
     let user = users.find(|flag| flag.is("user") || flag.is("u"));
     EngineRun {
@@ -187,7 +184,6 @@ fn engine_run(
         flags_at,
         parents: placed("cgroup-parent"),
         arguments: command.get(scanned.end + 1..).unwrap_or_default().to_vec(),
-        name: names.and_then(|flag| flag.value.clone()),
         init: is_given("init").then(|| has("init")),
         user: user.and_then(|flag| flag.value.clone()),
         client: [
@@ -201,6 +197,14 @@ fn engine_run(
 }
 
 impl EngineRun {
+    /// `--name`, if it is given; of several, the last one counts.
+    #[must_use]
+    pub fn name(&self) -> Option<OsString> {
+        let scanned = scan(&self.words, self.flags_at, self.kind.run_switches());
+        let mut names = scanned.flags.into_iter().rev();
+        names.find(|flag| flag.is("name"))?.value
+    }
+
     /// The parent cgroup that the user asked for; of several, the last one counts.
     #[must_use]
     pub fn cgroup_parent(&self) -> Option<&OsStr> {

@@ -248,7 +248,7 @@ impl About {
         let text = |word: &OsString| word.to_string_lossy().into_owned();
         Container {
             id,
-            name: run.name.as_ref().map(text),
+            name: run.name().as_ref().map(text),
             image: run.image.as_ref().map(text),
             engine: Some(run.kind.name().to_owned()),
             engine_version: said(Some(self.version.clone())),
