@@ -2,6 +2,7 @@
 
 mod attach;
 mod clients;
+mod compose;
 mod concurrent;
 mod cycle;
 mod daemon;
@@ -14,6 +15,7 @@ mod own_filter;
 mod podman;
 mod recorder;
 mod recover;
+mod rootless;
 mod runtimes;
 mod start;
 mod systemd;
@@ -40,12 +42,14 @@ fn main() -> ExitCode {
         .tests(Needs::Docker, attach::TESTS)
         .tests(Needs::Docker, clients::TESTS)
         .tests(Needs::Docker, daemon::TESTS)
+        .tests(Needs::Compose, compose::TESTS)
         .tests(Needs::Podman, podman::TESTS)
         .tests(Needs::Docker, options::TESTS)
         .tests(Needs::Podman, options::PODMANS)
         .tests(Needs::Docker, harden::TESTS)
         .tests(Needs::Docker, watch::TESTS)
         .tests(Needs::Docker, runtimes::TESTS)
+        .tests(Needs::Podman, rootless::TESTS)
         .tests(Needs::Podman, hook::TESTS)
         .tests(Needs::Docker, live::TESTS)
         .tests(Needs::Docker, own_filter::TESTS)

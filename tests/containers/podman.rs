@@ -9,10 +9,12 @@ use house_tests::{arguments, tests};
 use seccomp_tracer::recording::{Recording, SeccompState, TargetKind, WindowEnd, WindowStart};
 use std::path::PathBuf;
 
-pub(crate) const TESTS: [(&str, fn()); 3] = tests![
+pub(crate) const TESTS: [(&str, fn()); 5] = tests![
     a_podman_run_is_recorded_from_its_first_call_and_lives_with_its_profile,
     a_container_of_podmans_is_found_by_its_name,
     a_podman_run_is_hardened,
+    a_container_with_a_kernel_of_its_own_is_refused,
+    a_container_of_podmans_is_started_again_and_visited,
 ];
 
 const SCRIPT: &str = include_str!("busybox.sh");
@@ -162,6 +164,90 @@ fn await_running(name: &str) {
     while inspect().run().stdout_text().trim() != "true" {
         std::thread::sleep(std::time::Duration::from_millis(20));
     }
+}
+
+/// A runtime is known by its name; this one is none, but for the name.
+fn a_container_with_a_kernel_of_its_own_is_refused() {
+    let rootfs = rootfs();
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    let runtime = folder.path().join("runsc");
+    let runc = ["/usr/sbin/runc", "/usr/bin/runc"].map(std::path::Path::new);
+    let runc = runc.into_iter().find(|path| path.exists()).expect("runc");
+    std::os::unix::fs::symlink(runc, &runtime).expect("a link");
+    let name = format!("house-podman-own-{}", std::process::id());
+    let before: Vec<String> = PLAIN
+        .line(&["--name", &name], &rootfs, &["/bin/sh", "-c", "sleep 100"])
+        .iter()
+        .map(|word| {
+            word.replace(
+                "--runtime=runc",
+                &format!("--runtime={}", runtime.display()),
+            )
+        })
+        .collect();
+    let record = |words: &[String]| {
+        let words = ["record", "-o", "/dev/null"]
+            .iter()
+            .map(|&word| word.to_owned())
+            .chain(words.to_vec());
+        product().args(words).run()
+    };
+    let refused = "which has a kernel of its own\n";
+    let separator = vec!["--".to_owned()];
+    record(&[separator, before.clone()].concat())
+        .exits(3)
+        .stderr_has(refused)
+        .stderr_has("hint: its calls are that kernel's");
+    let running = start(&before);
+    await_running(&name);
+    record(&["--container".to_owned(), name.clone()])
+        .exits(3)
+        .stderr_has(refused);
+    Program::new("podman").args(["kill", &name]).run().exits(0);
+    let _ = running.finish();
+}
+
+fn a_container_of_podmans_is_started_again_and_visited() {
+    const WAIT: &str = "ls /; until ls /tmp/done; do sleep 0.05; done";
+    let rootfs = rootfs();
+    let name = format!("house-podman-again-{}", std::process::id());
+    let created: Vec<String> = PLAIN
+        .line(&["--name", &name], &rootfs, &["/bin/sh", "-c", WAIT])
+        .into_iter()
+        .filter(|word| word != "--rm")
+        .map(|word| {
+            if word == "run" {
+                "create".to_owned()
+            } else {
+                word
+            }
+        })
+        .collect();
+    start(&created).finish().exits(0);
+    let words = |verb: &str, rest: &[&str]| {
+        let words = ["--", "podman"].into_iter();
+        let words = words.chain(PLAIN.0.split_whitespace());
+        let words = words.chain([verb]).chain(rest.iter().copied());
+        words.map(str::to_owned).collect::<Vec<String>>()
+    };
+    let started = Recorder::start(&words("start", &["--attach", &name]));
+    await_running(&name);
+    let exec = |command: &str| words("exec", &[&name, command, "/tmp/visited"]);
+    let visited = Recorder::start(&exec("/bin/mkdir")).finish();
+    visited.run.exits(0);
+    let seen = set(&counts_where(&visited.recording, true));
+    assert!(seen.contains(&named("mkdir")), "{seen:?}");
+    std::fs::write(rootfs.directory().join("tmp/done"), "").expect("a file");
+    let started = started.finish();
+    started.run.exits(0);
+    assert_eq!(started.recording.window.from, WindowStart::Exec);
+    let seen = set(&counts_where(&started.recording, true));
+    for name in ["execve", "clock_nanosleep", "mkdir"] {
+        assert!(seen.contains(&named(name)), "{name}: {seen:?}");
+    }
+    assert!(!seen.contains(&named("pivot_root")), "{seen:?}");
+    let remove = ["rm", &name];
+    Program::new("podman").args(remove).run().exits(0);
 }
 
 /// In every run it does one thing more, until there is no more.

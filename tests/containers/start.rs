@@ -7,7 +7,7 @@ use house_tests::docker::{Container, Docker};
 use house_tests::facts::{counts_where, named};
 use house_tests::image::Image;
 use house_tests::{tests, witness};
-use seccomp_tracer::recording::{SeccompState, WindowEnd};
+use seccomp_tracer::recording::{SeccompState, WindowEnd, WindowStart};
 use std::ffi::OsString;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -15,7 +15,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 use tempfile::TempDir;
 
-pub(crate) const TESTS: [(&str, fn()); 9] = tests![
+pub(crate) const TESTS: [(&str, fn()); 11] = tests![
     a_detached_container_is_recorded_to_its_end,
     what_is_executed_in_a_container_is_recorded,
     without_a_filter_a_visit_is_remarked,
@@ -25,6 +25,8 @@ pub(crate) const TESTS: [(&str, fn()); 9] = tests![
     a_container_whose_program_is_missing_never_starts,
     a_container_that_is_not_there_yet_is_not_idle,
     a_container_that_cannot_be_described_is_recorded_all_the_same,
+    a_container_that_is_started_again_is_recorded_from_its_first_call,
+    what_a_client_executes_in_a_container_is_recorded,
 ];
 
 /// Waits for a file, then ends.
@@ -209,4 +211,57 @@ fn a_container_that_cannot_be_described_is_recorded_all_the_same() {
     assert_eq!(container.image.as_ref(), Some(&image.name));
     assert_eq!(container.engine.as_deref(), Some("docker"));
     assert_eq!([&container.name, &container.runtime], [&None; 2]);
+}
+
+/// It has a place below a parent that it shares with others.
+fn a_container_that_is_started_again_is_recorded_from_its_first_call() {
+    let image = witness_image_with_shell();
+    let kept = Docker::run(&image.name, &[witness::PATH, "nested"]).kept();
+    let container = Container::expected("again");
+    let first = kept.with(&["--name", &container.name]).go();
+    first.exits(0);
+    for words in [
+        &["docker", "start", "--attach"][..],
+        &["env", "A=b", "docker", "container", "restart"],
+    ] {
+        let words = ["--"].iter().chain(words).map(|&word| word.to_owned());
+        let words = words.chain([container.name.clone()]);
+        let recorded = Recorder::start(&words.collect::<Vec<_>>()).finish();
+        recorded.run.exits(0);
+        assert_eq!(recorded.recording.window.from, WindowStart::Exec);
+        assert_has_the_witness(&recorded);
+        let known = recorded.recording.target.container.as_ref();
+        let known = known.and_then(|known| known.name.as_ref());
+        assert_eq!(known, Some(&container.name));
+    }
+    // What is not there cannot be started.
+    let words = [
+        "record",
+        "-o",
+        "/dev/null",
+        "--",
+        "docker",
+        "start",
+        "house-tests-none",
+    ];
+    product()
+        .args(words)
+        .run()
+        .exits(3)
+        .stderr_has("no container `house-tests-none`");
+}
+
+/// The container's own calls meanwhile are there as well: it is one profile for both.
+fn what_a_client_executes_in_a_container_is_recorded() {
+    let image = witness_image_with_shell();
+    let docker = Docker::run(&image.name, &["/bin/sh", "-c", WAIT]);
+    let container = Container::start("executed", docker);
+    let words = ["--", "timeout", "100", "docker", "exec", &container.name];
+    let words = words.iter().copied().chain([witness::PATH, "nested"]);
+    let recorded = Recorder::start(&words.collect::<Vec<_>>()).finish();
+    recorded.run.exits(0);
+    assert_eq!(recorded.recording.window.until, WindowEnd::Command);
+    assert_has_the_witness(&recorded);
+    let seen = counts_where(&recorded.recording, true);
+    assert!(seen.contains_key(&named("clock_nanosleep")), "{seen:?}");
 }

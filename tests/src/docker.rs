@@ -4,6 +4,9 @@ use crate::run::{Program, Run};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+/// Settings of Docker's client with the Compose that `cargo xtask test` gets.
+pub const CONFIG: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/compose");
+
 /// A `docker run` command line, in parts.
 #[derive(Clone)]
 pub struct Docker {

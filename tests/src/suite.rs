@@ -27,6 +27,8 @@ pub enum Needs {
     Recording,
     /// All that, and a Docker engine (`DOCKER_HOST` or the default socket).
     Docker,
+    /// All that, and Docker's Compose, which `cargo xtask test` gets.
+    Compose,
     /// Root, a kernel that can be recorded, and Podman.
     Podman,
 }
@@ -38,11 +40,13 @@ impl Needs {
         static RECORDING: LazyLock<Option<String>> = LazyLock::new(no_recording);
         static PODMAN: LazyLock<Option<String>> = LazyLock::new(no_podman);
         static DOCKER: LazyLock<Option<String>> = LazyLock::new(no_docker);
+        static COMPOSE: LazyLock<Option<String>> = LazyLock::new(no_compose);
         let reasons: &[&LazyLock<Option<String>>] = match self {
             Self::Nothing => &[],
             Self::Root => &[&ROOT],
             Self::Recording => &[&ROOT, &RECORDING],
             Self::Docker => &[&ROOT, &RECORDING, &DOCKER],
+            Self::Compose => &[&ROOT, &RECORDING, &DOCKER, &COMPOSE],
             Self::Podman => &[&ROOT, &RECORDING, &PODMAN],
         };
         reasons.iter().find_map(|reason| reason.as_deref())
@@ -90,6 +94,15 @@ fn no_docker() -> Option<String> {
         )),
         Ok(_) => None,
     }
+}
+
+fn no_compose() -> Option<String> {
+    let mut version = Command::new("docker");
+    version.args(["compose", "version"]);
+    version.env("DOCKER_CONFIG", crate::docker::CONFIG);
+    let answer = version.stdin(Stdio::null()).output();
+    let works = answer.is_ok_and(|output| output.status.success());
+    (!works).then(|| "no Compose; `cargo xtask test` gets one".to_owned())
 }
 
 fn no_podman() -> Option<String> {

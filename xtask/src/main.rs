@@ -8,6 +8,7 @@ mod bench;
 mod check;
 mod codegen;
 mod command;
+mod compose;
 mod counts;
 mod demo;
 mod ebpf;

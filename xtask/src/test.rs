@@ -7,7 +7,7 @@ use crate::engine::Engine;
 use crate::setup::{self, Purpose};
 use crate::tally::Tally;
 use crate::vm::Machine;
-use crate::{check, counts, demo, readme, talk};
+use crate::{check, compose, counts, demo, readme, talk};
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 use std::path::Path;
@@ -47,6 +47,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     tally.count("instruction counts", counts::check())?;
     if live() {
         let engine = Engine::ready()?;
+        tally.count("Compose for the tests", compose::ready())?;
         tests(&mut tally, Some(&engine))?;
         machine(&mut tally)?;
         tally.count("demonstration", demo::show(&[], Some(&engine)))?;

@@ -19,6 +19,7 @@ mod doctor_report;
 mod exit;
 mod explain;
 mod failure;
+mod folder;
 mod format;
 mod gate;
 mod generate;

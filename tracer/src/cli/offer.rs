@@ -47,7 +47,12 @@ impl Offered {
         let words: Vec<OsString> = run.target.command.iter().map(OsString::from).collect();
         let line = match engine_run::recognise(&words) {
             Recognised::Run(line) if is_container(run) => line,
-            Recognised::Run(_) | Recognised::Program | Recognised::ClientOnly { .. } => {
+            Recognised::Run(_)
+            | Recognised::Start(_)
+            | Recognised::Exec(_)
+            | Recognised::Compose(_)
+            | Recognised::Program
+            | Recognised::ClientOnly { .. } => {
                 let command = (!words.is_empty() && !is_container(run)).then_some(words);
                 self.commands.insert(command);
                 return;

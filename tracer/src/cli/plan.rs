@@ -1,19 +1,25 @@
 //! From the command line to what is watched, and what is known of it.
 
+mod place;
+mod several;
+mod started;
+
+pub(super) use place::Place;
+pub(super) use several::Several;
+pub(super) use started::Started;
+
 use super::exit::Exit;
 use super::failure::Failure;
 use super::lives::Lives;
 use super::watching::TargetArguments;
 use crate::daemon::Apart;
 use crate::probe::{Scope, Start};
-use crate::recording::{self, Below, SeccompState, Target, TargetKind};
+use crate::recording::{self, Below, Container, SeccompState, Target, TargetKind};
 use crate::recovery::Folder;
 use crate::report::escape;
-use crate::session::{self, Configured, Spawn, Stop};
+use crate::session::{Configured, Spawn, Stop};
 use crate::target::cgroup::{Cgroup, CgroupError, Hierarchy};
-use crate::target::engine::{
-    About, Engine, EngineError, Inspected, PrepareError, Prepared, id_in_cgroup_name,
-};
+use crate::target::engine::{About, Engine, EngineError, Inspected, PrepareError, Prepared};
 use crate::target::engine_run::{self, EngineKind, EngineRun, Recognised};
 use crate::target::executable::{self, ExecutableError};
 use crate::target::namespace;
@@ -21,7 +27,7 @@ use crate::target::own_cgroup::{Note, OwnCgroup};
 use crate::target::process::{self, ProcessError, SeccompMode};
 use crate::target::unit::{self, UnitError};
 use crate::target::wrapper;
-use rustix::process::{Pid, Signal};
+use rustix::process::Pid;
 use std::ffi::OsString;
 use std::path::Path;
 use std::sync::mpsc::Receiver;
@@ -55,93 +61,7 @@ pub(super) struct Plan {
     run: Option<EngineRun>,
     /// Where a cgroup is that may hold containers.
     above: Option<Hierarchy>,
-}
-
-/// The cgroup that is watched.
-pub(super) enum Place {
-    /// Ours: made for this recording and gone after it.
-    Own(OwnCgroup),
-    /// Somebody else's.
-    Foreign(Cgroup),
-    /// A container's, whose engine may start it again.
-    Container(Cgroup, Box<Lives>),
-}
-
-impl Place {
-    /// The ids of the processes in it.
-    pub(super) fn members(&self) -> Vec<u32> {
-        let members = self.cgroup().members();
-        let ids = members.into_iter().map(|pid| pid.as_raw_nonzero().get());
-        ids.map(i32::cast_unsigned).collect()
-    }
-
-    pub(super) fn cgroup(&self) -> &Cgroup {
-        match self {
-            Self::Own(own) => own.cgroup(),
-            Self::Foreign(cgroup) | Self::Container(cgroup, _) => cgroup,
-        }
-    }
-
-    /// The lives of a container, if it is one that may have several.
-    pub(super) fn lives(&self) -> Option<&Lives> {
-        match self {
-            Self::Own(_) | Self::Foreign(_) => None,
-            Self::Container(_, lives) => Some(lives),
-        }
-    }
-}
-
-impl session::Target for Place {
-    fn is_populated(&self) -> bool {
-        match self.lives() {
-            Some(lives) => lives.may_go_on(),
-            // A cgroup that is gone has nobody in it.
-            None => self.cgroup().is_populated().unwrap_or(false),
-        }
-    }
-
-    fn is_own(&self, cgroup_id: u64) -> bool {
-        self.lives().is_none_or(|lives| lives.is_own(cgroup_id))
-    }
-
-    fn is_running(&self) -> bool {
-        self.lives().is_some()
-    }
-
-    fn signal(&self, which: Signal) {
-        if let Self::Own(own) = self {
-            own.signal(which);
-        }
-    }
-
-    fn kill(&self) {
-        if let Self::Own(own) = self
-            && let Err(error) = own.kill()
-        {
-            log::warn!("{error}");
-        }
-    }
-
-    fn programs(&self, of: Option<u32>) -> Vec<String> {
-        /// More are not looked at at once.
-        const MEMBERS_MAX: usize = 256;
-        /// Podman executes itself there when a container has ended.
-        const HELPER: &str = "libpod-conmon-";
-        let Some(pid) = of else {
-            let children = self.cgroup().children().into_iter();
-            let helpers = children.filter(|child| child.name().starts_with(HELPER));
-            let helpers: Vec<Pid> = helpers.flat_map(|helper| helper.members()).collect();
-            let members = self.cgroup().members().into_iter();
-            let members = members
-                .filter(|pid| !helpers.contains(pid))
-                .take(MEMBERS_MAX);
-            return members.flat_map(process::programs).collect();
-        };
-        let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
-        // The kernel's ids may mean others to us.
-        let pid = pid.filter(|_| namespace::is_initial_pid());
-        pid.map(process::programs).unwrap_or_default()
-    }
+    several: Option<Several>,
 }
 
 pub(super) fn no_cgroup(error: CgroupError) -> Failure {
@@ -198,11 +118,16 @@ impl Plan {
         }
         match engine_run::recognise(&arguments.command) {
             Recognised::Run(run) => Self::engine_run(&hierarchy, &run, &arguments.command, note),
+            Recognised::Start(run) => Self::start_run(&hierarchy, &run, &arguments.command),
+            Recognised::Exec(run) => Self::exec_run(&hierarchy, &run, &arguments.command),
+            Recognised::Compose(run) => {
+                Self::compose(&hierarchy, &run, &arguments.command, None, note)
+            }
             Recognised::Program => Self::command(&hierarchy, &arguments.command, note),
             Recognised::ClientOnly { kind, verb } => {
                 let mut plan = Self::command(&hierarchy, &arguments.command, note)?;
                 plan.warnings.push(format!(
-                    "`{0} {1}` is recorded as a client; of containers, only `{0} run` is followed",
+                    "`{0} {1}` is recorded as a client; its containers are not followed, as those of `{0} run` are",
                     kind.name(),
                     escape::text(&verb)
                 ));
@@ -214,6 +139,10 @@ impl Plan {
     /// Lets the recording survive our sudden death. Where an engine's client starts the container, it may still do so
     /// after that.
     pub(super) fn survive(&mut self) {
+        if self.is_several() {
+            // Nobody could tell afterwards whose it was.
+            return;
+        }
         self.keeps = true;
         let is_client = self.scope.children_max > 0;
         if let (true, Some(command), Some(folder)) = (is_client, &mut self.command, &self.folder) {
@@ -276,6 +205,7 @@ impl Plan {
             container: None,
             run: None,
             above: None,
+            several: None,
         })
     }
 
@@ -322,6 +252,7 @@ impl Plan {
             container: None,
             run: Some(run.clone()),
             above: None,
+            several: None,
         })
     }
 
@@ -331,8 +262,25 @@ impl Plan {
         meant: Option<EngineKind>,
     ) -> Result<Self, Failure> {
         let (engine, inspected) = Engine::find(name, meant).map_err(no_engine)?;
+        Self::inspected(hierarchy, name, &engine, &inspected)
+    }
+
+    /// A container that runs, as its engine describes it.
+    fn inspected(
+        hierarchy: &Hierarchy,
+        name: &str,
+        engine: &Engine,
+        inspected: &Inspected,
+    ) -> Result<Self, Failure> {
         let pid = inspected.first_process().map_err(no_engine)?;
         let about = engine.about().ok();
+        if let Some(about) = &about {
+            let shared = about.shares_kernel(inspected.runtime.as_deref(), name);
+            shared.map_err(no_engine)?;
+        }
+        inspected
+            .shares_kernel(name, &process::programs(pid))
+            .map_err(no_engine)?;
         let cgroup = match hierarchy.of_container(pid, &inspected.id) {
             // Whoever calls a runtime names the cgroup as he likes.
             Err(CgroupError::NotOfContainer { .. }) if engine.is_runtime() => {
@@ -346,13 +294,13 @@ impl Plan {
         };
         let mode = add_process_facts(&mut target, pid)?;
         target.seccomp = Some(inspected.seccomp(about.as_ref(), mode));
-        let configured = configured(&inspected, about.as_ref(), mode);
+        let configured = configured(inspected, about.as_ref(), mode);
         target.no_new_privs = inspected.no_new_privs(target.no_new_privs);
         target.container = Some(inspected.container(engine.kind(), about.as_ref()));
         let label = format!("{name} of {}", engine.kind().name());
         let mut plan = Self::running(label, target, cgroup.clone());
         plan.configured = configured;
-        plan.follow(hierarchy, cgroup, engine, inspected);
+        plan.follow(hierarchy, cgroup, engine.clone(), inspected.clone());
         Ok(plan)
     }
 
@@ -446,15 +394,20 @@ impl Plan {
 
     fn running(label: String, mut target: Target, cgroup: Cgroup) -> Self {
         target.cgroup = Some(cgroup.relative.clone());
+        let scope = scope(&cgroup, 0);
+        Self::in_place(label, target, scope, Place::Foreign(cgroup))
+    }
+
+    fn in_place(label: String, target: Target, scope: Scope, place: Place) -> Self {
         Self {
             label,
             target,
-            scope: scope(&cgroup, 0),
+            scope,
             start: Start::Now,
             from_start: false,
             stop: Stop::WhenEmptyOrLimit,
             command: None,
-            place: Place::Foreign(cgroup),
+            place,
             warnings: Vec::new(),
             configured: Configured::default(),
             folder: None,
@@ -463,52 +416,48 @@ impl Plan {
             container: None,
             run: None,
             above: None,
+            several: None,
         }
     }
 
-    /// Asks the engine about the container as soon as there is one, while it still is. The thread ends when
-    /// the session does.
-    pub(super) fn details(&self, found: Receiver<u64>) -> Option<JoinHandle<Option<Started>>> {
+    /// Asks the engine about containers as soon as they are there, while they still are. The thread ends when the
+    /// session does.
+    pub(super) fn details(&self, found: Receiver<u64>) -> Option<JoinHandle<Vec<Started>>> {
         let (engine, _) = self.engine.clone()?;
         let parent = self.place.cgroup().clone();
-        let ask = move || {
-            // Helpers of an engine may be there as well.
-            found.into_iter().find_map(|cgroup_id| {
-                let children = parent.children();
-                let child = children.iter().find(|child| child.id == cgroup_id)?;
-                let id = id_in_cgroup_name(&child.name())?.to_owned();
-                // It may have ended and be gone already.
-                let inspected = engine.inspect(&id).ok();
-                Some(Started { id, inspected })
-            })
-        };
-        // Where no thread can be made, no more is known of it than its id.
+        let ask = move || started::all(&engine, &parent, &found);
+        // Where no thread can be made, no more is known of them than that they were there.
         std::thread::Builder::new().spawn(ask).ok()
     }
 
     /// Takes in what the engine said. The kernel's word on rights, from the first exec, goes before it.
-    pub(super) fn learn(&mut self, started: Option<Started>) {
-        let (Some(started), Some((engine, about)), Some(run)) = (started, &self.engine, &self.run)
-        else {
+    pub(super) fn learn(&mut self, started: Option<&Started>) {
+        let (Some(started), Some((engine, about))) = (started, &self.engine) else {
             return;
         };
         let kind = engine.kind();
-        self.target.container = Some(match started.inspected {
+        self.configured = Configured::default();
+        let known = self
+            .several
+            .as_ref()
+            .and_then(|several| several.known(&started.id));
+        self.target.container = Some(match started.inspected.as_ref().or(known) {
             Some(inspected) => {
                 self.target.seccomp = Some(inspected.seccomp(Some(about), None));
-                self.configured = configured(&inspected, Some(about), None);
+                self.configured = configured(inspected, Some(about), None);
                 inspected.container(kind, Some(about))
             }
-            None => about.container_of_run(run, started.id),
+            None => match &self.run {
+                Some(run) => about.container_of_run(run, started.id.clone()),
+                None => Container {
+                    id: started.id.clone(),
+                    engine: Some(kind.name().to_owned()),
+                    engine_version: Some(about.version.clone()),
+                    ..Container::default()
+                },
+            },
         });
     }
-}
-
-/// A container that `docker run` started.
-pub(super) struct Started {
-    id: String,
-    /// What the engine said about it, if it still knew it.
-    inspected: Option<Inspected>,
 }
 
 /// What an engine says of how it started a container.

@@ -4,18 +4,21 @@ use super::clients;
 use super::daemon::{self, DaemonArguments};
 use super::exit::Exit;
 use super::failure::Failure;
+use super::folder::{self, Outlet};
 use super::keeping::{self, KeepArguments, Talk};
 use super::output::{self, Sink};
 use super::progress::Display;
 use super::recover;
 use super::remarks;
-use super::watching::{self, LimitArguments, TargetArguments, Watched};
+use super::watching::{self, LimitArguments, Parts, TargetArguments, Watched};
 use crate::probe::Looking;
 use crate::recording::{self, Recording, SeccompState, Void};
 use crate::recovery::Folder;
 use crate::report::escape;
 use crate::session::Listening;
-use std::path::PathBuf;
+use crate::target::engine_run;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 
 /// Watch a target and write down every system call that it makes.
@@ -38,9 +41,10 @@ pub(super) struct Arguments {
     /// where it was to go.
     #[arg(long, group = "watched", conflicts_with_all = ["output", "denials", "daemon", "raw_tracepoint"])]
     recover: bool,
-    /// Where the recording goes; `-` is standard output.
-    #[arg(short, long, value_name = "FILE", default_value = "recording.json")]
-    output: PathBuf,
+    /// Where the recording goes; `-` is standard output. Of `docker compose up`, and where else there are several
+    /// containers, a folder with a recording for each service [default: recording.json, or recordings]
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
     /// Say nothing but errors.
     #[arg(short, long)]
     quiet: bool,
@@ -69,25 +73,21 @@ fn record(arguments: &Arguments) -> Result<Exit, Failure> {
         false => Talk::OfTheDead,
     };
     let folder = keeping::folder(&arguments.keep.places(), talk);
-    if let Some(Err(error)) = folder
-        .as_ref()
-        .map(|folder| folder.note_output(&arguments.output))
-    {
-        log::debug!("cannot note the output: {error}");
-    }
-    let name = folder.as_ref().map_or("seccomp-tracer", Folder::name);
-    let sink = Sink::open_as(Some(&arguments.output), name)?;
-    if let Some(socket) = &arguments.recorder.daemon {
-        let Arguments { target, limits, .. } = arguments;
-        let display = |label: &str| Display::recording(label, arguments.quiet);
-        let watched = daemon::record(socket, target, &mut listening, limits, display)?;
-        return finish(
-            sink,
-            Watched { folder, ..watched },
-            &mut listening,
-            arguments,
-        );
-    }
+    let is_several = engine_run::recognise(&arguments.target.command).is_several();
+    // A bad path fails in the first second; a folder is made when there is something to be put into it.
+    let is_file = !is_several || arguments.recorder.daemon.is_some();
+    let sink = is_file.then(|| sink(folder.as_ref(), &arguments.file()));
+    let sink = sink.transpose()?;
+    let sink = match (&arguments.recorder.daemon, sink) {
+        (Some(socket), Some(sink)) => {
+            let Arguments { target, limits, .. } = arguments;
+            let display = |label: &str| Display::recording(label, arguments.quiet);
+            let watched = daemon::record(socket, target, &mut listening, limits, display)?;
+            let watched = Watched { folder, ..watched };
+            return finish(sink, watched, &mut listening, arguments);
+        }
+        (_, sink) => sink,
+    };
     let looking = if arguments.denials {
         Looking::AtBoth
     } else {
@@ -97,8 +97,97 @@ fn record(arguments: &Arguments) -> Result<Exit, Failure> {
     plan.survive();
     let mut display = Display::recording(&plan.label, arguments.quiet);
     let limits = &arguments.limits;
-    let watched = watching::hold(plan, &mut listening, looking, limits, &mut display)?;
-    finish(sink, watched, &mut listening, arguments)
+    let outlet = match sink {
+        Some(sink) if !plan.is_several() => {
+            let watched = watching::hold(plan, &mut listening, looking, limits, &mut display)?;
+            return finish(sink, watched, &mut listening, arguments);
+        }
+        Some(sink) => Outlet::File(arguments.file(), sink),
+        None => Outlet::folder(&arguments.folder())?,
+    };
+    let services = plan.services();
+    let parts = watching::hold_each(plan, &mut listening, looking, limits, &mut display)?;
+    finish_each(outlet, services, parts, &mut listening, arguments)
+}
+
+/// Where a recording goes, noted for whoever comes after our sudden death.
+fn sink(folder: Option<&Folder>, path: &Path) -> Result<Sink, Failure> {
+    if let Some(Err(error)) = folder.map(|folder| folder.note_output(path)) {
+        log::debug!("cannot note the output: {error}");
+    }
+    Sink::open_as(Some(path), folder.map_or("seccomp-tracer", Folder::name))
+}
+
+impl Arguments {
+    /// Where a recording goes.
+    fn file(&self) -> PathBuf {
+        let default = || "recording.json".into();
+        self.output.clone().unwrap_or_else(default)
+    }
+
+    /// Where several go.
+    fn folder(&self) -> PathBuf {
+        let default = || "recordings".into();
+        self.output.clone().unwrap_or_else(default)
+    }
+}
+
+/// Writes a recording for each target.
+fn finish_each(
+    outlet: Outlet,
+    mut missing: BTreeSet<String>,
+    parts: Parts,
+    listening: &mut Listening,
+    arguments: &Arguments,
+) -> Result<Exit, Failure> {
+    let Parts {
+        parts,
+        nameless,
+        status,
+        interrupted_by: _,
+    } = parts;
+    let is_empty = parts.is_empty();
+    let mut complete = nameless == 0 && !is_empty;
+    let named = folder::by_name(parts);
+    let path = outlet.path().to_owned();
+    let written = listening.unless_asked(move || outlet.write(named));
+    let written = match written.map_err(watching::no_session)? {
+        Ok(written) => written.map_err(|failure| keep_code(failure, status))?,
+        Err(which) => return Err(keep_code(watching::given_up(path, which), status)),
+    };
+    for (name, path, recordings) in written {
+        missing.remove(&name);
+        for recording in recordings {
+            let is_blank = recording.void().is_some_and(Void::is_blank);
+            complete &= recording.losses.is_complete() && !is_blank;
+            if !arguments.quiet {
+                summarise(&recording, &path, arguments);
+            }
+        }
+    }
+    let say = |line: String| {
+        if !arguments.quiet {
+            output::say(&line);
+        }
+    };
+    if is_empty {
+        say("warning: no container was started, so there is no recording".to_owned());
+    }
+    if nameless > 0 {
+        say(format!(
+            "warning: {nameless} containers were gone before anybody could say whose they were; they are in no recording"
+        ));
+    }
+    for name in missing {
+        say(format!(
+            "note: no container of service `{}` was started",
+            escape::text(&name)
+        ));
+    }
+    Ok(match status {
+        Some(status) if complete || !status.success() => Exit::Command(watching::code(status)),
+        _ => Exit::Incomplete,
+    })
 }
 
 fn finish(
@@ -122,7 +211,7 @@ fn finish(
     let failure = match written.map_err(watching::no_session)? {
         Ok(Ok(())) => None,
         Ok(Err(failure)) => Some(failure),
-        Err(which) => Some(watching::given_up(arguments.output.clone(), which)),
+        Err(which) => Some(watching::given_up(arguments.file(), which)),
     };
     if let Some(failure) = failure {
         if let Some(folder) = folder {
@@ -132,7 +221,7 @@ fn finish(
     }
     drop(folder);
     if !arguments.quiet {
-        summarise(&recording, arguments);
+        summarise(&recording, &arguments.file(), arguments);
     }
     Ok(exit(&recording, status))
 }
@@ -164,9 +253,9 @@ fn keep_code(failure: Failure, status: Option<ExitStatus>) -> Failure {
     }
 }
 
-fn summarise(recording: &Recording, arguments: &Arguments) {
-    let path = escape::path(&arguments.output);
-    let calls: std::collections::BTreeSet<_> = recording.facts.keys().map(|key| key.call).collect();
+fn summarise(recording: &Recording, path: &Path, arguments: &Arguments) {
+    let path = escape::path(path);
+    let calls: BTreeSet<_> = recording.facts.keys().map(|key| key.call).collect();
     let seconds = recording.window.duration_ms / 1000;
     let missing = recording.losses.missing();
     output::say(&format!(

@@ -141,9 +141,10 @@ fn resume(
         place,
     };
     let limits = limits.limits();
-    let ended = session::resume(listening, resumed, ledger, &place, limits, &mut display);
+    let over = session::resume(listening, resumed, ledger, &place, limits, &mut display);
     output::clear_line();
-    let ended = ended.map_err(watching::no_session)?;
+    let over = over.map_err(watching::no_session)?;
+    let ended = over.ended.first().expect("one target");
     let mut losses = resumed.losses().map_err(watching::no_probe)?;
     // Which of the others are its later lives, nobody has found out.
     losses.set(Loss::MissedLife, u64::from(keeping::has_other_life(papers)));
@@ -160,8 +161,8 @@ fn resume(
         wall_ns: papers.wall_ns.parse().unwrap_or(0),
         from: last.window.from,
     };
-    let denials = papers.denials.then(|| session::denials(&ended));
-    Ok(session::recording(&ended, losses, denials, context))
+    let denials = papers.denials.then(|| session::denials(ended));
+    Ok(session::recording(ended, losses, denials, context))
 }
 
 /// What another recorder watched. What that started is not ours to end.

@@ -5,16 +5,18 @@ use super::failure::Failure;
 use super::keeping::{self, Keeping, Talk};
 use super::lives::Lives;
 use super::output;
-use super::plan::Plan;
+use super::plan::{Plan, Started};
 use crate::daemon::Apart;
 use crate::probe::{Before, Looking, Probe, ProbeError, Watch};
 use crate::recording::{Denials, Host, Loss, Losses, Recording, Refusal, WindowEnd, WindowStart};
 use crate::recovery::{Folder, Places};
+use crate::report::escape;
 use crate::session::{
-    self, Context, Keeps, Limits, Listening, Observer, Progress, Rights, Seen, SessionError,
+    self, Context, Ended, Keeps, Limits, Listening, Observer, Over, Progress, Rights, Seen,
+    SessionError,
 };
-use crate::target::engine_run::EngineKind;
-use crate::target::own_cgroup::Made;
+use crate::target::engine_run::{self, EngineKind, Recognised};
+use crate::target::own_cgroup::{Made, Note};
 use crate::target::requirements;
 use clap::builder::TypedValueParser;
 use rustix::process::Signal;
@@ -44,8 +46,8 @@ pub(super) struct TargetArguments {
     /// A cgroup, below the cgroup v2 mount.
     #[arg(long, value_name = "PATH")]
     pub(super) cgroup: Option<PathBuf>,
-    /// A command, watched from its start to the end of all its children; `docker run …` and `podman run …`
-    /// watch the container.
+    /// A command, watched from its start to the end of all its children; `docker run …`, `podman run …`, and `start`
+    /// and `exec` of both, watch the container, `docker compose up` each service.
     #[arg(last = true, value_name = "CMD")]
     pub(super) command: Vec<OsString>,
 }
@@ -181,6 +183,49 @@ pub(super) fn possible() -> Result<(), Failure> {
     requirements::met().map_err(unmet)
 }
 
+/// A verb that is for one target at a time.
+#[derive(Debug, thiserror::Error)]
+#[error("the containers of this command cannot be watched together")]
+struct Several;
+
+/// Looks whether watching is possible, then decides what to watch, which is one target.
+pub(super) fn plan_of_one(target: &TargetArguments) -> Result<Plan, Failure> {
+    let recognised = engine_run::recognise(&target.command);
+    if recognised.is_several() || matches!(recognised, Recognised::Start(_)) {
+        return Err(Failure::invalid(Several)
+            .hint("`record` takes such a command; name a container that runs with --container"));
+    }
+    plan(target)
+}
+
+/// Adds how a user without root's rights has the target recorded all the same.
+fn through_daemon(failure: Failure, target: &TargetArguments) -> Failure {
+    let user = rustix::process::geteuid();
+    if user.is_root() {
+        return failure;
+    }
+    let quoted = |text: &str| escape::text(text);
+    let which = if let Some(name) = &target.container {
+        format!("--container {}", quoted(name))
+    } else if let Some(name) = &target.unit {
+        format!("--unit {}", quoted(name))
+    } else if let Some(pid) = target.pid {
+        format!("--pid {pid}")
+    } else if let Some(path) = &target.cgroup {
+        format!("--cgroup {}", escape::path(path))
+    } else {
+        // A daemon records what runs.
+        "--container NAME".to_owned()
+    };
+    let first = failure.hint.clone();
+    let first = first.map_or_else(String::new, |hint| format!("{hint}; "));
+    failure.hint(format!(
+        "{first}or let a daemon record it: root starts `seccomp-tracer daemon --allow {}` once, then `seccomp-tracer \
+         record --daemon {which}` works",
+        user.as_raw()
+    ))
+}
+
 /// Looks whether watching is possible, then decides what to watch.
 pub(super) fn plan(target: &TargetArguments) -> Result<Plan, Failure> {
     // What is not made leaves nothing behind.
@@ -191,25 +236,31 @@ pub(super) fn plan(target: &TargetArguments) -> Result<Plan, Failure> {
 }
 
 /// The same, with what is made noted there.
-pub(super) fn plan_in(
-    mut folder: Option<Folder>,
-    target: &TargetArguments,
-) -> Result<Plan, Failure> {
-    possible()?;
-    let mut note = |made: Made<'_>| {
-        if let Some(Err(error)) = folder.as_mut().map(|folder| folder.note_cgroup(made)) {
-            log::debug!("cannot note a cgroup: {error}");
-        }
-    };
-    let mut plan = Plan::noting(target, &mut note)?;
-    plan.folder = folder;
+pub(super) fn plan_in(folder: Option<Folder>, target: &TargetArguments) -> Result<Plan, Failure> {
+    possible().map_err(|failure| through_daemon(failure, target))?;
+    let plan = noting(folder, |note| Plan::noting(target, note))?;
     for warning in &plan.warnings {
         output::say(&format!("warning: {warning}"));
     }
     Ok(plan)
 }
 
-/// Watches to the end.
+/// Decides by this what to watch, and has noted in the folder what is made for it.
+pub(super) fn noting(
+    mut folder: Option<Folder>,
+    decide: impl FnOnce(Note<'_>) -> Result<Plan, Failure>,
+) -> Result<Plan, Failure> {
+    let mut note = |made: Made<'_>| {
+        if let Some(Err(error)) = folder.as_mut().map(|folder| folder.note_cgroup(made)) {
+            log::debug!("cannot note a cgroup: {error}");
+        }
+    };
+    let mut plan = decide(&mut note)?;
+    plan.folder = folder;
+    Ok(plan)
+}
+
+/// Watches one target to the end.
 pub(super) fn hold(
     mut plan: Plan,
     listening: &mut Listening,
@@ -217,6 +268,114 @@ pub(super) fn hold(
     limits: &LimitArguments,
     observer: &mut dyn Observer,
 ) -> Result<Watched, Failure> {
+    let held = session(&mut plan, listening, looking, limits, observer)?;
+    plan.learn(held.started.first());
+    let ended = held.over.ended.first().expect("one target");
+    let mut recording = held.recording(ended, &plan);
+    let status = held.over.status;
+    // Who was ended says nothing by his code.
+    let ended_itself = recording.window.until == WindowEnd::Empty;
+    recording.target.exit_code = status.filter(|_| ended_itself).map(code);
+    Ok(Watched {
+        recording,
+        status,
+        interrupted_by: held.interrupted_by(),
+        folder: held.folder,
+    })
+}
+
+/// One of several targets.
+pub(super) struct Part {
+    /// What it is called; recordings of the same belong together.
+    pub(super) name: String,
+    /// What was seen.
+    pub(super) recording: Recording,
+}
+
+/// What a session with several targets gave.
+pub(super) struct Parts {
+    /// The targets.
+    pub(super) parts: Vec<Part>,
+    /// How many could not be told from each other, and are not among them.
+    pub(super) nameless: usize,
+    /// How the command ended.
+    pub(super) status: Option<ExitStatus>,
+    /// The signal by which the user ended it, if that is how it ended.
+    pub(super) interrupted_by: Option<u8>,
+}
+
+/// Watches several targets to the end.
+pub(super) fn hold_each(
+    mut plan: Plan,
+    listening: &mut Listening,
+    looking: Looking,
+    limits: &LimitArguments,
+    observer: &mut dyn Observer,
+) -> Result<Parts, Failure> {
+    let held = session(&mut plan, listening, looking, limits, observer)?;
+    let mut parts = Parts {
+        parts: Vec::new(),
+        nameless: 0,
+        status: held.over.status,
+        interrupted_by: held.interrupted_by(),
+    };
+    for ended in &held.over.ended {
+        let cgroup_id = ended.ledger.cgroup_ids().first();
+        let started = held
+            .started
+            .iter()
+            .find(|one| Some(&one.cgroup_id) == cgroup_id);
+        let name = started.and_then(|started| plan.name_of(started));
+        let Some(name) = name else {
+            // Helpers of an engine do nothing that counts; strangers are nobody's business.
+            let has_done = !ended.snapshot.is_empty() || !ended.refused.is_empty();
+            parts.nameless += usize::from(has_done && plan.is_alone());
+            continue;
+        };
+        plan.learn(started);
+        let mut recording = held.recording(ended, &plan);
+        recording.run_id = run_id()?;
+        parts.parts.push(Part { name, recording });
+    }
+    Ok(parts)
+}
+
+/// A session that is over.
+struct Held {
+    over: Over,
+    started: Vec<Started>,
+    folder: Option<Folder>,
+    losses: Losses,
+    context: Context,
+    looking: Looking,
+}
+
+impl Held {
+    fn recording(&self, ended: &Ended, plan: &Plan) -> Recording {
+        let denials = (self.looking != Looking::AtCalls).then(|| session::denials(ended));
+        let found = u32::try_from(ended.ledger.cgroup_ids().len()).unwrap_or(u32::MAX);
+        let context = Context {
+            target: plan.target.clone(),
+            configured: plan.configured,
+            lives: plan.place.lives().map(|_| found.saturating_add(1)),
+            ..self.context.clone()
+        };
+        session::recording(ended, self.losses.clone(), denials, context)
+    }
+
+    fn interrupted_by(&self) -> Option<u8> {
+        let asked = self.over.asked?;
+        u8::try_from(asked.as_raw()).ok()
+    }
+}
+
+fn session(
+    plan: &mut Plan,
+    listening: &mut Listening,
+    looking: Looking,
+    limits: &LimitArguments,
+    observer: &mut dyn Observer,
+) -> Result<Held, Failure> {
     let watch = Watch {
         scope: plan.scope,
         start: plan.start,
@@ -240,9 +399,9 @@ pub(super) fn hold(
     let details = plan.details(found);
     let command = plan.command.take();
     let limits = limits.limits();
-    let context = context(&plan, &clock, None, hook)?;
+    let context = context(plan, &clock, None, hook)?;
     let folder = plan.folder.take();
-    let mut keeping = Keeping::begin(&plan, folder.as_ref(), &context, looking, &before);
+    let mut keeping = Keeping::begin(plan, folder.as_ref(), &context, looking, &before);
     if let Some(kept) = keeping.as_mut().and_then(Keeping::pins) {
         probe.keep(kept);
     }
@@ -255,7 +414,7 @@ pub(super) fn hold(
             Looking::AtDenials => None,
         },
     };
-    let ended = session::watch(
+    let over = session::watch(
         listening,
         &mut probe,
         command,
@@ -268,37 +427,22 @@ pub(super) fn hold(
     let apart = forward.apart.take();
     // Who waits for containers need wait no longer.
     drop(forward);
-    let mut ended = ended.map_err(no_session)?;
-    if let Some(told) = apart.and_then(Apart::end) {
+    let mut over = over.map_err(no_session)?;
+    if let (Some(told), Some(ended)) = (apart.and_then(Apart::end), over.ended.first_mut()) {
         told.leave_own(&mut ended.snapshot);
         plan.take(told.below);
     }
     let mut losses = probe.losses().map_err(no_probe)?;
     let lives = plan.place.lives();
     losses.set(Loss::MissedLife, lives.map_or(0, Lives::missed));
-    let found = u32::try_from(ended.ledger.cgroup_ids().len()).unwrap_or(u32::MAX);
-    let lives = lives.map(|_| found.saturating_add(1));
-    if let Some(thread) = details {
-        plan.learn(thread.join().ok().flatten());
-    }
-    let context = Context {
-        target: plan.target.clone(),
-        configured: plan.configured,
-        lives,
-        ..context
-    };
-    let denials = (looking != Looking::AtCalls).then(|| session::denials(&ended));
-    let mut recording = session::recording(&ended, losses, denials, context);
-    // Who was ended says nothing by his code.
-    let ended_itself = recording.window.until == WindowEnd::Empty;
-    recording.target.exit_code = ended.status.filter(|_| ended_itself).map(code);
-    Ok(Watched {
-        recording,
-        status: ended.status,
+    let started = details.map(|thread| thread.join().unwrap_or_default());
+    Ok(Held {
+        over,
+        started: started.unwrap_or_default(),
         folder,
-        interrupted_by: ended
-            .asked
-            .and_then(|signal| u8::try_from(signal.as_raw()).ok()),
+        losses,
+        context,
+        looking,
     })
 }
 
@@ -375,9 +519,8 @@ fn context(
 ) -> Result<Context, Failure> {
     let uname = rustix::system::uname();
     let text = |text: &std::ffi::CStr| text.to_string_lossy().into_owned();
-    let run_id = output::read(std::path::Path::new("/proc/sys/kernel/random/uuid"))?;
     Ok(Context {
-        run_id: run_id.trim().to_owned(),
+        run_id: run_id()?,
         host: Host {
             kernel: text(uname.release()),
             architecture: text(uname.machine()),
@@ -394,6 +537,11 @@ fn context(
         },
         lives,
     })
+}
+
+fn run_id() -> Result<String, Failure> {
+    let id = output::read(std::path::Path::new("/proc/sys/kernel/random/uuid"))?;
+    Ok(id.trim().to_owned())
 }
 
 pub(super) fn unmet(unmet: requirements::Unmet) -> Failure {

@@ -1,6 +1,8 @@
 //! The other end of the daemon's socket.
 
-use super::protocol::{ANSWER_MAX_BYTES, Answer, Refusal, Request, read_answer, request_line};
+use super::protocol::{
+    ANSWER_MAX_BYTES, Answer, Refusal, RefusalKind, Request, read_answer, request_line,
+};
 use crate::report::escape;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::net::UnixStream;
@@ -47,16 +49,26 @@ impl ClientError {
     /// What the user can do.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
-        let Self::Absent { source, .. } = self else {
-            return None;
-        };
-        let hint = match source.kind() {
-            io::ErrorKind::PermissionDenied => {
-                "only root may, unless the daemon was started with --allow"
+        let user = rustix::process::geteuid();
+        let allow = format!("`seccomp-tracer daemon --allow {}`", user.as_raw());
+        let source = match self {
+            Self::Absent { source, .. } => source,
+            Self::Refused(refusal) if refusal.kind == RefusalKind::Denied => {
+                return Some(format!(
+                    "root admits you with {allow}; others' containers need `:all` behind it"
+                ));
             }
-            _ => "start one with `seccomp-tracer daemon`, or name its socket with --socket",
+            Self::Refused(_) | Self::Gone { .. } | Self::Unfitting => return None,
         };
-        Some(hint.to_owned())
+        Some(match source.kind() {
+            io::ErrorKind::PermissionDenied => {
+                format!("only root may, unless the daemon was started with --allow, as in {allow}")
+            }
+            _ if user.is_root() => {
+                "start one with `seccomp-tracer daemon`, or name its socket with --socket".into()
+            }
+            _ => format!("root starts one that records for you with {allow}"),
+        })
     }
 }
 

@@ -196,6 +196,8 @@ pub enum WindowEnd {
     Idle,
     /// The user ended it.
     Interrupted,
+    /// The command that was executed in it has ended.
+    Command,
 }
 
 /// What a fact is about: a call, and whether the task had a seccomp filter when it made it.

@@ -5,9 +5,11 @@
 
 mod child;
 mod clock;
+mod counts;
 mod deaf;
 mod init;
 mod ledger;
+mod ledgers;
 mod listening;
 mod past;
 mod programs;
@@ -25,5 +27,5 @@ pub use past::{add as add_counts, snapshot_of};
 pub use start::Configured;
 pub use value::{Context, Seen, denials, denials_of, recording, recording_of, rfc3339};
 pub use watch::{
-    Ended, Keeps, Limits, Observer, Progress, SessionError, Stop, Target, resume, watch,
+    Ended, Keeps, Limits, Observer, Over, Progress, SessionError, Stop, Target, resume, watch,
 };

@@ -2,9 +2,10 @@
 
 use super::child::{Spawn, SpawnError};
 use super::clock::now_ns;
+use super::counts::{everything, note_clients, slots};
 use super::ledger::{Ledger, Made, News, Rights};
+use super::ledgers::Ledgers;
 use super::listening::{Listening, Signals};
-use super::past;
 use super::programs::Programs;
 use super::value::{Seen, denials_of};
 use crate::probe::{Event, ProbeError, Refused, Side, Snapshot, What};
@@ -41,6 +42,11 @@ pub trait Target {
 
     /// Whether it runs before it is watched.
     fn is_running(&self) -> bool {
+        false
+    }
+
+    /// Whether each scope that is found is a target of its own.
+    fn is_apart(&self) -> bool {
         false
     }
 
@@ -129,20 +135,30 @@ pub enum Stop {
     WhenEmpty,
     /// As above, and limits leave the target alone.
     WhenEmptyOrLimit,
+    /// When the command has ended, whoever is left in the scope.
+    WithCommand,
 }
 
-/// How a session ended.
+/// What there is of one target at the end.
 pub struct Ended {
     /// What is known.
     pub ledger: Ledger,
-    /// The last counts of all scopes together.
+    /// The last counts of all its scopes together.
     pub snapshot: Snapshot,
-    /// What was refused in all scopes together.
+    /// What was refused in all its scopes together.
     pub refused: Refused,
     /// What could not be kept of that.
     pub denial_losses: DenialLosses,
     /// `CLOCK_MONOTONIC`.
     pub end_ns: u64,
+    /// What ended it.
+    pub end: WindowEnd,
+}
+
+/// How a session ended.
+pub struct Over {
+    /// For each target by itself: one, unless each scope is one.
+    pub ended: Vec<Ended>,
     /// What ended it.
     pub end: WindowEnd,
     /// How the command ended, if there was one.
@@ -178,13 +194,13 @@ pub fn watch(
     stop: Stop,
     limits: Limits,
     observer: &mut dyn Observer,
-) -> Result<Ended, SessionError> {
+) -> Result<Over, SessionError> {
     let Listening { runtime, signals } = listening;
     runtime.block_on(async {
         observer.begins();
         let child = command.map(Spawn::start).transpose()?;
         let mut session = Session {
-            ledger: Ledger::new(now_ns()),
+            ledgers: Ledgers::new(now_ns(), target.is_apart()),
             child,
             status: None,
             ending: None,
@@ -196,8 +212,8 @@ pub fn watch(
             foreign: BTreeSet::new(),
             kept: Kept::default(),
         };
-        if target.is_running() {
-            session.ledger.begin();
+        if let Some(ledger) = session.ledgers.only_mut().filter(|_| target.is_running()) {
+            ledger.begin();
         }
         session.run(signals, probe, target, observer).await
     })
@@ -215,12 +231,12 @@ pub fn resume(
     target: &dyn Target,
     limits: Limits,
     observer: &mut dyn Observer,
-) -> Result<Ended, SessionError> {
+) -> Result<Over, SessionError> {
     let Listening { runtime, signals } = listening;
     runtime.block_on(async {
         observer.begins();
         let session = Session {
-            ledger,
+            ledgers: Ledgers::resumed(now_ns(), ledger),
             child: None,
             status: None,
             ending: None,
@@ -247,7 +263,7 @@ struct Kept {
 }
 
 struct Session {
-    ledger: Ledger,
+    ledgers: Ledgers,
     child: Option<Child>,
     status: Option<ExitStatus>,
     /// Why and since when the target is being ended.
@@ -270,7 +286,7 @@ impl Session {
         probe: &mut dyn Side,
         target: &dyn Target,
         observer: &mut dyn Observer,
-    ) -> Result<Ended, SessionError> {
+    ) -> Result<Over, SessionError> {
         let fd = probe
             .events_fd()
             .try_clone_to_owned()
@@ -303,10 +319,12 @@ impl Session {
                     if ticks % TICKS_PER_READING == 0 {
                         self.read(probe, target, observer)?;
                         self.keep(probe, target, observer)?;
-                    } else if !self.kept.rights && self.ledger.rights().is_some() {
+                    } else if !self.kept.rights && self.ledgers.have_rights() {
                         self.keep(probe, target, observer)?;
                     }
-                    self.programs.look_around(target, &mut self.ledger);
+                    if let Some(ledger) = self.ledgers.only_mut() {
+                        self.programs.look_around(target, ledger);
+                    }
                     self.check_limits(target);
                 }
             }
@@ -324,15 +342,15 @@ impl Session {
             if self.is_foreign(&event, probe, target) {
                 continue;
             }
-            self.programs
-                .look_at(&event.origin, target, &mut self.ledger);
-            let found = self.ledger.cgroup_ids().len();
-            match self.ledger.enter(event) {
+            let ledger = self.ledgers.of(event.slot);
+            self.programs.look_at(&event.origin, target, ledger);
+            let found = ledger.cgroup_ids().len();
+            match ledger.enter(event) {
                 Some(News::Refused(refusal)) => observer.refused(&refusal),
-                Some(News::Made(made)) => observer.made(&made, self.ledger.rights()),
+                Some(News::Made(made)) => observer.made(&made, ledger.rights()),
                 None => {}
             }
-            if let Some(&id) = self.ledger.cgroup_ids().get(found) {
+            if let Some(&id) = ledger.cgroup_ids().get(found) {
                 observer.scope_found(id);
             }
         }
@@ -363,33 +381,24 @@ impl Session {
         observer: &mut dyn Observer,
     ) -> Result<(), SessionError> {
         self.drain(probe, target, observer);
-        self.note_clients(probe, target)?;
+        note_clients(probe, &mut self.ledgers, target)?;
         let now = now_ns();
-        for slot in slots(probe, &self.ledger, target)? {
-            self.ledger.note_counts(now, &probe.call_counts(slot)?);
+        for slot in slots(probe, &self.ledgers, target)? {
+            let counts = probe.call_counts(slot)?;
+            self.ledgers.of(slot).note_counts(now, &counts);
         }
-        let (calls, tuples) = self.ledger.size();
-        let elapsed_ms = self.ledger.since_start_ms(now);
+        let sizes: Vec<_> = self.ledgers.iter().map(Ledger::size).collect();
+        let start_ns = self.ledgers.iter().map(Ledger::start_ns).min();
+        let milliseconds_since = |time_ns: u64| now.saturating_sub(time_ns) / 1_000_000;
         observer.progress(&Progress {
-            calls,
-            tuples,
-            refused: self.ledger.denials_len(),
-            elapsed_ms,
-            idle_ms: elapsed_ms.saturating_sub(self.ledger.last_new_ms()),
+            calls: sizes.iter().map(|(calls, _)| calls).sum(),
+            tuples: sizes.iter().map(|(_, tuples)| tuples).sum(),
+            refused: self.ledgers.iter().map(Ledger::denials_len).sum(),
+            elapsed_ms: milliseconds_since(start_ns.unwrap_or(now)),
+            idle_ms: milliseconds_since(self.ledgers.last_new_ns()),
             // They share counters, so their sum would count twice.
             missing: probe.losses()?.missing().max(probe.denial_losses()?.calls),
         });
-        Ok(())
-    }
-
-    /// Notes the clients of engines that were executed.
-    fn note_clients(&mut self, probe: &dyn Side, target: &dyn Target) -> Result<(), ProbeError> {
-        for slot in slots(probe, &self.ledger, target)? {
-            let clients = probe.clients(slot)?;
-            clients
-                .iter()
-                .for_each(|name| self.ledger.note_program(name));
-        }
         Ok(())
     }
 
@@ -401,27 +410,37 @@ impl Session {
         observer: &mut dyn Observer,
     ) -> Result<(), SessionError> {
         let keeps = observer.keeps();
+        // Of several targets nothing is kept: it could not be told whose it was.
+        let Some(ledger) = self.ledgers.only() else {
+            return Ok(());
+        };
         let known = Kept {
-            rights: self.ledger.rights().is_some(),
-            size: self.ledger.size(),
-            denials: self.ledger.denials_len(),
+            rights: ledger.rights().is_some(),
+            size: ledger.size(),
+            denials: ledger.denials_len(),
             calls: match keeps {
                 Keeps::Nothing => return Ok(()),
                 Keeps::Sightings => 0,
-                Keeps::Counts => self.ledger.calls(),
+                Keeps::Counts => ledger.calls(),
             },
         };
         if known == self.kept {
             return Ok(());
         }
-        let (snapshot, refused) = everything(probe, &self.ledger, target)?;
+        let (snapshot, refused) = everything(probe, &mut self.ledgers, target)?
+            .pop_first()
+            .map(|(_, counts)| counts)
+            .unwrap_or_default();
+        let Some(ledger) = self.ledgers.only() else {
+            return Ok(());
+        };
         let seen = Seen {
-            ledger: &self.ledger,
+            ledger,
             snapshot: &snapshot,
             end_ns: now_ns(),
             end: WindowEnd::Interrupted,
         };
-        let denials = denials_of(&self.ledger, &refused, probe.denial_losses()?);
+        let denials = denials_of(ledger, &refused, probe.denial_losses()?);
         observer.keep(seen, probe.losses()?, denials);
         self.kept = known;
         Ok(())
@@ -459,8 +478,9 @@ impl Session {
             return;
         }
         // What has not started yet is not idle: an engine may first have to fetch an image.
-        let waits = self.child.is_some() && self.ledger.rights().is_none();
-        let idle = Duration::from_nanos(now_ns().saturating_sub(self.ledger.last_new_ns()));
+        let started = self.ledgers.have_rights();
+        let waits = self.child.is_some() && !started && self.stop != Stop::WithCommand;
+        let idle = Duration::from_nanos(now_ns().saturating_sub(self.ledgers.last_new_ns()));
         let end = if self
             .limits
             .duration
@@ -507,6 +527,9 @@ impl Session {
             return ending;
         }
         let child_is_gone = self.child.is_none() || self.status.is_some();
+        if self.stop == Stop::WithCommand {
+            return child_is_gone.then(|| ending.unwrap_or(WindowEnd::Command));
+        }
         let is_over = child_is_gone && !target.is_populated();
         is_over.then(|| ending.unwrap_or(WindowEnd::Empty))
     }
@@ -518,69 +541,37 @@ impl Session {
         target: &dyn Target,
         observer: &mut dyn Observer,
         end: WindowEnd,
-    ) -> Result<Ended, SessionError> {
+    ) -> Result<Over, SessionError> {
         let end_ns = now_ns();
         observer.ends();
         probe.detach()?;
         self.drain(probe, target, observer);
-        self.note_clients(probe, target)?;
-        let (snapshot, refused) = everything(probe, &self.ledger, target)?;
+        note_clients(probe, &mut self.ledgers, target)?;
+        let mut counts = everything(probe, &mut self.ledgers, target)?;
         let denial_losses = probe.denial_losses()?;
         let Self {
-            ledger,
+            ledgers,
             status,
             asked,
             ..
         } = self;
-        Ok(Ended {
-            ledger,
-            snapshot,
-            refused,
-            denial_losses,
-            end_ns,
+        let ended = ledgers.each().map(|(place, ledger)| {
+            let (snapshot, refused) = counts.remove(&place).unwrap_or_default();
+            Ended {
+                ledger,
+                snapshot,
+                refused,
+                denial_losses,
+                end_ns,
+                end,
+            }
+        });
+        Ok(Over {
+            ended: ended.collect(),
             end,
             status,
             asked,
         })
-    }
-}
-
-/// Everything that is kept, of all scopes together.
-fn everything(
-    probe: &dyn Side,
-    ledger: &Ledger,
-    target: &dyn Target,
-) -> Result<(Snapshot, Refused), ProbeError> {
-    let mut snapshot = Snapshot::new();
-    let mut refused = Refused::new();
-    for slot in slots(probe, ledger, target)? {
-        let mut scope = probe.snapshot(slot)?;
-        ledger.keep_own(slot, &mut scope);
-        past::add(&mut snapshot, &scope);
-        add_refused(&mut refused, probe.refused(slot)?);
-    }
-    Ok((snapshot, refused))
-}
-
-/// The slots to read: those found, or the one that there is.
-fn slots(probe: &dyn Side, ledger: &Ledger, target: &dyn Target) -> Result<Vec<u32>, ProbeError> {
-    let mut found = probe.slots()?;
-    found.retain(|&(_, id)| target.is_own(id));
-    if found.is_empty() && ledger.cgroup_ids().is_empty() {
-        return Ok(vec![0]);
-    }
-    Ok(found.into_iter().map(|(slot, _)| slot).collect())
-}
-
-/// The same for refused calls.
-fn add_refused(sum: &mut Refused, other: Refused) {
-    for (key, call) in other {
-        let known = sum.entry(key).or_default();
-        known.count += call.count;
-        known.indexes = call.indexes;
-        for (values, count) in call.tuples {
-            *known.tuples.entry(values).or_default() += count;
-        }
     }
 }
 

@@ -6,10 +6,14 @@
 //! <https://docs.docker.com/reference/cli/docker/container/run/>,
 //! <https://docs.podman.io/en/latest/markdown/podman-run.1.html>.
 
+mod compose;
 mod flags;
 mod kind;
+mod others;
 
+pub use compose::{ComposeRun, ComposeVerb};
 pub use kind::{CgroupDriver, EngineKind};
+pub use others::{ExecRun, StartRun};
 
 use super::wrapper::{self, Behind};
 use flags::scan;
@@ -25,6 +29,12 @@ pub enum Recognised {
     Program,
     /// `docker run` or `podman run`.
     Run(EngineRun),
+    /// `docker start` and the like.
+    Start(StartRun),
+    /// `docker exec` and the like.
+    Exec(ExecRun),
+    /// `docker compose up` and the like.
+    Compose(ComposeRun),
     /// Another verb of a client that makes containers work; watching the client would miss them.
     ClientOnly {
         /// Whose client.
@@ -32,6 +42,21 @@ pub enum Recognised {
         /// The verb, like `exec` or `compose`.
         verb: String,
     },
+}
+
+impl Recognised {
+    /// Whether it is for several containers, or may be: each has a recording of its own.
+    #[must_use]
+    pub fn is_several(&self) -> bool {
+        match self {
+            Self::Program | Self::Run(_) | Self::Exec(_) | Self::ClientOnly { .. } => false,
+            Self::Start(run) => run.containers.len() > 1,
+            Self::Compose(run) => match run.verb {
+                ComposeVerb::Up | ComposeVerb::Run(_) | ComposeVerb::Start(_) => true,
+                ComposeVerb::Exec { .. } => false,
+            },
+        }
+    }
 }
 
 /// A `docker run` or `podman run` command line, perhaps behind commands that run others, like `timeout`.
@@ -63,6 +88,7 @@ pub struct EngineRun {
     pub init: Option<bool>,
     /// `--user`, if it is given.
     pub user: Option<OsString>,
+    runtime: Option<OsString>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -110,6 +136,9 @@ pub struct Parent {
 pub fn recognise(command: &[OsString]) -> Recognised {
     let behind = wrapper::behind(command);
     let program = command.get(behind.at);
+    if program.is_some_and(|program| Path::new(program).file_name() == Some(OsStr::new(COMPOSE))) {
+        return standalone(command, &behind);
+    }
     let Some(kind) = program.and_then(|program| EngineKind::of_program(program)) else {
         return Recognised::Program;
     };
@@ -121,13 +150,27 @@ pub fn recognise(command: &[OsString]) -> Recognised {
     let Some(verb) = command.get(verb_at) else {
         return Recognised::Program;
     };
+    let words = |end: usize| {
+        let own = command[behind.at..end].to_vec();
+        [behind.surroundings(command), own].concat()
+    };
+    let client_only = || Recognised::ClientOnly {
+        kind,
+        verb: verb.to_string_lossy().into_owned(),
+    };
+    let after = verb_at + 1;
     match verb.as_bytes() {
+        b"start" | b"restart" => others::start(kind, words(client.end), command, after)
+            .map_or_else(client_only, Recognised::Start),
+        b"exec" => others::exec(kind, words(client.end), command, after)
+            .map_or_else(client_only, Recognised::Exec),
+        b"compose" if kind == EngineKind::Docker => {
+            compose::recognise(command, words(client.end), words(after), after)
+                .map_or_else(client_only, Recognised::Compose)
+        }
         b"run" => Recognised::Run(engine_run(kind, command, &behind, client.end, verb_at + 1)),
-        b"create" | b"start" | b"restart" | b"exec" | b"compose" | b"build" | b"buildx"
-        | b"stack" | b"service" | b"kube" | b"play" | b"pod" => Recognised::ClientOnly {
-            kind,
-            verb: verb.to_string_lossy().into_owned(),
-        },
+        b"create" | b"compose" | b"build" | b"buildx" | b"stack" | b"service" | b"kube"
+        | b"play" | b"pod" => client_only(),
         _ => Recognised::Program,
     }
 }
@@ -137,8 +180,45 @@ pub fn recognise(command: &[OsString]) -> Recognised {
 pub fn shown(command: &[OsString]) -> Vec<OsString> {
     match recognise(command) {
         Recognised::Run(run) => run.without_values().0.words,
-        Recognised::Program | Recognised::ClientOnly { .. } => command.to_vec(),
+        Recognised::Program
+        | Recognised::ClientOnly { .. }
+        | Recognised::Start(_)
+        | Recognised::Exec(_)
+        | Recognised::Compose(_) => command.to_vec(),
     }
+}
+
+/// Compose as a program of its own.
+const COMPOSE: &str = "docker-compose";
+
+fn standalone(command: &[OsString], behind: &Behind) -> Recognised {
+    let surroundings = behind.surroundings(command);
+    let client = [&surroundings[..], &[EngineKind::Docker.name().into()]].concat();
+    let own = command[behind.at..=behind.at].to_vec();
+    let found = compose::recognise(command, client, [surroundings, own].concat(), behind.at + 1);
+    found.map_or(
+        Recognised::ClientOnly {
+            kind: EngineKind::Docker,
+            verb: "compose".to_owned(),
+        },
+        Recognised::Compose,
+    )
+}
+
+/// The parent cgroup with a fresh name, below the one that is given.
+pub(crate) fn parent_below(
+    given: Option<&OsStr>,
+    driver: CgroupDriver,
+    fresh: &str,
+) -> Result<Parent, BadParent> {
+    let parent = match driver {
+        CgroupDriver::Cgroupfs => path(given, fresh),
+        CgroupDriver::Systemd => slice(given, fresh),
+    };
+    parent.ok_or_else(|| BadParent {
+        given: given.unwrap_or_default().to_string_lossy().into_owned(),
+        driver,
+    })
 }
 
 fn engine_run(
@@ -193,7 +273,15 @@ fn engine_run(
         .concat(),
         detached: detach.is_some_and(|flag| !flag.value.as_deref().is_some_and(is_false)),
         image: command.get(scanned.end).cloned(),
+        runtime: runtime(&scanned.flags)
+            .or_else(|| runtime(&scan(command, behind.at + 1, kind.client_switches()).flags)),
     }
+}
+
+/// The last `--runtime` among flags.
+fn runtime(flags: &[flags::Flag]) -> Option<OsString> {
+    let last = flags.iter().rfind(|flag| flag.is("runtime"))?;
+    last.value.clone()
 }
 
 impl EngineRun {
@@ -218,15 +306,25 @@ impl EngineRun {
     ///
     /// [`BadParent`] if the user's parent is none for this driver.
     pub fn parent(&self, driver: CgroupDriver, fresh: &str) -> Result<Parent, BadParent> {
-        let given = self.cgroup_parent();
-        let parent = match driver {
-            CgroupDriver::Cgroupfs => path(given, fresh),
-            CgroupDriver::Systemd => slice(given, fresh),
-        };
-        parent.ok_or_else(|| BadParent {
-            given: given.unwrap_or_default().to_string_lossy().into_owned(),
-            driver,
-        })
+        parent_below(self.cgroup_parent(), driver, fresh)
+    }
+
+    /// The runtime that the user asks for; of several, the last one counts. Podman's is a flag of the client.
+    #[must_use]
+    pub fn runtime(&self) -> Option<String> {
+        self.runtime
+            .as_ref()
+            .map(|runtime| runtime.to_string_lossy().into_owned())
+    }
+
+    /// The image, to call the container by before it has a name.
+    #[must_use]
+    pub fn label(&self) -> String {
+        let image = self.image.as_ref();
+        image.map_or_else(
+            || "container".to_owned(),
+            |image| image.to_string_lossy().into_owned(),
+        )
     }
 
     /// Whether the user names a seccomp profile.

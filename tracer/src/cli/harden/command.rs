@@ -2,7 +2,7 @@
 
 use crate::cli::failure::Failure;
 use crate::report::escape;
-use crate::target::engine_run::{self, EngineKind, EngineRun, Recognised};
+use crate::target::engine_run::{self, ComposeRun, ComposeVerb, EngineKind, EngineRun, Recognised};
 use std::ffi::OsString;
 use std::path::Path;
 
@@ -14,6 +14,14 @@ pub(super) enum Command {
     Container(Vec<OsString>, Box<EngineRun>),
 }
 
+/// A command that can run several times.
+pub(super) enum Fit {
+    /// One target.
+    One(Command),
+    /// The services of a project.
+    Project(Box<ComposeRun>),
+}
+
 /// A command that cannot run several times, each under another profile.
 #[derive(Debug, thiserror::Error)]
 enum Unfit {
@@ -23,14 +31,22 @@ enum Unfit {
     KeepsName,
     #[error("`{} {}` cannot be hardened", .0.name(), escape::text(.1))]
     ClientOnly(EngineKind, String),
+    #[error("a container of {} that exists already cannot be hardened", .0.name())]
+    Exists(EngineKind),
     #[error("cannot find this program")]
     Own(#[source] std::io::Error),
 }
 
 impl Command {
     /// Tells what a command line is.
-    pub(super) fn of(words: &[OsString]) -> Result<Self, Failure> {
+    pub(super) fn of(words: &[OsString]) -> Result<Fit, Failure> {
         let unfit = |unfit, hint: &str| Err(Failure::invalid(unfit).hint(hint));
+        let exists = |kind| {
+            unfit(
+                Unfit::Exists(kind),
+                "a container keeps its profile; harden the `run` or `up` that made it",
+            )
+        };
         match engine_run::recognise(words) {
             Recognised::Run(run) if run.names_profile() => {
                 unfit(Unfit::NamesProfile, "leave out `--security-opt seccomp=…`")
@@ -38,12 +54,21 @@ impl Command {
             Recognised::Run(run) if run.keeps_name => {
                 unfit(Unfit::KeepsName, "add --rm, or leave out --name")
             }
-            Recognised::Run(run) => Ok(Self::Container(words.to_vec(), Box::new(run))),
+            Recognised::Run(run) => {
+                let container = Self::Container(words.to_vec(), Box::new(run));
+                Ok(Fit::One(container))
+            }
+            Recognised::Compose(run) => match &run.verb {
+                ComposeVerb::Up | ComposeVerb::Run(_) => Ok(Fit::Project(Box::new(run))),
+                ComposeVerb::Start(_) | ComposeVerb::Exec { .. } => exists(EngineKind::Docker),
+            },
+            Recognised::Start(run) => exists(run.kind),
+            Recognised::Exec(run) => exists(run.kind),
             Recognised::ClientOnly { kind, verb } => unfit(
                 Unfit::ClientOnly(kind, verb),
-                "of containers, only `docker run` and `podman run` are followed",
+                "of containers, `docker run`, `podman run` and `docker compose up` are followed",
             ),
-            Recognised::Program => Ok(Self::Program(words.to_vec())),
+            Recognised::Program => Ok(Fit::One(Self::Program(words.to_vec()))),
         }
     }
 
@@ -84,7 +109,10 @@ mod tests {
 
     fn of(line: &str) -> Result<Command, String> {
         let words: Vec<OsString> = line.split(' ').map(Into::into).collect();
-        Command::of(&words).map_err(|failure| failure.error.to_string())
+        match Command::of(&words).map_err(|failure| failure.error.to_string())? {
+            Fit::One(command) => Ok(command),
+            Fit::Project(_) => Err("a project".to_owned()),
+        }
     }
 
     #[test]
@@ -122,8 +150,17 @@ mod tests {
                 "docker run --name web x",
                 "the container keeps its name, so it can run only once",
             ),
-            ("docker compose up", "`docker compose` cannot be hardened"),
-            ("podman start web", "`podman start` cannot be hardened"),
+            ("docker compose up", "a project"),
+            ("docker-compose run --rm web sh", "a project"),
+            ("docker build .", "`docker build` cannot be hardened"),
+            (
+                "docker compose start",
+                "a container of docker that exists already cannot be hardened",
+            ),
+            (
+                "podman start web",
+                "a container of podman that exists already cannot be hardened",
+            ),
         ];
         for (line, expected) in table {
             assert_eq!(of(line).err().as_deref(), Some(expected), "{line}");

@@ -37,7 +37,7 @@ impl<'a> Ending<'a> {
         let keep = arguments.keep.as_deref();
         Ok(Self {
             arguments,
-            profile: Sink::open(Some(&arguments.output))?,
+            profile: Sink::open(Some(&arguments.file()))?,
             recording: keep.map(|path| Sink::open(Some(path))).transpose()?,
         })
     }
@@ -62,14 +62,14 @@ impl<'a> Ending<'a> {
         let offered = Offered::of(evidence.runs(), &options);
         if !arguments.quiet {
             generate::summarise(&outcome, &options, evidence.base());
-            offered.say(&outcome.profile, &arguments.output, &arguments.apply);
+            offered.say(&outcome.profile, &arguments.file(), &arguments.apply);
         }
         if let End::Interrupted(_) = end {
             output::say(
                 "interrupted: the profile is what is known so far; nothing was proved of it",
             );
         }
-        offered.print(&outcome.profile, &arguments.output, &arguments.apply)?;
+        offered.print(&outcome.profile, &arguments.file(), &arguments.apply)?;
         Ok(match end {
             End::Clean => Exit::Done,
             End::Unclean => Exit::Gate,
@@ -93,14 +93,14 @@ impl<'a> Ending<'a> {
 }
 
 /// The exit code of a command that a signal ended, as shells have it.
-fn by_signal(signal: u8) -> Exit {
+pub(super) fn by_signal(signal: u8) -> Exit {
     Exit::Command(128_u8.saturating_add(signal))
 }
 
 fn keep(arguments: &Arguments, sink: Option<Sink>, runs: &Runs) -> Result<(), Failure> {
     let path = match &arguments.keep {
         Some(path) => path.clone(),
-        None => beside(&arguments.output),
+        None => beside(&arguments.file()),
     };
     let sink = match sink {
         Some(sink) => sink,

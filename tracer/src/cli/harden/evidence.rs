@@ -175,15 +175,29 @@ impl Evidence {
         Ok(text::added(&check, &self.base.name))
     }
 
-    /// Adds what this profile refused in a round although the base permits it.
-    pub(super) fn learn(&mut self, round: &Recording, profile: &Profile) -> Lesson {
-        let denials = round.denials.clone().unwrap_or_default();
+    /// Adds what another container of the same did.
+    pub(super) fn also(&mut self, recording: &Recording) {
+        self.recorded.push(recording.clone().into());
+    }
+
+    /// Adds what this profile refused in the next round although the base permits it.
+    pub(super) fn learn(&mut self, recording: &Recording, profile: &Profile) -> Lesson {
+        self.learn_in(self.rounds + 1, recording, profile)
+    }
+
+    /// The same for the round of that number, in which there may be several recordings.
+    pub(super) fn learn_in(
+        &mut self,
+        round: u32,
+        recording: &Recording,
+        profile: &Profile,
+    ) -> Lesson {
+        let denials = recording.denials.clone().unwrap_or_default();
         let lost = denials.losses.calls;
         let profile = Meaning::of(profile, self.native);
         let Sifted { rest, own } = self.own.sift(&denials, &profile);
         let judged = audit::judge(&rest, &self.meaning);
-        self.rounds += 1;
-        let round = self.rounds;
+        self.rounds = round;
         self.add(&judged.missing, Reason::Refused { round });
         Lesson { judged, own, lost }
     }

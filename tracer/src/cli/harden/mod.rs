@@ -1,6 +1,7 @@
 //! `harden`: from a command to a profile under which it was seen to work.
 
 mod command;
+mod compose;
 mod ending;
 mod evidence;
 mod sessions;
@@ -18,7 +19,7 @@ use crate::profile::{Profile, Source};
 use crate::recording::{Recording, Runs, Void};
 use crate::report::escape;
 use crate::syscall;
-use command::Command;
+use command::{Command, Fit};
 use ending::{End, Ending};
 use evidence::{Beginning, Evidence};
 use sessions::{Sessions, Under};
@@ -28,12 +29,13 @@ use std::path::PathBuf;
 
 /// Record a command, make its profile, and run it under that until nothing is missing.
 ///
-/// The command, or the container of `docker run …` or `podman run …`, runs once as it is; once more under the base
-/// itself if something was let through that the base refuses, so that what it does instead is seen; and then under
-/// the profile. What that refuses and the base permits is added, and the command runs again. The last run must end
-/// as the first did, with nothing refused but what the base or a filter of the command's own refuses too; exit code 1
-/// says that this was not reached. The profile is written in both cases, and when it is interrupted, then with what
-/// was recorded. A first run that fails proves nothing: its exit code is passed on. The command runs several times, so it must bear that.
+/// The command, or the container of `docker run …` or `podman run …`, or the services of `docker compose up`, run once
+/// as they are; once more under the base itself if something was let through that the base refuses, so that what is
+/// done instead is seen; and then under the profile. What that refuses and the base permits is added, and the command
+/// runs again. The last run must end as the first did, with nothing refused but what the base or a filter of the
+/// command's own refuses too; exit code 1 says that this was not reached. The profile is written in both cases, and
+/// when it is interrupted, then with what was recorded. A first run that fails proves nothing: its exit code is passed
+/// on. The command runs several times, so it must bear that.
 #[derive(clap::Args)]
 pub(super) struct Arguments {
     #[command(flatten)]
@@ -68,9 +70,10 @@ pub(super) struct Arguments {
     client: ClientArguments,
     #[command(flatten)]
     apply: ApplyArguments,
-    /// Where the profile goes.
-    #[arg(short, long, value_name = "FILE", default_value = "profile.json")]
-    output: PathBuf,
+    /// Where the profile goes. Of a project of Compose, a folder with a profile for each service and the file that
+    /// applies them [default: profile.json, or profiles]
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
     /// Say nothing but errors.
     #[arg(short, long)]
     quiet: bool,
@@ -85,6 +88,20 @@ directories of them and patterns";
 /// The most rounds.
 const ROUNDS_MAX: u32 = 100;
 
+impl Arguments {
+    /// Where a profile goes.
+    fn file(&self) -> PathBuf {
+        let default = || "profile.json".into();
+        self.output.clone().unwrap_or_else(default)
+    }
+
+    /// Where several go.
+    fn folder(&self) -> PathBuf {
+        let default = || "profiles".into();
+        self.output.clone().unwrap_or_else(default)
+    }
+}
+
 /// Why nothing can be hardened.
 #[derive(Debug, thiserror::Error)]
 enum HardenError {
@@ -92,17 +109,24 @@ enum HardenError {
     UnknownCall(String),
     #[error("nothing was proved: {0}")]
     Nothing(Void),
+    #[error("nothing was recorded")]
+    NoContainer,
     #[error("{0} calls could not be recorded")]
     Incomplete(u64),
+    #[error("{0} containers were gone before anybody could say whose they were")]
+    Nameless(usize),
     #[error("cannot keep a profile for the runs under it")]
     Workshop(#[source] std::io::Error),
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
-    arguments.apply.check(&arguments.output)?;
+    arguments.apply.check(&arguments.file())?;
     arguments.start.check(&arguments.apply)?;
     let asked = asked(&arguments.allow)?;
-    let command = Command::of(&arguments.command)?;
+    let command = match Command::of(&arguments.command)? {
+        Fit::One(command) => command,
+        Fit::Project(project) => return compose::run(arguments, &project),
+    };
     let from = arguments.from.as_deref().map(base::read_profile);
     let from = from.transpose()?;
     let before = before(&arguments.recordings)?;
@@ -211,7 +235,7 @@ fn rounds(
     let more = rounds.saturating_mul(2).min(ROUNDS_MAX);
     sessions.say(&format!(
         "hint: `--from {} --rounds {more}` goes on from here",
-        escape::path(&arguments.output)
+        escape::path(&arguments.file())
     ));
     Ok(End::Unclean)
 }

@@ -26,12 +26,12 @@ pub(super) enum Under<'a> {
 
 /// Runs of the command, one after the other.
 pub(super) struct Sessions<'a> {
-    limits: &'a LimitArguments,
-    quiet: bool,
+    pub(super) limits: &'a LimitArguments,
+    pub(super) quiet: bool,
     /// Listens already while the run before it goes on, so that no signal is lost between them.
-    next: Listening,
+    pub(super) next: Listening,
     /// Where the profile of a run is kept.
-    workshop: tempfile::TempDir,
+    pub(super) workshop: tempfile::TempDir,
 }
 
 impl<'a> Sessions<'a> {

@@ -19,7 +19,7 @@ use std::collections::BTreeSet;
 
 pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let mut listening = watching::listen()?;
-    let mut plan = watching::plan(&arguments.target)?;
+    let mut plan = watching::plan_of_one(&arguments.target)?;
     if let Some(command) = &mut plan.command {
         command.stdout_to_stderr = true;
     }

@@ -113,7 +113,7 @@ impl Judge<'_> {
 
 fn by_ourselves(judge: &Judge<'_>, listening: &mut Listening) -> Result<(Watched, Lines), Failure> {
     let arguments = judge.arguments;
-    let mut plan = watching::plan(&arguments.target)?;
+    let mut plan = watching::plan_of_one(&arguments.target)?;
     if let Some(command) = &mut plan.command {
         command.stdout_to_stderr = true;
     }

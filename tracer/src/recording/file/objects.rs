@@ -112,7 +112,7 @@ macro_rules! names {
 names!(KindName for TargetKind { Command, Container, Process, Cgroup });
 names!(SeccompName for SeccompState { Unconfined, EngineDefault, Custom, Filtered });
 names!(StartName for WindowStart { Exec, Attach });
-names!(EndName for WindowEnd { Empty, Duration, Idle, Interrupted });
+names!(EndName for WindowEnd { Empty, Duration, Idle, Interrupted, Command });
 
 impl From<&Host> for HostObject {
     fn from(host: &Host) -> Self {

@@ -5,8 +5,12 @@
 
 mod engines;
 mod manifests;
+mod projects;
 mod systemd;
 mod words;
+
+pub use projects::compose_override;
+pub use words::line;
 
 use crate::minimize::{Given, NoNewPrivs, PresumedInit, Presumes, RuntimeRelease};
 use crate::profile::Profile;

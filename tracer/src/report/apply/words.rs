@@ -29,7 +29,8 @@ pub(super) fn shell(word: impl AsRef<OsStr>) -> String {
 }
 
 /// Words for a POSIX shell.
-pub(super) fn line(words: impl IntoIterator<Item = impl AsRef<OsStr>>) -> String {
+#[must_use]
+pub fn line(words: impl IntoIterator<Item = impl AsRef<OsStr>>) -> String {
     let words: Vec<String> = words.into_iter().map(shell).collect();
     words.join(" ")
 }

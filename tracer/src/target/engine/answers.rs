@@ -3,6 +3,7 @@
 //! Pure. Members that are missing, null or new do no harm; what the rest stands on is checked.
 
 use super::error::EngineError;
+use super::kernels::has_own_kernel;
 use crate::recording::{Container, SeccompState};
 use crate::target::engine_run::{CgroupDriver, EngineKind, EngineRun};
 use crate::target::process::SeccompMode;
@@ -11,9 +12,6 @@ use serde::Deserialize;
 use serde::de::Error as _;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-
-/// Parts of names of runtimes that run containers on a kernel of their own: gVisor and Kata.
-const OWN_KERNEL: [&str; 3] = ["runsc", "gvisor", "kata"];
 
 /// A container as its engine describes it. Strings are hostile, but for the id.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -72,6 +70,12 @@ pub struct About {
     /// `name=seccomp,profile=…` of its security options: `default`, `builtin`, `unconfined`, or a path.
     /// `None` if it was built without seccomp.
     pub seccomp_profile: Option<String>,
+    /// Release of the kernel that it runs on.
+    pub kernel: Option<String>,
+    /// Paths or types of its runtimes, by their names.
+    pub runtimes: BTreeMap<String, String>,
+    /// Whether it runs without root's rights.
+    pub is_rootless: bool,
 }
 
 #[derive(Deserialize)]
@@ -157,6 +161,16 @@ struct InfoObject {
     cgroup_driver: Option<String>,
     default_runtime: Option<String>,
     security_options: Option<Vec<String>>,
+    kernel_version: Option<String>,
+    runtimes: Option<BTreeMap<String, RuntimeObject>>,
+}
+
+/// Docker's own runtimes have a path, containerd's a type.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct RuntimeObject {
+    path: Option<String>,
+    runtime_type: Option<String>,
 }
 
 /// Reads the answer about a container.
@@ -212,6 +226,16 @@ pub(crate) fn about(version: &[u8], info: &[u8]) -> Result<About, serde_json::Er
         default_runtime: info.default_runtime,
         parts: parts.map(|part| (part.name, part.version)).collect(),
         seccomp_profile: options.iter().find_map(|option| seccomp_profile(option)),
+        kernel: said(info.kernel_version),
+        runtimes: info
+            .runtimes
+            .unwrap_or_default()
+            .into_iter()
+            .filter_map(|(name, runtime)| {
+                Some((name, said(runtime.path).or(runtime.runtime_type)?))
+            })
+            .collect(),
+        is_rootless: options.iter().any(|option| option == "name=rootless"),
     })
 }
 
@@ -291,8 +315,7 @@ impl Inspected {
     /// The runtime, if it gives containers a kernel of their own.
     fn own_kernel(&self) -> Option<&str> {
         let runtime = self.runtime.as_deref()?;
-        let own = OWN_KERNEL.iter().any(|part| runtime.contains(part));
-        own.then_some(runtime)
+        has_own_kernel(runtime).then_some(runtime)
     }
 
     /// What a recording says about the container.
@@ -403,7 +426,7 @@ impl Inspected {
 }
 
 /// The runtime's own name behind the name of containerd's shim for it, or its path.
-fn plain_runtime(name: &str) -> &str {
+pub(super) fn plain_runtime(name: &str) -> &str {
     match name.rsplit('/').next().unwrap_or(name) {
         "io.containerd.runc.v2" | "io.containerd.runc.v1" | "io.containerd.runtime.v1.linux" => {
             "runc"

@@ -55,6 +55,12 @@ pub enum EngineError {
         /// The runtime. Hostile.
         runtime: String,
     },
+    /// The engine is on another machine, if only a virtual one.
+    #[error("the container engine runs on another kernel, `{}`", escape::text(.kernel))]
+    OtherKernel {
+        /// Its release. Hostile.
+        kernel: String,
+    },
     /// The engine refused for another reason.
     #[error("the container engine refused")]
     Refused(#[source] Said),
@@ -116,7 +122,14 @@ impl EngineError {
                 escape::text(status),
                 escape::text(name)
             ),
-            Self::OwnKernel { .. } => "record the same image under `--runtime runc`".into(),
+            Self::OwnKernel { .. } => {
+                "its calls are that kernel's, and a profile would not hold for them; record the same image under \
+                 `--runtime runc`"
+                    .into()
+            }
+            Self::OtherKernel { .. } => {
+                "record where the engine runs; what this kernel sees is none of its containers' calls".into()
+            }
             Self::Tool(_) | Self::Refused(_) | Self::BadAnswer { .. } => return None,
         })
     }

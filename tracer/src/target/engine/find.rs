@@ -46,6 +46,7 @@ impl Engine {
     pub fn find_by_runtime(id: &str) -> Result<(Self, Inspected), EngineError> {
         match runtimes::find(id, None) {
             Known::One(found) => Ok(*found),
+            Known::Elsewhere(error) => Err(error),
             Known::Several(_) | Known::None(_) => Err(EngineError::NotFound {
                 name: id.to_owned(),
                 similar: Vec::new(),
@@ -72,6 +73,7 @@ fn with_runtimes(
     match known {
         Known::One(found) => Ok(*found),
         Known::Several(candidates) => Err(EngineError::Ambiguous { name, candidates }),
+        Known::Elsewhere(error) => Err(error),
         Known::None(similar) if similar.is_empty() => Err(error),
         Known::None(similar) => {
             let absent = EngineError::NotFound {

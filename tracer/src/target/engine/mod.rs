@@ -5,20 +5,30 @@
 //! the container's id in the process's cgroup by [`super::cgroup::Hierarchy::of_container`].
 
 pub(crate) mod answers;
+pub(crate) mod compose;
 mod error;
 mod find;
+mod kernels;
 pub(crate) mod listed;
 mod place;
 pub(crate) mod podman;
 mod prepare;
 mod runtimes;
+mod sandboxes;
 pub(crate) mod socket;
+mod started;
 
 pub use answers::{About, Inspected, id_in_cgroup_name};
+pub use compose::{
+    ComposeError, PreparedProject, Project, Service, containers as compose_containers,
+    files as compose_files, service as compose_service,
+};
 pub use error::{EngineError, Said};
+pub use kernels::{has_own_kernel, is_kernel};
 pub use place::cgroup_paths;
 pub use prepare::{PrepareError, Prepared};
 pub use socket::{EngineEvent, Socket};
+pub use started::PreparedStart;
 
 use super::engine_run::{EngineKind, EngineRun};
 use super::runtime;
@@ -72,11 +82,17 @@ impl Engine {
     /// commands.
     #[must_use]
     pub fn of_run(run: &EngineRun) -> Self {
-        let (program, flags) = run.client.split_first().unzip();
+        Self::of_client(run.kind, &run.client)
+    }
+
+    /// The engine that a client with these words before its verb reaches.
+    #[must_use]
+    pub fn of_client(kind: EngineKind, client: &[OsString]) -> Self {
+        let (program, flags) = client.split_first().unzip();
         Self {
-            kind: run.kind,
+            kind,
             way: Way::Client,
-            program: program.map_or_else(|| run.kind.name().into(), OsString::clone),
+            program: program.map_or_else(|| kind.name().into(), OsString::clone),
             flags: flags.unwrap_or_default().to_vec(),
         }
     }

@@ -22,6 +22,7 @@ struct HostObject {
     cgroup_manager: Option<String>,
     oci_runtime: Option<RuntimeObject>,
     security: Option<SecurityObject>,
+    kernel: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -29,11 +30,14 @@ struct RuntimeObject {
     name: String,
     #[serde(default)]
     version: String,
+    path: Option<String>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct SecurityObject {
+    #[serde(default)]
+    rootless: bool,
     #[serde(default)]
     seccomp_enabled: bool,
     #[serde(default)]
@@ -50,6 +54,14 @@ struct VersionObject {
 pub(crate) fn about(json: &[u8]) -> Result<About, serde_json::Error> {
     let info: InfoObject = serde_json::from_slice(json)?;
     let host = info.host;
+    let path = host.oci_runtime.as_ref().and_then(|runtime| {
+        let path = runtime.path.clone()?;
+        Some((runtime.name.clone(), path))
+    });
+    let is_rootless = host
+        .security
+        .as_ref()
+        .is_some_and(|security| security.rootless);
     // The runtime's answer to `--version`, several lines with the version in the first.
     let runtime = host.oci_runtime.map(|runtime| {
         let first = runtime.version.lines().next().unwrap_or_default();
@@ -66,6 +78,9 @@ pub(crate) fn about(json: &[u8]) -> Result<About, serde_json::Error> {
             "" | DEFAULT_PROFILE => "default".to_owned(),
             path => path.to_owned(),
         }),
+        kernel: host.kernel,
+        runtimes: path.into_iter().collect(),
+        is_rootless,
     })
 }
 
@@ -94,6 +109,9 @@ mod tests {
             default_runtime: Some("crun".into()),
             parts: [("crun".into(), "1.8.1".into())].into(),
             seccomp_profile: Some("default".into()),
+            kernel: None,
+            runtimes: [("crun".into(), "/usr/bin/crun".into())].into(),
+            is_rootless: false,
         };
         assert_eq!(with(security), expected);
         let unknown = About {

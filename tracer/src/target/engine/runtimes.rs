@@ -7,6 +7,7 @@
 use super::answers::Inspected;
 use super::error::EngineError;
 use super::listed::{self, Listed};
+use super::sandboxes;
 use super::{Engine, SIMILAR_MAX, Way};
 use crate::syscall::nearest;
 use crate::target::engine_run::EngineKind;
@@ -35,6 +36,8 @@ pub(super) enum Known {
     One(Box<(Engine, Inspected)>),
     /// Several are called so: what each is called in full.
     Several(Vec<String>),
+    /// It is not on this machine's kernel.
+    Elsewhere(EngineError),
     /// None is; names that are similar, if there are containers at all.
     None(Vec<String>),
 }
@@ -55,7 +58,12 @@ pub(super) fn find(wanted: &str, meant: Option<EngineKind>) -> Known {
             }
         }
     }
-    choose(wanted, all)
+    match choose(wanted, all) {
+        Known::None(similar) => {
+            sandboxes::find(wanted).map_or(Known::None(similar), Known::Elsewhere)
+        }
+        known => known,
+    }
 }
 
 fn choose(wanted: &str, all: Vec<(Engine, Listed)>) -> Known {
@@ -195,6 +203,7 @@ mod tests {
         match choose(wanted, all()) {
             Known::One(found) => format!("{} of {}", found.1.name, found.0.kind().name()),
             Known::Several(names) => format!("several: {}", names.join(", ")),
+            Known::Elsewhere(error) => error.to_string(),
             Known::None(similar) => format!("none: {}", similar.join(", ")),
         }
     }

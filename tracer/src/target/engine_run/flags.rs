@@ -80,8 +80,8 @@ pub(super) static DOCKER_RUN_SWITCHES: Flags = Flags {
 
 /// Flags that need no value.
 pub(super) struct Flags {
-    long: &'static [&'static str],
-    short: &'static [u8],
+    pub(super) long: &'static [&'static str],
+    pub(super) short: &'static [u8],
 }
 
 /// One flag with its value, if it has one.
@@ -93,6 +93,11 @@ pub(super) struct Flag {
 }
 
 impl Flag {
+    /// Its name without hyphens.
+    pub(super) fn name(&self) -> String {
+        String::from_utf8_lossy(&self.name).into_owned()
+    }
+
     pub(super) fn is(&self, name: &str) -> bool {
         self.name == name.as_bytes()
     }

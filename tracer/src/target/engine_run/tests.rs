@@ -17,6 +17,10 @@ fn only_docker_with_a_verb_that_starts_containers_is_special() {
         kind: EngineKind::Docker,
         verb: verb.into(),
     };
+    let podman = |verb: &str| Recognised::ClientOnly {
+        kind: EngineKind::Podman,
+        verb: verb.into(),
+    };
     for (line, expected) in [
         ("nginx -g daemon", Recognised::Program),
         ("./dockerd run x", Recognised::Program),
@@ -25,9 +29,15 @@ fn only_docker_with_a_verb_that_starts_containers_is_special() {
         ("docker ps", Recognised::Program),
         ("docker --context run ps", Recognised::Program),
         ("docker -H run", Recognised::Program),
-        ("docker exec x run", client("exec")),
-        ("docker container start x", client("start")),
-        ("docker compose up", client("compose")),
+        ("docker start -a", client("start")),
+        ("podman restart --all", podman("restart")),
+        ("podman start --latest", podman("start")),
+        ("docker exec -d", client("exec")),
+        ("podman exec -l sh", podman("exec")),
+        ("docker compose build", client("compose")),
+        ("docker compose -f - up", client("compose")),
+        ("docker-compose logs", client("compose")),
+        ("podman compose up", podman("compose")),
         ("docker create x", client("create")),
     ] {
         assert_eq!(recognise(&words(line)), expected, "{line}");
@@ -145,9 +155,113 @@ fn a_run_is_found_behind_commands_that_run_others() {
     ] {
         assert_eq!(recognise(&words(line)), Recognised::Program, "{line}");
     }
-    let (kind, verb) = (EngineKind::Docker, "exec".to_owned());
-    let exec = recognise(&words("timeout 5 docker exec x sh"));
-    assert_eq!(exec, Recognised::ClientOnly { kind, verb });
+}
+
+#[test]
+fn what_is_there_already_is_started_and_visited_by_name() {
+    let start = |line: &str| match recognise(&words(line)) {
+        Recognised::Start(run) => (run.client, run.containers),
+        other => panic!("`{line}` is {other:?}"),
+    };
+    for (line, client, containers) in [
+        ("docker start web", "docker", "web"),
+        (
+            "docker -H h container start -a web --detach-keys k",
+            "docker -H h",
+            "web",
+        ),
+        ("timeout 5 docker restart -t 3 web db", "docker", "web db"),
+        ("sudo podman start -ai -- -x", "sudo podman", "-x"),
+    ] {
+        assert_eq!(start(line), (words(client), words(containers)), "{line}");
+    }
+    let exec = |line: &str| match recognise(&words(line)) {
+        Recognised::Exec(run) => (run.kind, run.container, run.detached),
+        other => panic!("`{line}` is {other:?}"),
+    };
+    for (line, kind, container, detached) in [
+        (
+            "timeout 5 docker exec -it -e A=b web sh -d",
+            EngineKind::Docker,
+            "web",
+            false,
+        ),
+        (
+            "docker exec -du me --workdir / web sh",
+            EngineKind::Docker,
+            "web",
+            true,
+        ),
+        (
+            "podman exec --preserve-fds 3 web sh",
+            EngineKind::Podman,
+            "web",
+            false,
+        ),
+    ] {
+        assert_eq!(exec(line), (kind, container.into(), detached), "{line}");
+    }
+}
+
+#[test]
+fn a_project_of_compose_is_asked_for_and_given_back() {
+    let compose = |line: &str| match recognise(&words(line)) {
+        Recognised::Compose(run) => run,
+        other => panic!("`{line}` is {other:?}"),
+    };
+    let (file, directory) = (Path::new("/t/c.json"), Path::new("/d"));
+    let ours = "--file=/t/c.json --project-directory=/d";
+    for (line, question, with_file, verb) in [
+        (
+            "docker compose up -d web",
+            "docker compose --profile * config --format json",
+            format!("docker compose {ours} up -d web"),
+            ComposeVerb::Up,
+        ),
+        (
+            "sudo docker -H h compose -f a.yaml -p shop --file=b.yaml --profile x run --rm -e A=b web -f sh",
+            "sudo docker -H h compose -f a.yaml -p shop --file=b.yaml --profile x --profile * config --format json",
+            format!(
+                "sudo docker -H h compose {ours} -p shop --profile x run --rm -e A=b web -f sh"
+            ),
+            ComposeVerb::Run("web".into()),
+        ),
+        (
+            "timeout 9 docker-compose --ansi never restart -t 5 web db",
+            "docker-compose --ansi never --profile * config --format json",
+            format!("timeout 9 docker-compose {ours} --ansi never restart -t 5 web db"),
+            ComposeVerb::Start(words("web db")),
+        ),
+        (
+            "docker compose exec -T -u me --index 1 web ls -d",
+            "docker compose --profile * config --format json",
+            format!("docker compose {ours} exec -T -u me --index 1 web ls -d"),
+            ComposeVerb::Exec {
+                service: "web".into(),
+                detached: false,
+            },
+        ),
+    ] {
+        let run = compose(line);
+        assert_eq!(run.question(), words(question), "{line}");
+        assert_eq!(run.with_file(file, directory), words(&with_file), "{line}");
+        assert_eq!(run.verb, verb, "{line}");
+    }
+    let run = compose("docker compose -f sub/a.yaml --file b.yaml up");
+    assert_eq!(run.directory(), Some(Path::new("sub")));
+    assert_eq!(run.files(), ["sub/a.yaml", "b.yaml"]);
+    let run = compose("docker compose -f a.yaml --project-directory /p up");
+    assert_eq!(run.directory(), Some(Path::new("/p")));
+    assert_eq!(
+        compose("docker compose -f a.yaml up").directory(),
+        Some(Path::new("."))
+    );
+    assert_eq!(compose("docker compose up").directory(), None);
+    let words = compose("docker compose up").containers_question(&["web".into()]);
+    assert_eq!(
+        words.join(OsStr::new(" ")),
+        "docker compose ps --all --quiet web"
+    );
 }
 
 /// The last word on a profile is ours, and what else is given stays.

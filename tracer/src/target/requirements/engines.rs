@@ -132,6 +132,7 @@ mod tests {
             default_runtime: Some("io.containerd.runc.v2".into()),
             parts: [("runc".to_owned(), "1.1.5".to_owned())].into(),
             seccomp_profile: Some("default".into()),
+            ..About::default()
         }
     }
 

@@ -88,6 +88,8 @@ fn an_engine_is_described() {
                 .map(|(name, version)| (name.into(), version.into()))
                 .into(),
             seccomp_profile: Some("default".into()),
+            runtimes: [("runc".into(), "runc".into())].into(),
+            ..About::default()
         }
     );
 }
