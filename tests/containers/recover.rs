@@ -36,7 +36,7 @@ fn a_container_outlives_its_recorder() {
         let record = product().args(&words).args(arguments!["-o", output, "--"]);
         let mut running = record.args(&line).start();
         running.await_stderr("recording ");
-        while !running.has_children() {
+        while !running.has_started_children() {
             std::thread::sleep(Duration::from_millis(2));
         }
         std::thread::sleep(Duration::from_millis(delay_ms));
@@ -45,6 +45,7 @@ fn a_container_outlives_its_recorder() {
         let recovered = product().args(&words).args(["--recover"]).run();
         recovered.exits(0);
         let _ = running.finish();
+        assert!(output.exists(), "after {delay_ms} ms: {recovered}");
         let recording = facts::read(&output);
         assert_eq!(own_ticks(&recording), undisturbed, "{recovered}");
         assert_eq!(recording.target.kind, TargetKind::Container);

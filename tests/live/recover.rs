@@ -135,7 +135,7 @@ fn a_killed_recorder_loses_no_call() {
     let site = Site::new();
     let mut running = site.record(&of_witness("ticks", "200")).start();
     running.await_stderr("recording ");
-    while !running.has_children() {
+    while !running.has_started_children() {
         std::thread::sleep(PAUSE);
     }
     let pid = running.pid();
@@ -190,7 +190,7 @@ fn refusals_survive_as_well() {
     rest.extend(of_witness("ticks", "150"));
     let mut running = site.record(&rest).start();
     running.await_stderr("recording ");
-    while !running.has_children() {
+    while !running.has_started_children() {
         std::thread::sleep(PAUSE);
     }
     running.signal(libc::SIGKILL);
@@ -316,7 +316,7 @@ fn who_lives_is_left_alone_and_who_died_is_said() {
     alive.await_stderr("recording ");
     let mut killed = site.record(&of_witness("ticks", "100")).start();
     killed.await_stderr("recording ");
-    while !killed.has_children() {
+    while !killed.has_started_children() {
         std::thread::sleep(PAUSE);
     }
     killed.signal(libc::SIGKILL);

@@ -262,6 +262,21 @@ impl Running {
         })
     }
 
+    /// Whether it has children that execute something else by now: until then they hold open what it has open.
+    #[must_use]
+    pub fn has_started_children(&self) -> bool {
+        let file = |pid: &str| std::fs::read_link(format!("/proc/{pid}/exe")).ok();
+        let own = file(&self.child.id().to_string());
+        let threads = std::fs::read_dir(format!("/proc/{}/task", self.child.id()));
+        let mut threads = threads.into_iter().flatten().flatten();
+        threads.any(|thread| {
+            let children = std::fs::read_to_string(thread.path().join("children"));
+            let children = children.unwrap_or_default();
+            let mut children = children.split_whitespace();
+            children.any(|child| file(child).is_some_and(|file| Some(file) != own))
+        })
+    }
+
     /// Whether it has ended.
     pub fn has_ended(&mut self) -> bool {
         self.child.try_wait().expect("a child").is_some()
