@@ -3,6 +3,7 @@
 mod apply;
 mod closeness;
 mod convert;
+mod corpus;
 mod explain;
 mod files;
 mod gate;
@@ -26,6 +27,7 @@ fn main() -> ExitCode {
         .tests(Needs::Nothing, files::TESTS)
         .tests(Needs::Nothing, apply::TESTS)
         .tests(Needs::Nothing, gate::TESTS)
+        .tests(Needs::Nothing, corpus::TESTS)
         .tests(Needs::Nothing, explain::TESTS)
         .tests(Needs::Nothing, runs::TESTS)
         .tests(Needs::Nothing, workloads::TESTS)

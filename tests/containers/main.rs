@@ -20,6 +20,7 @@ mod runtimes;
 mod start;
 mod systemd;
 mod under_load;
+mod verdicts;
 mod watch;
 mod workloads;
 
@@ -51,6 +52,7 @@ fn main() -> ExitCode {
         .tests(Needs::Docker, runtimes::TESTS)
         .tests(Needs::Podman, rootless::TESTS)
         .tests(Needs::Podman, hook::TESTS)
+        .tests(Needs::Docker, verdicts::TESTS)
         .tests(Needs::Docker, live::TESTS)
         .tests(Needs::Docker, own_filter::TESTS)
         .tests(Needs::Docker, lives::TESTS)

@@ -5,6 +5,7 @@
 
 use crate::audit::findings::{self, Examined, Finding};
 use crate::audit::rules::Severity;
+use crate::audit::starts::Starting;
 use crate::audit::{self, Base, Recorded, Subject, exploits};
 use crate::minimize::laws::{facts, for_every_combination};
 use crate::minimize::testing::{Fact, options, recording, runs};
@@ -46,6 +47,7 @@ fn audited(made: &Profile, base: Option<&Base>, runtime: Option<Runtime>) -> Vec
     let profile = source.resolve(&circumstances);
     let subject = Subject {
         profile: "p".to_owned(),
+        part: None,
         base: None,
         native: circumstances.host,
         kernel: "6.1".to_owned(),
@@ -65,6 +67,8 @@ fn audited(made: &Profile, base: Option<&Base>, runtime: Option<Runtime>) -> Vec
         engine: None,
         runtime,
         exposure: &exposure,
+        base: base.map(Base::meaning),
+        starting: &Starting::none(),
     };
     findings::findings(&examined, &audit)
 }

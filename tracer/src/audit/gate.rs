@@ -1,6 +1,7 @@
 //! The gate: which findings fail, once those that somebody has accepted are set aside.
 
-use super::findings::{Finding, Matter};
+use super::Assessment;
+use super::findings::{Finding, Matter, Member};
 use super::ignore::Entry;
 use super::rules::{self, RuleId, Severity};
 use super::types::Verdict;
@@ -49,19 +50,17 @@ impl FromStr for Threshold {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Gate(Vec<Threshold>);
 
-/// What goes beyond the base or does not do what it says, and what recordings show that would be denied.
+/// Everything that is to be mended before a profile is used, and what a running container shows.
 impl Default for Gate {
     fn default() -> Self {
         let rules = [
-            RuleId::BeyondBase,
-            RuleId::TruncationBypass,
-            RuleId::Miscompiled,
-            RuleId::RefusedProfile,
             RuleId::WouldDeny,
             RuleId::InstalledFilter,
             RuleId::RefusedCall,
         ];
-        Self(rules.map(Threshold::Rule).into())
+        let severe = [Threshold::Severity(Severity::High)];
+        let rules = rules.map(Threshold::Rule).into_iter();
+        Self(severe.into_iter().chain(rules).collect())
     }
 }
 
@@ -130,16 +129,15 @@ pub struct Judgement {
 #[must_use]
 pub fn judge(findings: Vec<Finding>, gate: &Gate, ignores: &[Entry], today: Date) -> Judgement {
     let in_force: Vec<&Entry> = ignores.iter().filter(|one| !one.is_over(today)).collect();
-    let mut judged: Vec<Judged> = findings
-        .into_iter()
-        .map(|finding| {
-            let entry = in_force.iter().find(|entry| entry.is_about(&finding));
-            let ignored = entry.map(|entry| entry.reason.clone());
-            judge_one(finding, gate, ignored)
-        })
+    let is_idle = |entry: &&Entry| {
+        let about = |finding: &Finding| finding.matters().any(|matter| entry.is_about(matter));
+        !findings.iter().any(about)
+    };
+    let idle: Vec<&Entry> = in_force.iter().copied().filter(is_idle).collect();
+    let sifted = findings.into_iter().flat_map(|one| sift(one, &in_force));
+    let mut judged: Vec<Judged> = sifted
+        .map(|(finding, ignored)| judge_one(finding, gate, ignored))
         .collect();
-    let idle = |entry: &&Entry| !judged.iter().any(|one| entry.is_about(&one.finding));
-    let idle: Vec<&Entry> = in_force.iter().copied().filter(idle).collect();
     let over = ignores.iter().filter(|one| one.is_over(today));
     let over = over.map(|entry| (Matter::ExpiredIgnore(entry.clone()), entry.position));
     let idle = idle
@@ -158,6 +156,65 @@ pub fn judge(findings: Vec<Finding>, gate: &Gate, ignores: &[Entry], today: Date
             .unwrap_or(Verdict::Pass),
         findings: judged,
     }
+}
+
+/// Of profiles that were judged with one ignore file: an entry that ignores something in any of them is not idle,
+/// and one that does not, and what is over, is told once.
+pub fn told_once(assessments: &mut [Assessment]) {
+    let idle = |one: &Assessment| {
+        let findings = one.judgement.findings.iter();
+        let entries = findings.filter_map(|judged| match &judged.finding.matter {
+            Matter::UnusedIgnore(entry) => Some(entry.clone()),
+            _ => None,
+        });
+        entries.collect::<Vec<Entry>>()
+    };
+    let all: Vec<Vec<Entry>> = assessments.iter().map(idle).collect();
+    let is_idle = |entry: &Entry| all.iter().all(|one| one.contains(entry));
+    for (index, assessment) in assessments.iter_mut().enumerate() {
+        let judgement = &mut assessment.judgement;
+        judgement
+            .findings
+            .retain(|judged| match &judged.finding.matter {
+                Matter::UnusedIgnore(entry) => index == 0 && is_idle(entry),
+                Matter::ExpiredIgnore(_) => index == 0,
+                _ => true,
+            });
+        let verdicts = judgement.findings.iter().map(|one| one.verdict);
+        judgement.verdict = verdicts.max().unwrap_or(Verdict::Pass);
+    }
+}
+
+/// A finding, without what of it is accepted; and that, by the reason. Who accepts a cause accepts what follows
+/// from it.
+fn sift(finding: Finding, entries: &[&Entry]) -> Vec<(Finding, Option<String>)> {
+    let rule = finding.rule();
+    let of = |matter: &Matter| entries.iter().find(|entry| entry.is_about(matter));
+    let whole = entries
+        .iter()
+        .find(|entry| entry.rule == rule && entry.call.is_none());
+    if let Some(entry) = whole {
+        let reason = entry.reason.clone();
+        return vec![(finding, Some(reason))];
+    }
+    if !finding.matters().any(|matter| of(matter).is_some()) {
+        return vec![(finding, None)];
+    }
+    let mut parts: Vec<(Option<String>, Vec<Member>)> = vec![(None, Vec::new())];
+    let lead = of(&finding.matter).map(|entry| entry.reason.clone());
+    for member in finding.into_members() {
+        let reason = of(&member.matter).map(|entry| entry.reason.clone());
+        // What follows from something else than itself follows from what the finding is led by.
+        let follows = member.matter.rule() != rule;
+        let reason = reason.or_else(|| lead.clone().filter(|_| follows));
+        match parts.iter_mut().find(|(known, _)| *known == reason) {
+            Some((_, members)) => members.push(member),
+            None => parts.push((reason, vec![member])),
+        }
+    }
+    let parts = parts.into_iter();
+    let parts = parts.filter_map(|(reason, members)| Some((Finding::of(rule, members)?, reason)));
+    parts.collect()
 }
 
 fn judge_one(finding: Finding, gate: &Gate, ignored: Option<String>) -> Judged {
@@ -211,7 +268,8 @@ mod tests {
         use Verdict::{Fail, Pass, Unclear};
         let table = [
             ("", vec![], Pass),
-            ("", vec![io_uring(), weak()], Pass),
+            ("", vec![weak()], Pass),
+            ("", vec![io_uring(), weak()], Fail),
             ("", vec![lost()], Unclear),
             ("high", vec![io_uring()], Fail),
             ("high", vec![weak()], Pass),

@@ -3,7 +3,7 @@
 //! It is read strictly, because a mistake in it hides something: unknown keys, unknown rules and entries
 //! without a reason are refused. It refuses to know what day it is.
 
-use super::findings::Finding;
+use super::findings::Matter;
 use super::rules::{self, RuleId};
 use crate::profile::Position;
 use jiff::civil::Date;
@@ -169,10 +169,9 @@ impl Entry {
         self.expires.is_some_and(|last| last < today)
     }
 
-    /// Whether a finding is what it is about.
+    /// Whether a finding, or a part of one, is what it is about.
     #[must_use]
-    pub fn is_about(&self, finding: &Finding) -> bool {
-        let matter = &finding.matter;
+    pub fn is_about(&self, matter: &Matter) -> bool {
         let call = |wanted: &String| {
             let names = matter.names();
             let with_abi = matter
@@ -180,7 +179,7 @@ impl Entry {
                 .is_some_and(|call| call.to_string() == *wanted);
             with_abi || (names.len() == 1 && names.contains(wanted))
         };
-        finding.rule() == self.rule && self.call.as_ref().is_none_or(call)
+        matter.rule() == self.rule && self.call.as_ref().is_none_or(call)
     }
 }
 

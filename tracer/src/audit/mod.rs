@@ -27,6 +27,7 @@ pub mod hint;
 pub mod history;
 pub mod ignore;
 pub mod rules;
+pub mod starts;
 
 mod by_design;
 mod evidence;
@@ -103,6 +104,12 @@ impl Base {
         }
     }
 
+    /// What it permits.
+    #[must_use]
+    pub const fn meaning(&self) -> &Meaning {
+        &self.meaning
+    }
+
     /// Why it refuses or restricts a call, if it does and we know.
     fn reason(&self, call: Call) -> Option<String> {
         if self.meaning.permitted(call).is_all() {
@@ -136,6 +143,8 @@ pub fn audit(
     base: Option<&Base>,
     recorded: &Recorded,
 ) -> Audit {
+    // What the host does not run is no surface of it.
+    let profile = &profile.on_host(subject.native);
     let meaning = Meaning::under(profile, subject.native, subject.runtime);
     // Without a base, what is left is measured against everything on the ABIs that the profile lists.
     let everything = Meaning::of(&everything(&meaning), subject.native);

@@ -61,6 +61,7 @@ fn enosys(name: &str) -> String {
 fn subject() -> Subject {
     Subject {
         profile: "p.json".to_owned(),
+        part: None,
         base: Some("docker".to_owned()),
         native: Abi::X86_64,
         kernel: "6.1".to_owned(),

@@ -50,6 +50,8 @@ pub enum Verdict {
 pub struct Subject {
     /// How the user named the profile. Hostile.
     pub profile: String,
+    /// What the profile is called in that file, if the file has more in it. Hostile.
+    pub part: Option<String>,
     /// How the user named the base; `None` for no base at all. Hostile.
     pub base: Option<String>,
     /// The ABI of the host for which both were resolved.

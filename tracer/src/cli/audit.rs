@@ -8,13 +8,20 @@ use super::gate::GateArguments;
 use super::hint::{self, Form, WorkloadArguments};
 use super::live::{Container, LiveArguments};
 use super::output::{self, Sink};
+use super::profiles::{self, Found};
 use super::recordings::{self, Incomplete};
 use super::runtime::RuntimeArguments;
+use super::start::is_container;
 use crate::audit::exploits;
-use crate::audit::findings::{self, Engine, Examined};
-use crate::audit::{self, Assessment, Base, Subject};
+use crate::audit::findings::{self, Engine, Examined, Finding};
+use crate::audit::gate::Judgement;
+use crate::audit::starts::Starting;
+use crate::audit::{self, Assessment, Base, Recorded, Subject, Verdict};
+use crate::profile::release::{is_since, with_version};
 use crate::profile::{Circumstances, Meaning, base as bases};
+use crate::recording::Run;
 use crate::report::{github, json, junit, sarif, text};
+use crate::syscall::Abi;
 use crate::target::engine_run::EngineKind;
 use std::path::{Path, PathBuf};
 
@@ -28,24 +35,34 @@ use std::path::{Path, PathBuf};
 Exit code: 0 if no finding fails the gate; 1 if one does; 4 if the recordings do not suffice to say so, because
 calls are missing from them or because the profile tests argument values that they do not have.
 
-Unless --fail-on says otherwise, the gate fails if something is allowed beyond the base (beyond-base,
-truncation-bypass), if no filter or another one is made of the profile (refused-profile, miscompiled), if
-something recorded would be denied (would-deny), and if a running container has another filter or was refused
-something (installed-filter, refused-call). `explain RULE` says what a rule is about.
+Unless --fail-on says otherwise, the gate fails at findings that are high: among them what is allowed beyond the
+base (beyond-base), no filter or another one than is written (refused-profile, miscompiled), a profile with
+which no container starts (cannot-start), and a key that is mistyped (mistyped-key). It also fails if something
+recorded would be denied (would-deny), and if a running container has another filter or was refused something
+(installed-filter, refused-call). `explain RULE` says what a rule is about.
 
 With --image-root or --pid no profile is judged: the calls are listed that code for x86-64 can make and no
 recording shows, and the exit code is 0. Programs are taken whole, libraries as far as something leads into them;
 what is loaded by name at run time is known with --pid only, and numbers that cannot be told are counted.")]
 pub(super) struct Arguments {
-    /// The profile; `-` is standard input.
-    #[arg(required_unless_present_any = ["image_root", "pid"])]
-    profile: Option<PathBuf>,
+    /// Profiles: files with one or several in them, and folders; `-` is standard input. Several at once make one
+    /// report.
+    #[arg(value_name = "PROFILE", required_unless_present_any = ["image_root", "pid"])]
+    profiles: Vec<PathBuf>,
+    /// Of several profiles in a file, only those that are called so there.
+    #[arg(long, value_name = "NAME", requires = "profiles")]
+    name: Option<String>,
     #[arg(long = "recording", value_name = "REC", help = recordings::HELP)]
     recordings: Vec<PathBuf>,
-    /// The engine that will read the profile, to find what it takes otherwise than it is written; with
+    /// The engine that will read the profile: docker, podman, containerd (also for Kubernetes and nerdctl) or
+    /// crio, to find what it takes otherwise than it is written; as NAME@VERSION for one release. With
     /// --container, the one that the container belongs to.
-    #[arg(long, value_enum)]
-    engine: Option<EngineName>,
+    #[arg(long, value_name = "NAME[@VERSION]", value_parser = engine_asked)]
+    engine: Option<AskedEngine>,
+    /// The runtime sets no_new_privs, so that less is needed to start: Kubernetes' allowPrivilegeEscalation:
+    /// false, Docker's no-new-privileges.
+    #[arg(long)]
+    no_new_privs: bool,
     #[command(flatten)]
     live: LiveArguments,
     #[command(flatten)]
@@ -79,40 +96,55 @@ enum Format {
     Junit,
 }
 
-/// An engine that gives profiles to a runtime.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-enum EngineName {
-    /// Docker.
-    Docker,
-    /// Podman.
-    Podman,
-    /// containerd, also under Kubernetes and nerdctl.
-    Containerd,
-    /// CRI-O.
-    Crio,
+/// An engine that gives profiles to a runtime, and its release if that was said.
+#[derive(Clone, Debug)]
+struct AskedEngine {
+    kind: EngineKind,
+    version: Option<String>,
 }
 
-impl From<EngineName> for Engine {
-    fn from(name: EngineName) -> Self {
-        match name {
-            EngineName::Docker => Self::Docker,
-            EngineName::Podman => Self::Podman,
-            EngineName::Containerd => Self::Containerd,
-            EngineName::Crio => Self::Crio,
-        }
+fn engine_asked(text: &str) -> Result<AskedEngine, String> {
+    let problem =
+        || "not one of docker, podman, containerd, crio, or one with @ and a version".to_owned();
+    let (name, version) = with_version(text).ok_or_else(problem)?;
+    let kind = match name {
+        "docker" => EngineKind::Docker,
+        "podman" => EngineKind::Podman,
+        "containerd" => EngineKind::Containerd,
+        "crio" => EngineKind::CriO,
+        _ => return Err(problem()),
+    };
+    let version = version.map(str::to_owned);
+    Ok(AskedEngine { kind, version })
+}
+
+/// The first release of Docker that reads all of a profile.
+const WHOLE_PROFILES_SINCE: [&str; 1] = ["23.0.0"];
+
+/// An engine as it reads profiles; a runtime that is called by hand does not read them otherwise than they are.
+fn as_reader(kind: EngineKind, version: Option<&str>) -> Option<Engine> {
+    let is_old = version.is_some_and(|version| !is_since(version, &WHOLE_PROFILES_SINCE));
+    match kind {
+        EngineKind::Docker if is_old => Some(Engine::OldDocker),
+        EngineKind::Docker => Some(Engine::Docker),
+        EngineKind::Podman => Some(Engine::Podman),
+        EngineKind::Containerd => Some(Engine::Containerd),
+        EngineKind::CriO => Some(Engine::Crio),
+        EngineKind::Runc | EngineKind::Crun => None,
     }
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let sink = Sink::open(Some(&arguments.output))?;
-    let Some(path) = &arguments.profile else {
+    if arguments.profiles.is_empty() && arguments.workload.is_asked_for() {
         return hint(arguments, sink);
-    };
+    }
     // What is wrong with the gate is told before the long work.
     let judge = arguments.gate.read()?;
     let recorded = recordings::read(&arguments.recordings, Incomplete::Accept)?;
     let native = base::native(recorded.runs.runs())?;
-    let container = arguments.live.find(meant(arguments))?;
+    let asked = arguments.engine.as_ref().map(|asked| asked.kind);
+    let container = arguments.live.find(asked)?;
     let base = match &container {
         Some(container) => of_container(&arguments.base, container),
         None => arguments.base.clone(),
@@ -121,76 +153,131 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     for note in &resolved.notes {
         output::say(&format!("note: {note}"));
     }
-    let source = base::read_profile(path)?;
-    let own = container.as_ref().and_then(Container::runtime);
-    let runtime = arguments.runtime.runtime_or(own, &[&source])?;
-    let circumstances = &resolved.circumstances;
-    let profile = source.resolve(circumstances);
-    let kernel = circumstances.kernel;
-    let subject = Subject {
-        profile: name(path),
-        base: resolved
-            .profile
-            .is_some()
-            .then(|| arguments.base.base.clone()),
-        native,
-        kernel: format!("{}.{}", kernel.major, kernel.minor),
-        capabilities: circumstances.capabilities.clone(),
-        default_action: profile.default_action,
-        runtime,
-    };
     let base_meaning = resolved.profile.as_ref();
     let base_meaning =
         base_meaning.map_or_else(Meaning::unconfined, |base| Meaning::of(base, native));
-    let base = resolved
-        .conditions
-        .map(|(source, circumstances)| Base::new(source, circumstances));
-    let mut audit = audit::audit(subject, &profile, base.as_ref(), &recorded);
-    let meaning = Meaning::under(&profile, native, runtime);
-    let live = container.as_ref();
-    let live = live.map(|container| container.examine(&meaning, &base_meaning, native));
-    audit.live = live.transpose()?;
-    let exposure = exploits::exposure(&meaning, &docker(circumstances), circumstances);
-    let examined = Examined {
-        source: &source,
+    let circumstances = &resolved.circumstances;
+    let question = Question {
+        arguments,
+        recorded: &recorded,
+        native,
+        container: container.as_ref(),
+        has_base: resolved.profile.is_some(),
+        base_meaning: &base_meaning,
+        base: resolved
+            .conditions
+            .clone()
+            .map(|(source, circumstances)| Base::new(source, circumstances)),
+        docker: docker(circumstances),
         circumstances,
-        profile: &profile,
-        meaning: &meaning,
-        engine: engine(arguments, container.as_ref()),
-        runtime,
-        exposure: &exposure,
     };
-    let findings = findings::findings(&examined, &audit);
-    let judgement = judge(findings);
-    let assessment = Assessment {
-        audit,
-        exposure,
-        judgement,
-    };
-    sink.write(&report(arguments, &assessment))?;
-    Ok(gate(assessment.judgement.verdict))
+    let found = profiles::read_all(&arguments.profiles, arguments.name.as_deref())?;
+    let mut assessments = Vec::with_capacity(found.len());
+    for one in &found {
+        assessments.push(question.assess(one, &judge)?);
+    }
+    audit::gate::told_once(&mut assessments);
+    sink.write(&report(arguments, &assessments))?;
+    let verdicts = assessments.iter().map(|one| one.judgement.verdict);
+    Ok(gate(verdicts.max().unwrap_or(Verdict::Pass)))
+}
+
+/// What is the same for every profile.
+struct Question<'a> {
+    arguments: &'a Arguments,
+    recorded: &'a Recorded,
+    native: Abi,
+    container: Option<&'a Container>,
+    has_base: bool,
+    base_meaning: &'a Meaning,
+    base: Option<Base>,
+    docker: Meaning,
+    circumstances: &'a Circumstances,
+}
+
+impl Question<'_> {
+    /// Everything that is said about one profile.
+    fn assess(
+        &self,
+        found: &Found,
+        judge: &dyn Fn(Vec<Finding>) -> Judgement,
+    ) -> Result<Assessment, Failure> {
+        let (arguments, native, circumstances) = (self.arguments, self.native, self.circumstances);
+        let source = &found.source;
+        let own = self.container.and_then(Container::runtime);
+        let runtime = arguments.runtime.runtime_or(own, &[source])?;
+        let profile = source.resolve(circumstances).on_host(native);
+        let kernel = circumstances.kernel;
+        let base = self.has_base.then(|| arguments.base.base.clone());
+        let subject = Subject {
+            profile: name(&found.path),
+            part: Some(found.part.clone()).filter(|part| !part.is_empty()),
+            base,
+            native,
+            kernel: format!("{}.{}", kernel.major, kernel.minor),
+            capabilities: circumstances.capabilities.clone(),
+            default_action: profile.default_action,
+            runtime,
+        };
+        let mut audit = audit::audit(subject, &profile, self.base.as_ref(), self.recorded);
+        let meaning = Meaning::under(&profile, native, runtime);
+        let live = self.container;
+        let live = live.map(|container| container.examine(&meaning, self.base_meaning, native));
+        audit.live = live.transpose()?;
+        let exposure = exploits::exposure(&meaning, &self.docker, circumstances);
+        let engine = engine(arguments, self.container);
+        let examined = Examined {
+            source,
+            circumstances,
+            profile: &profile,
+            meaning: &meaning,
+            engine,
+            runtime,
+            exposure: &exposure,
+            base: self.base.as_ref().map(Base::meaning),
+            starting: &starting(arguments, engine, self.container, self.recorded.runs.runs()),
+        };
+        let findings = findings::findings(&examined, &audit);
+        Ok(Assessment {
+            audit,
+            exposure,
+            judgement: judge(findings),
+        })
+    }
 }
 
 /// The engine that will read the profile, or that has.
 fn engine(arguments: &Arguments, container: Option<&Container>) -> Option<Engine> {
-    let own = container.and_then(|container| match container.engine() {
-        EngineKind::Docker => Some(Engine::Docker),
-        EngineKind::Podman => Some(Engine::Podman),
-        EngineKind::Containerd => Some(Engine::Containerd),
-        EngineKind::CriO => Some(Engine::Crio),
-        EngineKind::Runc | EngineKind::Crun => None,
-    });
-    arguments.engine.map(Into::into).or(own)
+    let asked = arguments.engine.as_ref();
+    let asked = asked.and_then(|asked| as_reader(asked.kind, asked.version.as_deref()));
+    let own = || {
+        let container = container?;
+        as_reader(container.engine(), container.engine_version())
+    };
+    asked.or_else(own)
 }
 
-/// The engine in which a container is looked for.
-fn meant(arguments: &Arguments) -> Option<EngineKind> {
-    arguments.engine.map(|name| match name {
-        EngineName::Docker => EngineKind::Docker,
-        EngineName::Podman => EngineKind::Podman,
-        EngineName::Containerd => EngineKind::Containerd,
-        EngineName::Crio => EngineKind::CriO,
-    })
+/// Who is to start containers with it, or has: as was asked for, as the container was started, as those were that
+/// were recorded.
+fn starting(
+    arguments: &Arguments,
+    engine: Option<Engine>,
+    container: Option<&Container>,
+    runs: &[Run],
+) -> Starting {
+    if arguments.runtime.is_none() {
+        return Starting::none();
+    }
+    let own = container.and_then(Container::release);
+    let release = arguments.runtime.release().cloned().or(own);
+    let late = match container {
+        Some(container) => container.no_new_privs(),
+        None => {
+            let is_late = |run: &Run| is_container(run) && run.target.no_new_privs == Some(true);
+            !runs.is_empty() && runs.iter().all(is_late)
+        }
+    };
+    Starting::by(engine, release, arguments.no_new_privs || late)
 }
 
 /// The base for a container, as far as nothing else is asked for.
@@ -222,14 +309,19 @@ fn docker(circumstances: &Circumstances) -> Meaning {
     Meaning::of(&bases::docker().resolve(circumstances), circumstances.host)
 }
 
-fn report(arguments: &Arguments, assessment: &Assessment) -> String {
+fn report(arguments: &Arguments, assessments: &[Assessment]) -> String {
     let ignores = arguments.gate.ignore_file().map(name);
+    let ignores = ignores.as_deref();
+    let each = |one: &dyn Fn(&Assessment) -> String, between: &str| {
+        let texts: Vec<String> = assessments.iter().map(one).collect();
+        texts.join(between)
+    };
     match arguments.format {
-        Format::Text => text::audit(assessment),
-        Format::Json => json::audit(assessment),
-        Format::Sarif => sarif::audit(assessment, ignores.as_deref(), env!("CARGO_PKG_VERSION")),
-        Format::Github => github::audit(assessment, ignores.as_deref()),
-        Format::Junit => junit::audit(assessment),
+        Format::Text => each(&text::audit, "\n"),
+        Format::Json => json::audits(assessments, ignores),
+        Format::Sarif => sarif::audit(assessments, ignores, env!("CARGO_PKG_VERSION")),
+        Format::Github => each(&|one| github::audit(one, ignores), ""),
+        Format::Junit => junit::audit(assessments),
     }
 }
 

@@ -89,11 +89,19 @@ pub(super) fn read_foreign_profile(path: &Path) -> Result<Source, Failure> {
 }
 
 fn profile_of(path: &Path, text: &str) -> Result<Source, Failure> {
-    read::profile(text).map_err(|source| {
-        Failure::invalid(NoProfile {
-            path: path.to_owned(),
-            source,
-        })
+    profile_named(path, text, None)
+}
+
+/// The profile of that name in a text; without a name the only one.
+pub(super) fn profile_named(
+    path: &Path,
+    text: &str,
+    name: Option<&str>,
+) -> Result<Source, Failure> {
+    read::profile_named(text, name).map_err(|source| {
+        let hint = source.hint();
+        let path = path.to_owned();
+        Failure::invalid(NoProfile { path, source }).hint_if(hint.map(str::to_owned))
     })
 }
 

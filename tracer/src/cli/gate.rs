@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 #[derive(clap::Args)]
 pub(super) struct GateArguments {
     /// What fails the gate: info, low, medium or high for findings at least so severe, or a rule; several are
-    /// separated by commas. never fails nothing [default: beyond-base,truncation-bypass,would-deny].
+    /// separated by commas. never fails nothing [default: high,would-deny,installed-filter,refused-call].
     #[arg(long, value_name = "SEVERITY|RULE", value_delimiter = ',')]
     fail_on: Vec<String>,
     /// Findings that are accepted, as TOML: entries `[[ignore]]` with `rule`, `reason`, and if wanted `call`
@@ -44,7 +44,7 @@ impl GateArguments {
     }
 
     /// Reads what there is to read; what comes back judges findings as of today.
-    pub(super) fn read(&self) -> Result<impl FnOnce(Vec<Finding>) -> Judgement + use<>, Failure> {
+    pub(super) fn read(&self) -> Result<impl Fn(Vec<Finding>) -> Judgement + use<>, Failure> {
         let thresholds = self.fail_on.iter().map(|word| threshold(word));
         let gate = Gate::new(thresholds.collect::<Result<_, _>>()?);
         let ignores = match &self.ignore_file {

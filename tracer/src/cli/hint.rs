@@ -23,10 +23,10 @@ use std::path::{Path, PathBuf};
 pub(super) struct WorkloadArguments {
     /// Instead of judging a profile, look at the code of an image, unpacked into this directory, and list the
     /// calls that it can make and no recording shows. A hint at what to exercise; nothing is allowed for it.
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["profile", "container"])]
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["profiles", "container"])]
     image_root: Option<PathBuf>,
     /// The same with the code that is mapped into a running process.
-    #[arg(long, value_name = "PID", conflicts_with_all = ["profile", "container", "image_root"], value_parser = clap::value_parser!(i32).range(1..))]
+    #[arg(long, value_name = "PID", conflicts_with_all = ["profiles", "container", "image_root"], value_parser = clap::value_parser!(i32).range(1..))]
     pid: Option<i32>,
     /// A program of the image, by its path there; several may be given [default: those that the recordings
     /// name].
@@ -37,6 +37,13 @@ pub(super) struct WorkloadArguments {
         conflicts_with = "pid"
     )]
     program: Vec<PathBuf>,
+}
+
+impl WorkloadArguments {
+    /// Whether code is to be looked at, instead of a profile.
+    pub(super) const fn is_asked_for(&self) -> bool {
+        self.image_root.is_some() || self.pid.is_some()
+    }
 }
 
 /// Why there is no code to look at.

@@ -7,6 +7,7 @@ use super::watching::{self, LimitArguments, TargetArguments};
 use crate::audit::{Live, Refusals};
 use crate::probe::Looking;
 use crate::profile::proof::Installed;
+use crate::profile::release::Release;
 use crate::profile::{Meaning, Runtime};
 use crate::recording::Denials;
 use crate::syscall::Abi;
@@ -36,7 +37,8 @@ pub(super) struct LiveArguments {
 pub(super) struct Container {
     name: String,
     engine: Engine,
-    runtime: Option<Runtime>,
+    release: Option<Release>,
+    engine_version: Option<String>,
     inspected: Inspected,
     hierarchy: Hierarchy,
     facts: Facts,
@@ -57,7 +59,14 @@ impl LiveArguments {
         let container = inspected.container(engine.kind(), about.as_ref());
         Ok(Some(Container {
             name: name.clone(),
-            runtime: container.runtime.as_deref().and_then(Runtime::named),
+            release: container.runtime.as_deref().and_then(|name| {
+                let runtime = Runtime::named(name)?;
+                let version = container.runtime_version.clone();
+                Some(Release { runtime, version })
+            }),
+            engine_version: about
+                .map(|about| about.version)
+                .filter(|text| !text.is_empty()),
             engine,
             inspected,
             hierarchy,
@@ -73,9 +82,24 @@ impl Container {
         self.engine.kind()
     }
 
+    /// The release of the engine, if it said so.
+    pub(super) fn engine_version(&self) -> Option<&str> {
+        self.engine_version.as_deref()
+    }
+
     /// The runtime that started it, if it is one that we know.
     pub(super) fn runtime(&self) -> Option<Runtime> {
-        self.runtime
+        self.release.as_ref().map(Release::reads_as)
+    }
+
+    /// The same with its version.
+    pub(super) fn release(&self) -> Option<Release> {
+        self.release.clone()
+    }
+
+    /// Whether its first process has no_new_privs.
+    pub(super) fn no_new_privs(&self) -> bool {
+        self.facts.no_new_privs == Some(true)
     }
 
     /// The capabilities that it may have.

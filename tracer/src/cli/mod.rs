@@ -36,6 +36,7 @@ mod messages;
 mod offer;
 mod output;
 mod plan;
+mod profiles;
 mod progress;
 mod ps;
 mod record;

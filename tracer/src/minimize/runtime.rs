@@ -2,6 +2,7 @@
 
 use super::data::{Entry, RUNTIMES};
 use super::{Options, Portability};
+use crate::profile::release::is_since;
 use crate::recording::{Run, Runs, WindowStart};
 
 /// A release of a runtime that will start the container.
@@ -69,60 +70,4 @@ fn has_baseline(run: &Run, name: &str) -> bool {
     let container = run.target.container.as_ref();
     let same = container.is_some_and(|container| container.runtime.as_deref() == Some(name));
     same && run.window.from == WindowStart::Exec
-}
-
-/// Whether a version has what came with these first versions of several branches. What cannot be read as a
-/// version has everything.
-fn is_since(version: &str, since: &[String]) -> bool {
-    let Some(version) = number(version) else {
-        return true;
-    };
-    let mut firsts: Vec<[u64; 3]> = since.iter().filter_map(|first| number(first)).collect();
-    firsts.sort_unstable();
-    let Some(newest) = firsts.last() else {
-        return true;
-    };
-    let same_branch = |first: &&[u64; 3]| first[..2] == version[..2];
-    match firsts.iter().find(same_branch) {
-        Some(first) => version >= *first,
-        None => version > *newest,
-    }
-}
-
-/// `1.2.8` from `1.2.8`, `v1.2.8-rc.1` or `1.2.8+ds1`; a missing part is 0.
-fn number(version: &str) -> Option<[u64; 3]> {
-    let plain = version.strip_prefix('v').unwrap_or(version);
-    let end = plain
-        .find(|c: char| !c.is_ascii_digit() && c != '.')
-        .unwrap_or(plain.len());
-    let mut parts = plain[..end].split('.').map(|part| part.parse().ok());
-    let first = parts.next()??;
-    let mut next = || parts.next().flatten().unwrap_or(0);
-    Some([first, next(), next()])
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn versions_are_compared_within_their_branches() {
-        let since = ["1.2.8", "1.3.3", "1.4.0"].map(str::to_owned);
-        let table = [
-            ("1.1.5", false),
-            ("1.1.99", false),
-            ("1.2.7", false),
-            ("1.2.8+ds1", true),
-            ("v1.3.2", false),
-            ("1.3.3-rc.1", true),
-            ("1.4.0", true),
-            ("1.5", true),
-            ("2.0.0", true),
-            ("unknown", true),
-        ];
-        for (version, expected) in table {
-            assert_eq!(is_since(version, &since), expected, "{version}");
-        }
-        assert!(is_since("1.0", &[]));
-    }
 }

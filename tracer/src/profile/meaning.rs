@@ -88,6 +88,25 @@ impl Meaning {
         }
     }
 
+    /// The same, of some calls only, by name; of others it says nothing that is right.
+    #[must_use]
+    pub fn of_calls(
+        profile: &Profile,
+        native: Abi,
+        runtime: Option<Runtime>,
+        names: &BTreeSet<&str>,
+    ) -> Self {
+        let mut few = profile.clone();
+        for rule in &mut few.rules {
+            rule.names.retain(|name| names.contains(name.as_str()));
+        }
+        few.rules.retain(|rule| !rule.names.is_empty());
+        let mut meaning = Self::under(&few, native, runtime);
+        let newest = runtime.map(|runtime| runtime.newest(profile, &meaning.abis));
+        meaning.newest = newest.unwrap_or_default();
+        meaning
+    }
+
     /// A profile that permits everything: no filter at all.
     #[must_use]
     pub fn unconfined() -> Self {

@@ -29,6 +29,8 @@ pub mod fallback;
 pub mod floor;
 pub mod proof;
 pub mod read;
+pub mod release;
+pub mod starts;
 pub mod words;
 pub mod write;
 

@@ -194,6 +194,20 @@ pub struct Profile {
     pub rules: Vec<Rule>,
 }
 
+impl Profile {
+    /// The same profile, as far as a machine with that native ABI runs what it is about: the ABIs of other machines
+    /// are kept by name only.
+    #[must_use]
+    pub fn on_host(&self, native: Abi) -> Self {
+        let mut here = self.clone();
+        here.abis.retain(|abi| abi.runs_on(native));
+        let foreign = self.abis.iter().filter(|abi| !abi.runs_on(native));
+        let names = foreign.map(|abi| abi.oci_name().to_owned());
+        here.other_architectures.extend(names);
+        here
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

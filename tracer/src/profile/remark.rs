@@ -31,6 +31,13 @@ impl fmt::Display for ReadRemark {
 pub enum RemarkKind {
     /// No engine knows the key.
     UnknownKey(String),
+    /// No engine knows the key, but one that is nearly the same and not there.
+    MistypedKey {
+        /// As it is.
+        found: String,
+        /// As it was probably meant.
+        meant: &'static str,
+    },
     /// The key is there twice; the last one counts.
     RepeatedKey(&'static str),
     /// The key is not spelt as it should be. Engines that are written in Go take it nevertheless.
@@ -62,6 +69,17 @@ pub enum RemarkKind {
         /// What engines take that do not know the key.
         others: u16,
     },
+    /// An errno for an action that has none.
+    ErrnoUnused {
+        /// The key.
+        key: &'static str,
+        /// The action.
+        action: &'static str,
+    },
+    /// A second value that the operator does not look at.
+    ValueTwoUnused(&'static str),
+    /// A name of no letters.
+    EmptyName,
     /// More conditions than a call has arguments.
     SeventhCondition,
     /// A rule that asks a listener that is not there.
@@ -84,6 +102,10 @@ impl fmt::Display for RemarkKind {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::UnknownKey(key) => write!(formatter, "engines ignore the key `{key}`"),
+            Self::MistypedKey { found, meant } => write!(
+                formatter,
+                "engines ignore the key `{found}`; `{meant}` is meant, and missing"
+            ),
             Self::RepeatedKey(key) => {
                 write!(formatter, "`{key}` is there twice; the last one counts")
             }
@@ -111,6 +133,16 @@ impl fmt::Display for RemarkKind {
                 formatter,
                 "`{key}` is read by Podman and CRI-O; other engines take the errno {others}"
             ),
+            Self::ErrnoUnused { key, action } => write!(
+                formatter,
+                "`{key}` with {action}, which takes no errno: runc ignores it, crun refuses the profile"
+            ),
+            Self::ValueTwoUnused(operator) => {
+                write!(formatter, "{operator} does not look at `valueTwo`")
+            }
+            Self::EmptyName => {
+                formatter.write_str("an empty name: runc refuses the profile, crun skips it")
+            }
             Self::SeventhCondition => {
                 formatter.write_str("crun looks at the first six conditions of a rule only")
             }

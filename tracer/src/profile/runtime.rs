@@ -14,6 +14,8 @@ use std::fmt;
 pub enum Runtime {
     /// runc, which Docker, containerd and most others use.
     Runc,
+    /// runc before 1.1.15.
+    OldRunc,
     /// crun, Podman's.
     Crun,
     /// youki.
@@ -21,14 +23,14 @@ pub enum Runtime {
 }
 
 impl Runtime {
-    /// Every runtime, in order.
+    /// Every runtime as its newest release reads profiles, in order.
     pub const ALL: [Self; 3] = [Self::Runc, Self::Crun, Self::Youki];
 
     /// Its name.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
-            Self::Runc => "runc",
+            Self::Runc | Self::OldRunc => "runc",
             Self::Crun => "crun",
             Self::Youki => "youki",
         }
@@ -49,7 +51,13 @@ impl Runtime {
             profile.default_action,
             Action::Allow | Action::Log | Action::Trace(_)
         );
-        if self != Self::Runc || open {
+        // Until 1.1.15 it looked at no architecture that the profile does not list, be it the native one.
+        let is_looked_at = |abi: &Abi| match self {
+            Self::Runc => true,
+            Self::OldRunc => profile.abis.contains(abi),
+            Self::Crun | Self::Youki => false,
+        };
+        if open {
             return BTreeMap::new();
         }
         let names = || profile.rules.iter().flat_map(|rule| &rule.names);
@@ -59,7 +67,8 @@ impl Runtime {
             let newest = calls.map(Call::filter_number).max()?;
             (newest > 0).then_some((abi, newest))
         };
-        abis.iter().filter_map(|&abi| newest(abi)).collect()
+        let abis = abis.iter().filter(|abi| is_looked_at(abi));
+        abis.filter_map(|&abi| newest(abi)).collect()
     }
 }
 
@@ -82,7 +91,7 @@ pub(super) fn alternatives(
     match runtime {
         Some(Runtime::Crun) => conditions.truncate(CRUN_CONDITIONS_MAX),
         Some(Runtime::Youki) => conditions.iter_mut().for_each(swap_operands),
-        Some(Runtime::Runc) | None => {}
+        Some(Runtime::Runc | Runtime::OldRunc) | None => {}
     }
     let indexes: BTreeSet<u8> = conditions.iter().map(|condition| condition.index).collect();
     if indexes.len() == conditions.len() {

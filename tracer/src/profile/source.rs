@@ -117,6 +117,37 @@ impl Source {
         self
     }
 
+    /// Moves everything to where it is in a text that has the profile's inside.
+    pub(super) fn move_positions(&mut self, outside: &dyn Fn(Position) -> Position) {
+        let origin = &mut self.origin;
+        let places = &mut origin.positions;
+        let of_profile = [
+            &mut places.profile,
+            &mut places.default_action,
+            &mut places.architectures,
+            &mut places.arch_map,
+            &mut places.flags,
+            &mut places.listener_path,
+            &mut places.rules,
+        ];
+        let mut all: Vec<&mut Position> = of_profile.into_iter().flatten().collect();
+        all.extend(origin.remarks.iter_mut().map(|remark| &mut remark.position));
+        for rule in &mut self.rules {
+            let places = &mut rule.positions;
+            let single = [
+                &mut places.rule,
+                &mut places.action,
+                &mut places.includes,
+                &mut places.excludes,
+            ];
+            all.extend(single.into_iter().flatten());
+            all.extend(places.names.iter_mut().chain(&mut places.conditions));
+        }
+        for position in all {
+            *position = outside(*position);
+        }
+    }
+
     /// Whether it depends on host, capabilities or kernel.
     #[must_use]
     pub fn is_conditional(&self) -> bool {

@@ -1,5 +1,8 @@
 //! How findings read: one sentence each, the same in every report. What comes from files is escaped here.
 
+mod also;
+mod starts;
+
 use super::escape;
 use super::layout::count;
 use super::words;
@@ -22,7 +25,14 @@ const NAMES_MAX: usize = 8;
 
 /// What a finding says, without a full stop.
 pub(super) fn sentence(finding: &Finding) -> String {
-    match &finding.matter {
+    let mut text = of_matter(&finding.matter);
+    text.push_str(&also::clause(finding));
+    text
+}
+
+/// What is said of one matter.
+fn of_matter(matter: &Matter) -> String {
+    match matter {
         Matter::Beyond(excess) => beyond(excess),
         Matter::Truncated { call, witness } => format!(
             "{} passes, and the kernel cuts its arguments to values that the profile refuses",
@@ -42,6 +52,7 @@ pub(super) fn sentence(finding: &Finding) -> String {
             gets(one.compiled)
         ),
         Matter::Uncompiled(why) => format!("no filter can be made of it: {}", cut(why)),
+        Matter::NoStart { who, none } => starts::no_start(who, *none),
         Matter::WeakDefault(action) => {
             format!("the default action {}", clause(*action))
         }
@@ -218,11 +229,15 @@ fn misread(reading: &Misreading) -> String {
         part("refuses", &reading.less),
     ];
     let parts: Vec<String> = parts.into_iter().flatten().collect();
-    format!(
-        "{} ignores conditions of the profile and {}",
-        reading.engine,
-        parts.join(", and ")
-    )
+    let mut text = format!("{} ignores ", reading.engine);
+    match reading.dropped.is_empty() {
+        true => text.push_str("conditions of the profile"),
+        false => text.push_str(&list(reading.dropped.iter().copied())),
+    }
+    if !parts.is_empty() {
+        text.push_str(&format!(" and {}", parts.join(", and ")));
+    }
+    text
 }
 
 fn would_deny(denied: &Denied) -> String {
@@ -377,6 +392,7 @@ pub(super) fn fingerprints(findings: &[Judged]) -> Vec<String> {
     let mut seen: BTreeMap<u64, u64> = BTreeMap::new();
     let mut of_one = |judged: &Judged| {
         let matter = &judged.finding.matter;
+        // What is put together has the name of its first; more of the same cause makes no other finding.
         let abi = matter.call().map_or("", |call| call.abi.name());
         let names: Vec<String> = matter.names().into_iter().collect();
         let title = match matter {

@@ -9,11 +9,34 @@ use crate::audit::rules::{self, Rule};
 use crate::audit::{Assessment, Verdict};
 use std::fmt::Write;
 
-/// The findings as a document with one suite.
+/// The findings as a document with a suite for each profile.
 #[must_use]
-pub fn audit(assessment: &Assessment) -> String {
+pub fn audit(assessments: &[Assessment]) -> String {
+    let suites: Vec<Suite> = assessments.iter().map(suite).collect();
+    let sum = |of: &dyn Fn(&Suite) -> usize| suites.iter().map(of).sum::<usize>();
+    let (tests, failures) = (sum(&|one| one.tests), sum(&|one| one.failures));
+    let errors = sum(&|one| one.errors);
+    let texts: String = suites.iter().map(|one| one.text.as_str()).collect();
+    format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
+         <testsuites name=\"seccomp-tracer audit\" tests=\"{tests}\" failures=\"{failures}\" errors=\"{errors}\">\n\
+         {texts}</testsuites>\n"
+    )
+}
+
+/// The tests of one profile.
+struct Suite {
+    tests: usize,
+    failures: usize,
+    errors: usize,
+    text: String,
+}
+
+fn suite(assessment: &Assessment) -> Suite {
     let findings = &assessment.judgement.findings;
-    let profile = xml(&assessment.audit.subject.profile);
+    let subject = &assessment.audit.subject;
+    let part = subject.part.as_deref().map(|part| format!(": {part}"));
+    let profile = xml(&format!("{}{}", subject.profile, part.unwrap_or_default()));
     let mut cases = String::new();
     let mut tests = 0;
     for rule in rules::all() {
@@ -39,13 +62,15 @@ pub fn audit(assessment: &Assessment) -> String {
     let errors = number(&|one| one.verdict == Verdict::Unclear);
     let skipped = number(&|one| one.ignored.is_some());
     let counts = format!("tests=\"{tests}\" failures=\"{failures}\" errors=\"{errors}\"");
-    format!(
-        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
-         <testsuites name=\"seccomp-tracer audit\" {counts}>\n  \
-         <testsuite name=\"{profile}\" {counts} skipped=\"{skipped}\">\n{cases}  \
-         </testsuite>\n\
-         </testsuites>\n"
-    )
+    let text = format!(
+        "  <testsuite name=\"{profile}\" {counts} skipped=\"{skipped}\">\n{cases}  </testsuite>\n"
+    );
+    Suite {
+        tests,
+        failures,
+        errors,
+        text,
+    }
 }
 
 /// A finding as a test.
@@ -116,13 +141,13 @@ mod tests {
 
     #[test]
     fn a_document_is_as_written_down() {
-        let text = audit(&samples::assessment());
+        let text = audit(&[samples::assessment()]);
         assert_eq!(text, include_str!("golden/audit.junit.xml"));
     }
 
     #[test]
     fn the_counts_are_those_of_the_cases() {
-        let text = audit(&samples::assessment());
+        let text = audit(&[samples::assessment()]);
         let document = Document::parse(&text).unwrap();
         let [suite] = elements(&document, "testsuite")[..] else {
             panic!("{text}");
@@ -158,7 +183,7 @@ mod tests {
                     *reason = name.to_owned();
                 }
             }
-            let text = audit(&assessment);
+            let text = audit(&[assessment]);
             let document = Document::parse(&text).unwrap_or_else(|error| panic!("{error}: {text}"));
             let suite = elements(&document, "testsuite")[0];
             let shown = super::super::escape::text(name);

@@ -12,13 +12,26 @@ use crate::audit::rules::{self, Rule, Severity};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
-/// The findings as a SARIF log with one run. The files are named as the user named them.
+/// The findings of all profiles as a SARIF log with one run. The files are named as the user named them.
 #[must_use]
-pub fn audit(assessment: &Assessment, ignore_file: Option<&str>, version: &str) -> String {
-    let profile = uri::of_path(&assessment.audit.subject.profile);
+pub fn audit(assessments: &[Assessment], ignore_file: Option<&str>, version: &str) -> String {
     let ignores = uri::of_path(ignore_file.unwrap_or_default());
-    let findings = &assessment.judgement.findings;
-    let results = findings.iter().zip(fingerprints(findings));
+    let files: Vec<String> = assessments
+        .iter()
+        .map(|one| uri::of_path(&one.audit.subject.profile))
+        .collect();
+    let results = assessments.iter().zip(&files).flat_map(|(one, profile)| {
+        let findings = &one.judgement.findings;
+        let results = findings.iter().zip(fingerprints(findings));
+        results.map(|(judged, fingerprint)| {
+            let place = judged.finding.place.map(|place| place.file);
+            let uri = match place {
+                Some(PlaceFile::Ignores) => &ignores,
+                Some(PlaceFile::Profile) | None => profile,
+            };
+            result(judged, uri, fingerprint)
+        })
+    });
     let log = Log {
         schema: "https://json.schemastore.org/sarif-2.1.0.json",
         version: "2.1.0",
@@ -31,16 +44,7 @@ pub fn audit(assessment: &Assessment, ignore_file: Option<&str>, version: &str) 
                 },
             },
             column_kind: "unicodeCodePoints",
-            results: results
-                .map(|(judged, fingerprint)| {
-                    let place = judged.finding.place.map(|place| place.file);
-                    let uri = match place {
-                        Some(PlaceFile::Ignores) => &ignores,
-                        Some(PlaceFile::Profile) | None => &profile,
-                    };
-                    result(judged, uri, fingerprint)
-                })
-                .collect(),
+            results: results.collect(),
         }],
     };
     super::json::text(&log)
@@ -271,7 +275,7 @@ mod tests {
     use serde_json::Value;
 
     fn log() -> Value {
-        let text = audit(&samples::assessment(), Some("ci/accepted.toml"), "1.2.3");
+        let text = audit(&[samples::assessment()], Some("ci/accepted.toml"), "1.2.3");
         serde_json::from_str(&text).unwrap()
     }
 
@@ -356,13 +360,13 @@ mod tests {
                 place.position.line += 7;
             }
         }
-        let moved = audit(&moved, None, "9.9.9");
+        let moved = audit(&[moved], None, "9.9.9");
         assert_eq!(fingerprints(&serde_json::from_str(&moved).unwrap()), all);
     }
 
     #[test]
     fn a_log_is_as_written_down() {
-        let text = audit(&samples::assessment(), Some("ci/accepted.toml"), "1.2.3");
+        let text = audit(&[samples::assessment()], Some("ci/accepted.toml"), "1.2.3");
         assert_eq!(text, include_str!("golden/audit.sarif"));
     }
 }

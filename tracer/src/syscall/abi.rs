@@ -57,6 +57,19 @@ impl Abi {
         }
     }
 
+    /// Whether a machine with that native ABI runs it at all.
+    #[must_use]
+    pub const fn runs_on(self, native: Self) -> bool {
+        self.is_x86() == native.is_x86()
+    }
+
+    const fn is_x86(self) -> bool {
+        match self {
+            Self::X86_64 | Self::I386 | Self::X32 => true,
+            Self::Aarch64 | Self::Arm => false,
+        }
+    }
+
     /// The ABI of an OCI architecture name, if it is one that we have tables for.
     #[must_use]
     pub fn from_oci_name(name: &str) -> Option<Self> {

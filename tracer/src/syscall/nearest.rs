@@ -22,7 +22,13 @@ pub(crate) fn nearest<'a>(
 pub(crate) fn similar<'a>(wanted: &str, names: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
     const SIMILAR_MAX: usize = 3;
     let far = (wanted.chars().count() / 3).clamp(1, 3);
-    let ranked = names.map(|name| (distance(wanted, name), name));
+    // The same word for another width or release of the kernel's is nearer than one of other letters.
+    let stem = stem(wanted);
+    let distance = |name: &str| match !stem.is_empty() && stem == self::stem(name) {
+        true => 0,
+        false => distance(wanted, name),
+    };
+    let ranked = names.map(|name| (distance(name), name));
     let mut ranked: Vec<_> = ranked.filter(|&(distance, _)| distance <= far).collect();
     ranked.sort_unstable();
     ranked.dedup();
@@ -31,6 +37,32 @@ pub(crate) fn similar<'a>(wanted: &str, names: impl Iterator<Item = &'a str>) ->
         .map(|(_, name)| name)
         .take(SIMILAR_MAX)
         .collect()
+}
+
+/// A name without what tells its releases and widths apart: `pread64`, `newfstatat` and `_llseek`.
+fn stem(name: &str) -> &str {
+    let name = name.trim_start_matches('_');
+    let name = name.strip_prefix("new").unwrap_or(name);
+    name.trim_end_matches(|c: char| c.is_ascii_digit())
+}
+
+/// The one name that was probably meant, typed with the wrong letters or the right ones in another order.
+pub(crate) fn mistyped<'a>(
+    found: &str,
+    names: impl Iterator<Item = &'a str> + Clone,
+) -> Option<&'a str> {
+    let letters = |word: &str| {
+        let lower = word
+            .chars()
+            .take(LENGTH_MAX)
+            .map(|c| c.to_ascii_lowercase());
+        let mut letters: Vec<char> = lower.collect();
+        letters.sort_unstable();
+        letters
+    };
+    let wanted = letters(found);
+    let same = names.clone().find(|name| letters(name) == wanted);
+    same.or_else(|| similar(found, names).first().copied())
 }
 
 /// How many letters have to be put in, taken out or changed to make one word of the other.
@@ -84,5 +116,24 @@ mod tests {
         assert_eq!(meant("openta"), ["open", "openat", "openat2"]);
         assert_eq!(meant("redd"), ["read"]);
         assert_eq!(meant("x"), [""; 0]);
+        let calls = [
+            "read",
+            "pread64",
+            "fstatat64",
+            "newfstatat",
+            "_llseek",
+            "prlimit64",
+        ];
+        let meant = |wanted| similar(wanted, calls.into_iter());
+        assert_eq!(meant("pread").first(), Some(&"pread64"));
+        assert_eq!(meant("fstatat")[..2], ["fstatat64", "newfstatat"]);
+        assert_eq!(meant("llseek"), ["_llseek"]);
+        let keys = ["names", "action", "args"];
+        assert_eq!(mistyped("nmaes", keys.into_iter()), Some("names"));
+        assert_eq!(
+            mistyped("syscall", ["syscalls"].into_iter()),
+            Some("syscalls")
+        );
+        assert_eq!(mistyped("$schema", keys.into_iter()), None);
     }
 }

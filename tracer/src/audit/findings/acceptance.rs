@@ -15,6 +15,7 @@ fn found_in(source: &Source) -> Vec<&'static str> {
     let profile = source.resolve(&circumstances);
     let subject = Subject {
         profile: "p".to_owned(),
+        part: None,
         base: None,
         native: Abi::X86_64,
         kernel: "6.1".to_owned(),
@@ -32,6 +33,8 @@ fn found_in(source: &Source) -> Vec<&'static str> {
         engine: None,
         runtime: None,
         exposure: &[],
+        base: None,
+        starting: &Starting::none(),
     };
     let findings = findings(&examined, &audit);
     findings.iter().map(|one| one.rule().id()).collect()
@@ -73,7 +76,7 @@ fn what_runtimes_refuse_is_refused_and_what_they_read_otherwise_is_told() {
         ),
         (named("nosuchcall", ""), "skipped", "skipped", "unknown-name"),
         (named("165", ""), "skipped", "skipped", "unknown-name"),
-        (named("", ""), "error", "skipped", "refused"),
+        (named("", ""), "error", "skipped", "ignored-text"),
         (
             rule(r#"{"names": [], "action": "SCMP_ACT_ALLOW"}"#),
             "ok",
@@ -81,12 +84,12 @@ fn what_runtimes_refuse_is_refused_and_what_they_read_otherwise_is_told() {
             "ignored-text",
         ),
         (named("open", r#", "args": []"#), "ok", "ok", ""),
-        (named("open", r#", "errnoRet": 5"#), "ignored", "error", "refused"),
+        (named("open", r#", "errnoRet": 5"#), "ignored", "error", "ignored-text"),
         (
             r#"{"defaultAction": "SCMP_ACT_KILL", "defaultErrnoRet": 1}"#.to_owned(),
             "ignored",
             "error",
-            "refused",
+            "ignored-text",
         ),
         (
             rule(r#"{"names": ["open"], "action": "SCMP_ACT_NOPE"}"#),

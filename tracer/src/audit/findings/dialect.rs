@@ -1,7 +1,7 @@
 //! Whether an engine takes a profile for something else than it says.
 
 use super::{Examined, Finding, Matter, Misreading};
-use crate::profile::{Filter, Meaning, Position, Source, SourceRule};
+use crate::profile::{Action, Filter, Meaning, Position, Source, SourceRule};
 use crate::syscall::{self, Abi, Call};
 use std::collections::BTreeSet;
 use std::fmt;
@@ -11,6 +11,8 @@ use std::fmt;
 pub enum Engine {
     /// dockerd.
     Docker,
+    /// dockerd before 23.0.
+    OldDocker,
     /// Podman.
     Podman,
     /// containerd, also under nerdctl and Kubernetes.
@@ -23,12 +25,16 @@ impl fmt::Display for Engine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Docker => "Docker",
+            Self::OldDocker => "Docker before 23.0",
             Self::Podman => "Podman",
             Self::Containerd => "containerd",
             Self::Crio => "CRI-O",
         })
     }
 }
+
+/// `EPERM`, what a filter answers where nothing else is said.
+const EPERM: u16 = 1;
 
 /// The engines whose reading differs from the profile's meaning.
 pub(super) fn findings(examined: &Examined<'_>) -> Vec<Finding> {
@@ -60,12 +66,32 @@ fn misreading(examined: &Examined<'_>, engine: Engine) -> Option<Misreading> {
     let more = beyond(examined.meaning, &meaning);
     let less = beyond(&meaning, examined.meaning);
     let is_asked_for = examined.engine.is_some();
-    (more.is_some() || less.is_some()).then_some(Misreading {
+    let dropped = dropped(examined.source, &read);
+    (more.is_some() || less.is_some() || !dropped.is_empty()).then_some(Misreading {
         engine,
         is_asked_for,
         more,
         less,
+        dropped,
     })
+}
+
+/// The keys of the profile that an engine ignores.
+fn dropped(source: &Source, read: &Source) -> Vec<&'static str> {
+    let keys = [
+        (
+            source.default_action != read.default_action,
+            "defaultErrnoRet",
+        ),
+        (source.flags != read.flags, "flags"),
+        (source.listener_path != read.listener_path, "listenerPath"),
+        (
+            source.listener_metadata != read.listener_metadata,
+            "listenerMetadata",
+        ),
+    ];
+    let keys = keys.into_iter().filter(|(is_dropped, _)| *is_dropped);
+    keys.map(|(_, key)| key).collect()
 }
 
 /// How many calls `other` permits with arguments with which `one` does not, and an example.
@@ -81,15 +107,23 @@ fn beyond(one: &Meaning, other: &Meaning) -> Option<(usize, Call, [u64; 6])> {
 }
 
 /// The profile without what an engine ignores.
-fn as_read_by(engine: Engine, source: &Source) -> Source {
+pub(in crate::audit) fn as_read_by(engine: Engine, source: &Source) -> Source {
     let mut read = source.clone();
     if engine == Engine::Containerd {
         read.arch_map.clear();
     }
+    if engine == Engine::OldDocker {
+        if let Action::Errno(errno) = &mut read.default_action {
+            *errno = EPERM;
+        }
+        read.flags = None;
+        read.listener_path = None;
+        read.listener_metadata = None;
+    }
     for rule in &mut read.rules {
         for filter in [&mut rule.includes, &mut rule.excludes] {
             match engine {
-                Engine::Docker => {}
+                Engine::Docker | Engine::OldDocker => {}
                 Engine::Containerd => *filter = Filter::default(),
                 Engine::Podman | Engine::Crio => filter.kernel = None,
             }
@@ -101,7 +135,7 @@ fn as_read_by(engine: Engine, source: &Source) -> Source {
 /// The first thing that an engine ignores, if there is one: where it is, if that is known.
 fn first_ignored(source: &Source, engine: Engine) -> Option<Option<Position>> {
     let ignores = |filter: &Filter| match engine {
-        Engine::Docker => false,
+        Engine::Docker | Engine::OldDocker => false,
         Engine::Containerd => *filter != Filter::default(),
         Engine::Podman | Engine::Crio => filter.kernel.is_some(),
     };
@@ -113,5 +147,14 @@ fn first_ignored(source: &Source, engine: Engine) -> Option<Option<Position>> {
     };
     let has_map = engine == Engine::Containerd && !source.arch_map.is_empty();
     let map = has_map.then_some(source.origin.positions.arch_map);
-    source.rules.iter().find_map(of_rule).or(map)
+    let positions = &source.origin.positions;
+    let old = (engine == Engine::OldDocker)
+        .then(|| dropped(source, &as_read_by(engine, source)))
+        .filter(|keys| !keys.is_empty())
+        .map(|keys| match keys.first() {
+            Some(&"flags") => positions.flags,
+            Some(&"listenerPath") => positions.listener_path,
+            Some(_) | None => positions.default_action,
+        });
+    source.rules.iter().find_map(of_rule).or(map).or(old)
 }

@@ -3,6 +3,7 @@
 use super::places::Places;
 use super::{Examined, Finding, Matter};
 use crate::audit::exploits::Reach;
+use crate::audit::rules::Severity;
 use crate::audit::types::Excess;
 use crate::profile::{Action, ArgumentSet, compare, fallback, floor, multiplexed_calls};
 use crate::syscall::{self, Abi, Call};
@@ -19,7 +20,7 @@ pub(super) fn findings(
     let mut findings = Vec::new();
     let beyond = beyond.iter().cloned();
     findings.extend(beyond.map(|excess| {
-        let place = places.permitted(excess.call);
+        let place = places.shown(excess.call, Some(excess.witness));
         Finding::new(Matter::Beyond(excess), place)
     }));
     truncated(examined, places, &mut findings);
@@ -32,7 +33,8 @@ pub(super) fn findings(
     }
     for exposed in examined.exposure {
         if exposed.counts() && exposed.reach != Reach::Stopped {
-            let place = exposed.example.map(|one| places.permitted(one.call));
+            let place = exposed.example;
+            let place = place.map(|one| places.shown(one.call, Some(one.witness)));
             let place = place.unwrap_or_else(|| places.default_action());
             findings.push(Finding::new(Matter::Exploit(*exposed), place));
         }
@@ -68,7 +70,7 @@ fn truncated(examined: &Examined<'_>, places: &Places<'_>, findings: &mut Vec<Fi
         let spelt = compare::as_spelt_by_callers(call, &permitted);
         if let Some(witness) = permitted.difference(&spelt).witness() {
             let matter = Matter::Truncated { call, witness };
-            findings.push(Finding::new(matter, places.permitted(call)));
+            findings.push(Finding::new(matter, places.shown(call, Some(witness))));
         }
     }
 }
@@ -102,7 +104,15 @@ fn multiplexed(examined: &Examined<'_>, places: &Places<'_>, findings: &mut Vec<
     }
     for (call, names) in open {
         let place = places.architectures().or_else(|| places.permitted(call));
-        findings.push(Finding::new(Matter::Multiplexed { call, names }, place));
+        let mut finding = Finding::new(Matter::Multiplexed { call, names }, place);
+        // What everybody's containers have open, too, may stay so.
+        if examined
+            .base
+            .is_some_and(|base| !base.permitted(call).is_none())
+        {
+            finding.severity = Severity::Low;
+        }
+        findings.push(finding);
     }
 }
 

@@ -4,6 +4,7 @@
 //! A finding is a value: which matter, how severe, where. How it reads is for reports; whether it fails
 //! anything is for the gate.
 
+mod causes;
 mod dialect;
 mod live;
 mod meant;
@@ -17,11 +18,13 @@ mod acceptance;
 mod tests;
 
 pub use dialect::Engine;
+pub(super) use dialect::as_read_by;
 
 use super::exploits::{Exposed, Reach};
 use super::ignore::Entry;
 use super::live::{Live, Permitted, Refused};
 use super::rules::{RuleId, Severity};
+use super::starts::{self, NoStart, Obstacle, Starting};
 use super::types::{Alternative, Audit, Denied, Evidence, Excess, Undecided, View};
 use crate::profile::proof::{Deviation, Miscompiled};
 use crate::profile::{
@@ -37,6 +40,19 @@ pub struct Finding {
     /// What.
     pub matter: Matter,
     /// How severe.
+    pub severity: Severity,
+    /// Where it can be mended, if that is a place in a file.
+    pub place: Option<Place>,
+    /// What else there is of the same cause, and what follows from it.
+    pub also: Vec<Member>,
+}
+
+/// A part of a finding.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Member {
+    /// What.
+    pub matter: Matter,
+    /// How severe it is by itself.
     pub severity: Severity,
     /// Where it can be mended, if that is a place in a file.
     pub place: Option<Place>,
@@ -85,6 +101,13 @@ pub enum Matter {
     Miscompiled(Miscompiled),
     /// libseccomp makes no filter of it.
     Uncompiled(String),
+    /// Runtimes start no container with it.
+    NoStart {
+        /// Which, and why.
+        who: Vec<NoStart>,
+        /// Whether those are all that matter: no other one starts it, or they were asked for, or most use them.
+        none: bool,
+    },
     /// What is done by default.
     WeakDefault(Action),
     /// An exploit that is not stopped.
@@ -205,6 +228,8 @@ pub struct Misreading {
     pub more: Option<(usize, Call, [u64; 6])>,
     /// The same the other way round.
     pub less: Option<(usize, Call, [u64; 6])>,
+    /// The keys of the profile that it ignores.
+    pub dropped: Vec<&'static str>,
 }
 
 impl Matter {
@@ -221,10 +246,14 @@ impl Matter {
             Self::IoUring(_) => RuleId::IoUringBypass,
             Self::Miscompiled(_) => RuleId::Miscompiled,
             Self::Uncompiled(_) => RuleId::RefusedProfile,
+            Self::NoStart { .. } => RuleId::CannotStart,
             Self::WeakDefault(_) => RuleId::WeakDefault,
             Self::Exploit(_) => RuleId::ExploitedCall,
             Self::Misread(_) => RuleId::MisreadDialect,
-            Self::Ignored(_) => RuleId::IgnoredText,
+            Self::Ignored(remark) => match remark.kind {
+                RemarkKind::MistypedKey { .. } => RuleId::MistypedKey,
+                _ => RuleId::IgnoredText,
+            },
             Self::More { rule, .. } => *rule,
             Self::UnknownName { .. } => RuleId::UnknownName,
             Self::RepeatedArgument { .. } => RuleId::RepeatedArgument,
@@ -264,8 +293,17 @@ impl Matter {
             Self::Misread(reading) if reading.more.is_some() => Severity::High,
             Self::UnknownName { similar, .. } if similar.is_empty() => Severity::Low,
             Self::Redundant { conditional, .. } if !conditional => Severity::Info,
-            // Only 32-bit programs with an old kind of handler make it.
-            Self::Missing { call, .. } if call.name() == Some("sigreturn") => Severity::Low,
+            Self::NoStart { none: false, .. } => Severity::Low,
+            Self::Missing { call, .. } => match call.name() {
+                // Only 32-bit programs with an old kind of handler make it.
+                Some("sigreturn") => Severity::Low,
+                // Only after a stop in the middle of a few calls.
+                Some("restart_syscall") => Severity::Medium,
+                _ => self.rule().rule().severity,
+            },
+            Self::Misread(reading) if reading.less.is_none() && reading.more.is_none() => {
+                Severity::Low
+            }
             Self::Ignored(remark) => remark_severity(&remark.kind),
             Self::Installed(one) if one.meant.permits() && !one.installed.permits() => {
                 Severity::Medium
@@ -327,6 +365,11 @@ impl Matter {
                 names.iter().cloned().collect()
             }
             Self::Unused(calls) => calls.iter().map(|call| call.label()).collect(),
+            Self::NoStart { who, .. } => {
+                let obstacles = who.iter().flat_map(|one| &one.obstacles);
+                let calls = obstacles.flat_map(Obstacle::calls);
+                calls.map(Call::label).collect()
+            }
             _ => self.call().map(Call::label).into_iter().collect(),
         }
     }
@@ -336,17 +379,20 @@ impl Matter {
 const fn remark_severity(kind: &RemarkKind) -> Severity {
     match kind {
         // Then there is no filter.
-        RemarkKind::Disabled => Severity::High,
+        RemarkKind::Disabled | RemarkKind::MistypedKey { .. } => Severity::High,
         RemarkKind::RepeatedKey(_)
         | RemarkKind::MisspeltKey { .. }
         | RemarkKind::NoListener
         | RemarkKind::NotifyOnWrite
         | RemarkKind::FlagNeedsListener
         | RemarkKind::SeventhCondition
+        | RemarkKind::ErrnoUnused { .. }
+        | RemarkKind::EmptyName
         | RemarkKind::ErrnoCut { .. } => Severity::Medium,
         RemarkKind::UnknownKey(_)
         | RemarkKind::OldName
         | RemarkKind::NoNames
+        | RemarkKind::ValueTwoUnused(_)
         | RemarkKind::NeverHolds(_)
         | RemarkKind::EveryKernel
         | RemarkKind::ErrnoName { .. }
@@ -364,6 +410,7 @@ impl Finding {
             severity: matter.severity(),
             place: position.map(|position| Place { file, position }),
             matter,
+            also: Vec::new(),
         }
     }
 
@@ -374,7 +421,46 @@ impl Finding {
             severity: matter.severity(),
             place: Some(Place { file, position }),
             matter,
+            also: Vec::new(),
         }
+    }
+
+    /// A finding of these members, led by the severest of the rule, if it has any, and of those by the first;
+    /// `None` of nothing.
+    pub(super) fn of(rule: RuleId, mut members: Vec<Member>) -> Option<Self> {
+        let rank = |member: &Member| (member.matter.rule() == rule, member.severity);
+        let most = members.iter().map(rank).max()?;
+        let lead = members.iter().position(|member| rank(member) == most)?;
+        let lead = members.remove(lead);
+        let severity = members.iter().map(|member| member.severity);
+        Some(Self {
+            severity: severity.fold(lead.severity, Severity::max),
+            matter: lead.matter,
+            place: lead.place,
+            also: members,
+        })
+    }
+
+    /// Everything that it is about, what it is led by first.
+    pub(super) fn into_members(self) -> Vec<Member> {
+        let lead = Member {
+            matter: self.matter,
+            severity: self.severity,
+            place: self.place,
+        };
+        std::iter::once(lead).chain(self.also).collect()
+    }
+
+    /// What it is led by, and what else there is.
+    pub fn matters(&self) -> impl Iterator<Item = &Matter> {
+        let also = self.also.iter().map(|member| &member.matter);
+        std::iter::once(&self.matter).chain(also)
+    }
+
+    /// The names of the calls that it is about.
+    #[must_use]
+    pub fn names(&self) -> BTreeSet<String> {
+        self.matters().flat_map(Matter::names).collect()
     }
 
     /// The rule that says so.
@@ -401,18 +487,23 @@ pub struct Examined<'a> {
     pub runtime: Option<Runtime>,
     /// What is known of exploits.
     pub exposure: &'a [Exposed],
+    /// What the base means, if there is one.
+    pub base: Option<&'a Meaning>,
+    /// Who is to start containers with it.
+    pub starting: &'a Starting,
 }
 
-/// Everything that there is to say, in a fixed order: by rule, then by place.
+/// Everything that there is to say, each cause once, in a fixed order: by rule, then by place.
 #[must_use]
 pub fn findings(examined: &Examined<'_>, audit: &Audit) -> Vec<Finding> {
-    with_parts(
+    let found = with_parts(
         examined,
         &audit.beyond,
         &compiled(audit),
         audit.evidence.as_ref(),
         audit.live.as_ref(),
-    )
+    );
+    bounded(causes::by_cause(found, &Places::of(examined)))
 }
 
 /// What there is to say about the filter that libseccomp makes.
@@ -434,22 +525,76 @@ fn with_parts(
     let places = Places::of(examined);
     let mut findings = written::findings(examined);
     findings.extend(dialect::findings(examined));
+    findings.extend(starting(examined, &places));
     findings.extend(meant::findings(examined, beyond, &places));
     findings.extend(compiled.iter().cloned().map(|matter| {
-        let place = matter.call().map(|call| places.permitted(call));
-        Finding::new(matter, place.unwrap_or_else(|| places.rules()))
+        let place = match &matter {
+            Matter::Uncompiled(why) => places.blamed(why),
+            _ => {
+                let call = matter.call();
+                call.and_then(|call| places.shown(call, matter.witness()))
+            }
+        };
+        Finding::new(matter, place.or_else(|| places.rules()))
     }));
     findings.extend(recorded::findings(evidence, &places));
     findings.extend(live::findings(live));
     findings.sort_by_key(|finding| (finding.rule(), finding.place));
-    bounded(findings)
+    findings
+}
+
+/// Whether nobody starts a container with it.
+fn starting(examined: &Examined<'_>, places: &Places<'_>) -> Option<Finding> {
+    let Examined {
+        source,
+        circumstances,
+        engine,
+        starting,
+        ..
+    } = *examined;
+    let who = starts::not_starting(source, circumstances, engine, starting);
+    if who.is_empty() {
+        return None;
+    }
+    // What the runtime of nearly everybody refuses as it is written, is to be mended whoever else takes it.
+    let refused = who.iter().filter(|one| one.is_refused());
+    let is_refused = refused.clone().count() > 0;
+    let by_most = refused
+        .clone()
+        .any(|one| one.release.runtime == Runtime::Runc);
+    let none = starting.asked || by_most || who.len() == starting.releases.len();
+    let place = match is_refused {
+        true => places.asking().or_else(|| places.flags()),
+        false => places.default_action(),
+    };
+    let matter = Matter::NoStart { who, none };
+    Some(Finding::new(
+        matter,
+        place.or_else(|| places.default_action()),
+    ))
 }
 
 /// The most findings of one rule that are kept; a file with more is no profile that anybody wrote.
 const FINDINGS_MAX: usize = 1000;
 
-/// The first findings of each rule; the others are counted.
-fn bounded(findings: Vec<Finding>) -> Vec<Finding> {
+/// The first findings of each rule, and of each finding the first members; the others are counted.
+fn bounded(mut findings: Vec<Finding>) -> Vec<Finding> {
+    for finding in &mut findings {
+        let rule = finding.rule();
+        let others = finding.also.split_off(finding.also.len().min(FINDINGS_MAX));
+        if let Some(severity) = others.iter().map(|one| one.severity).max() {
+            let count = others.len();
+            finding.also.push(Member {
+                matter: Matter::More {
+                    rule,
+                    count,
+                    severity,
+                },
+                severity,
+                place: None,
+            });
+        }
+    }
     let mut kept = Vec::new();
     for of_rule in findings.chunk_by(|one, other| one.rule() == other.rule()) {
         let (first, others) = of_rule.split_at(of_rule.len().min(FINDINGS_MAX));

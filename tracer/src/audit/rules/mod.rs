@@ -67,6 +67,8 @@ pub enum RuleId {
     Miscompiled,
     /// No filter can be made of the profile.
     RefusedProfile,
+    /// No container starts with the profile.
+    CannotStart,
     /// io_uring is permitted.
     IoUringBypass,
     /// What no rule speaks of is not refused.
@@ -75,6 +77,8 @@ pub enum RuleId {
     ExploitedCall,
     /// The engine takes the profile for something else.
     MisreadDialect,
+    /// A key that is nearly one that engines know.
+    MistypedKey,
     /// Something that engines ignore or take otherwise.
     IgnoredText,
     /// A name that no ABI has.

@@ -28,8 +28,9 @@ pub(super) static RULES: &[Rule] = &[
             0x100000028 passes as greater than 40 and opens AF_VSOCK, which is 40.",
         remedy: "Compare with SCMP_CMP_MASKED_EQ and a mask of 32 bits, or with SCMP_CMP_EQ. Ranges and \
             inequalities on arguments of type int are unsafe on 64-bit ABIs. What `generate` writes is immune.",
-        gate: "Nobody but the filter.",
-        severity: Severity::High,
+        gate: "Nobody but the filter. The base's own filter lets the same registers through: what is open is open \
+            with the base, too.",
+        severity: Severity::Medium,
     },
     Rule {
         rule: RuleId::TruncatedArgument,
@@ -78,6 +79,21 @@ pub(super) static RULES: &[Rule] = &[
         why: "No container starts with the profile.",
         remedy: "Mend the rule that the finding names.",
         gate: "The runtime, and the version of libseccomp.",
+        severity: Severity::High,
+    },
+    Rule {
+        rule: RuleId::CannotStart,
+        id: "cannot-start",
+        title: "No container starts with the profile",
+        what: "A runtime refuses the profile, or the profile refuses calls that the runtime makes between \
+            installing the filter and the program's exec. Without no_new_privs the filter goes in early, and the \
+            runtime then still changes capabilities and user under it.",
+        why: "The container fails before its program runs, with an error that names neither the call nor the \
+            profile.",
+        remedy: "Permit the calls that the finding names, or correct what the runtime refuses. A profile that is \
+            not for containers is audited with `--runtime none`.",
+        gate: "The runtime, its release, and no_new_privs: `--runtime NAME@VERSION`, `--engine NAME@VERSION` and \
+            `--no-new-privs` say which counts. Where none is asked for, one runtime that starts it suffices.",
         severity: Severity::High,
     },
     Rule {
@@ -130,6 +146,18 @@ pub(super) static RULES: &[Rule] = &[
         remedy: "Give every engine a plain OCI profile, resolved for the container; `generate` writes such.",
         gate: "The engine. `--engine` says which one counts.",
         severity: Severity::Medium,
+    },
+    Rule {
+        rule: RuleId::MistypedKey,
+        id: "mistyped-key",
+        title: "A key is mistyped",
+        what: "The file has a key that no engine knows and that differs by a letter or two from one that engines know \
+            and that is not there.",
+        why: "Engines ignore the key without a word: what stands under it does not count. A rule without names does \
+            nothing.",
+        remedy: "Correct the key.",
+        gate: "",
+        severity: Severity::High,
     },
     Rule {
         rule: RuleId::IgnoredText,

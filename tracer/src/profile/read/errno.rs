@@ -1,6 +1,6 @@
 //! Actions with their errno: a number, or in Podman's dialect a name.
 
-use super::error::{Problem, ReadError, unknown, wrong};
+use super::error::{ReadError, unknown};
 use super::node::Place;
 use super::object::{Fields, Notes, integer};
 use crate::profile::model::Action;
@@ -76,23 +76,22 @@ fn low(number: u64) -> u16 {
     u16::try_from(number & 0xFFFF).unwrap_or(EPERM)
 }
 
-/// The action of a profile or rule, with its errno; an errno that the action does not take is refused, as crun
-/// refuses it.
+/// The action of a profile or rule, with its errno; an errno that the action does not take is remarked on.
 pub(super) fn action(
     key: &'static str,
     (position, word): (Position, &str),
     errno: Option<Errno>,
     place: &Place<'_>,
+    notes: &mut Notes,
 ) -> Result<Action, ReadError> {
     let value = errno.as_ref().map_or(EPERM, |errno| errno.value);
     let action = words::action(word, value)
         .ok_or_else(|| unknown(position, &place.key(key), "action", word))?;
-    match (action, errno) {
-        (Action::Errno(_) | Action::Trace(_), _) | (_, None) => Ok(action),
-        (_, Some(Errno { key, position, .. })) => {
-            let action = action.oci_name();
-            let problem = Problem::ErrnoUnused { key, action };
-            Err(wrong(position, place, problem))
-        }
+    let takes_one = matches!(action, Action::Errno(_) | Action::Trace(_));
+    if let Some(Errno { key, position, .. }) = errno.filter(|_| !takes_one) {
+        let action = action.oci_name();
+        let kind = RemarkKind::ErrnoUnused { key, action };
+        notes.add(position, &place.key(key), kind);
     }
+    Ok(action)
 }

@@ -1,5 +1,6 @@
 //! Why a text is not a profile, and where.
 
+use super::foreign::Foreign;
 use super::node::{Node, Place};
 use crate::profile::position::Position;
 use std::fmt;
@@ -52,8 +53,29 @@ pub enum Problem {
     #[error("the rules for `{0}` tell more values apart than can be compared")]
     Tangled(String),
     /// Several profiles in one text.
+    #[error("{} profiles in one file: {}", .0.len(), listed(.0))]
+    Several(Vec<String>),
+    /// Several values where a file has one.
     #[error("{0} profiles in one file; split it")]
-    Several(usize),
+    Values(usize),
+    /// No profile of that name.
+    #[error("no profile `{0}` in it")]
+    NotInside(String),
+    /// A container that is described has no filter.
+    #[error("the container runs without any filter: there is no profile in it")]
+    Unconfined,
+    /// A container that is described has its engine's default.
+    #[error("the container has its engine's own profile, which is not in the file")]
+    EngineDefault,
+    /// A profile that is in another file.
+    #[error("it names the file `{0}`, which is not read: paths inside an input are never followed")]
+    Path(String),
+    /// Something else than a profile.
+    #[error("{0}")]
+    Foreign(Foreign),
+    /// What a profile cannot say in the same way.
+    #[error("cannot be said exactly: {0}")]
+    Inexact(&'static str),
     /// An engine would run the container unconfined with it.
     #[error("the profile is empty: engines would run the container without any filter")]
     Empty,
@@ -106,17 +128,6 @@ pub enum Problem {
         /// What it is.
         found: String,
     },
-    /// An errno for an action that has none.
-    #[error("`{key}` with `{action}`, which takes no errno")]
-    ErrnoUnused {
-        /// The key.
-        key: &'static str,
-        /// The action.
-        action: &'static str,
-    },
-    /// A second value that the operator does not look at.
-    #[error("`valueTwo` with `{0}`, which does not look at it")]
-    ValueTwoUnused(&'static str),
     /// An action that runtimes refuse there.
     #[error("`{0}` cannot be the default action")]
     DefaultAction(&'static str),
@@ -126,6 +137,39 @@ pub enum Problem {
     /// A profile that is only a part.
     #[error("it adds to the profile `{0}`, which is not in this file")]
     BaseProfile(String),
+}
+
+/// The most names that an error quotes.
+const NAMES_MAX: usize = 8;
+
+/// Names, not too many.
+fn listed(names: &[String]) -> String {
+    let shown: Vec<String> = names
+        .iter()
+        .take(NAMES_MAX)
+        .map(|name| format!("`{name}`"))
+        .collect();
+    let more = match names.len().saturating_sub(NAMES_MAX) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    format!("{}{more}", shown.join(", "))
+}
+
+impl ReadError {
+    /// What to do about it, if that is not said by itself.
+    #[must_use]
+    pub const fn hint(&self) -> Option<&'static str> {
+        match &self.problem {
+            Problem::Foreign(foreign) => Some(foreign.hint()),
+            Problem::Path(_) => Some("give that file instead"),
+            Problem::Several(_) | Problem::NotInside(_) => Some("choose one with `--name NAME`"),
+            Problem::EngineDefault => Some(
+                "`--base docker` and `--base podman` are such profiles; give the file that is used",
+            ),
+            _ => None,
+        }
+    }
 }
 
 /// The most characters of a file that an error quotes.

@@ -63,7 +63,7 @@ fn judge(text: &str) -> Result<(), ReadError> {
     loop {
         match values.next() {
             None if count == 1 => return Ok(()),
-            None if count > 1 => return Err(wrong_text(Problem::Several(count))),
+            None if count > 1 => return Err(wrong_text(Problem::Values(count))),
             Some(Ok(IgnoredAny)) => count += 1,
             Some(Err(error)) => return Err(refused(text, &error)),
             None => {
@@ -111,7 +111,7 @@ fn node<'a>(parsed: Parsed<'a>, cursor: &mut Cursor<'_>) -> Node<'a> {
     let position = cursor.at(parsed.start());
     let value = match parsed {
         Parsed::NullKeyword(_) => Value::Null,
-        Parsed::BooleanLit(_) => Value::Boolean,
+        Parsed::BooleanLit(literal) => Value::Boolean(literal.value),
         Parsed::NumberLit(number) => Value::Number(number.value.into()),
         Parsed::StringLit(text) => Value::Text(text.value),
         Parsed::Array(list) => {

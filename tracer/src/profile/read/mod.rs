@@ -1,5 +1,6 @@
-//! Reads profiles: plain OCI, Docker's dialect, Podman's, the Security Profiles Operator's manifests, and what
-//! Inspektor Gadget prints.
+//! Reads profiles: plain OCI, Docker's dialect, Podman's, and where they live: the Security Profiles Operator's
+//! and Kubescape's manifests, ConfigMaps, runtimes' configurations, what engines say of a container, what Inspektor
+//! Gadget prints, and Firecracker's filters.
 //!
 //! What an engine would refuse is refused, with line, column and keys. What engines silently ignore, or read
 //! otherwise than it is written, is remarked on ([`crate::profile::Origin`]). Time and memory are bounded by
@@ -9,7 +10,10 @@ mod arch_map;
 mod errno;
 mod error;
 mod filter;
+mod firecracker;
+mod foreign;
 mod gadget;
+mod inside;
 mod json;
 mod manifest;
 mod node;
@@ -23,14 +27,15 @@ mod tests;
 
 pub(super) use error::quoted;
 pub use error::{Problem, ReadError};
+pub use foreign::Foreign;
+pub use inside::Inside;
 
-use super::remark::RemarkKind;
 use super::source::Source;
 use super::tangle;
 use error::wrong_text;
-use node::{Node, Place};
 use object::{Keys, Notes};
 use source::Form;
+use std::collections::BTreeMap;
 
 /// The largest text that is read as a profile. Docker's default has 14 kB; Kubernetes takes 1 MiB.
 pub const SIZE_MAX_BYTES: usize = 16 << 20;
@@ -62,55 +67,91 @@ const FORM: Form = Form {
 ///
 /// # Errors
 ///
-/// [`ReadError`] if the text is not a profile, or one that an engine or runtime would refuse.
+/// [`ReadError`] if the text has not one profile, or one that an engine or runtime would refuse.
 pub fn profile(text: &str) -> Result<Source, ReadError> {
+    profile_named(text, None)
+}
+
+/// Reads all profiles of a text, each with what it is called there; there is at least one.
+///
+/// # Errors
+///
+/// [`ReadError`] if the text has no profile, or one that an engine or runtime would refuse.
+pub fn profiles(text: &str) -> Result<Vec<Inside>, ReadError> {
     if text.len() > SIZE_MAX_BYTES {
         return Err(wrong_text(Problem::TooLarge(SIZE_MAX_BYTES)));
     }
-    let source = match text.trim_start().as_bytes() {
-        [b'{' | b'[', ..] => json_profile(json::parse(text)?),
-        [b'/', b'/', ..] => gadget::profile(text),
+    if let Some(foreign) = foreign::text(text) {
+        return Err(wrong_text(Problem::Foreign(foreign)));
+    }
+    let found = match text.trim().as_bytes() {
+        [b'{' | b'[', ..] => json::parse(text).and_then(inside::of_json),
+        [b'/', b'/', ..] => gadget::profile(text).map(|source| {
+            let name = String::new();
+            vec![Inside { name, source }]
+        }),
+        b"null" => json::parse(text).and_then(inside::of_json),
         // A scalar is no profile in either; JSON says so more clearly.
-        [b'n' | b'"' | b'0'..=b'9', ..] | [] => json_profile(json::parse(text)?),
-        _ => manifests(yaml::parse(text)?),
-    }?;
-    match tangle::found(&source, None) {
-        Some(name) => Err(wrong_text(Problem::Tangled(quoted(name)))),
-        None => Ok(source),
-    }
-}
-
-/// Manifests may be JSON as well. What only has a key `kind`, which engines ignore, is none.
-fn json_profile(node: Node<'_>) -> Result<Source, ReadError> {
-    let kind = node.text_member("kind");
-    if kind == Some(manifest::KIND) || (kind.is_some() && node.member("apiVersion").is_some()) {
-        return manifests(vec![node]);
-    }
-    with_notes(Keys::Folded, |notes| {
-        source::source(node, &Place::ROOT, &FORM, notes)
-    })
-}
-
-/// One of the documents must be a profile; the others are remarked on.
-fn manifests(documents: Vec<Node<'_>>) -> Result<Source, ReadError> {
-    let is_profile = |node: &Node<'_>| node.text_member("kind") == Some(manifest::KIND);
-    let count = documents.iter().filter(|node| is_profile(node)).count();
-    if count > 1 {
-        return Err(wrong_text(Problem::Several(count)));
-    }
-    with_notes(Keys::Exact, |notes| {
-        let mut found = None;
-        for node in documents {
-            if is_profile(&node) {
-                found = Some(manifest::manifest(node, notes)?);
-            } else if !node.is_null() {
-                let kind = node.text_member("kind").unwrap_or_default();
-                let kind = RemarkKind::OtherDocument(quoted(kind));
-                notes.add(node.position, &Place::ROOT, kind);
+        [b'"' | b'0'..=b'9', ..] | [] => json::parse(text).and_then(inside::of_json),
+        _ => yaml::parse(text).and_then(|documents| inside::of_documents(documents, text)),
+    };
+    let mut found = found.map_err(|error| match (&error.problem, foreign::unread(text)) {
+        (Problem::Json(_) | Problem::Yaml(_) | Problem::Unknown { .. }, Some(foreign)) => {
+            ReadError {
+                problem: Problem::Foreign(foreign),
+                ..error
             }
         }
-        found.ok_or_else(|| wrong_text(Problem::NoManifest))
-    })
+        _ => error,
+    })?;
+    told_apart(&mut found);
+    match found
+        .iter()
+        .find_map(|one| tangle::found(&one.source, None))
+    {
+        Some(name) => Err(wrong_text(Problem::Tangled(quoted(name)))),
+        None => Ok(found),
+    }
+}
+
+/// Gives the second of one name another one, and so on.
+fn told_apart(found: &mut [Inside]) {
+    let mut seen: BTreeMap<String, usize> = BTreeMap::new();
+    for one in found.iter_mut().filter(|one| !one.name.is_empty()) {
+        let times = seen.entry(one.name.clone()).or_default();
+        *times += 1;
+        if *times > 1 {
+            one.name = format!("{}#{times}", one.name);
+        }
+    }
+}
+
+/// The profile of that name in the text; without a name, the only one.
+///
+/// # Errors
+///
+/// [`ReadError`] as of [`profiles`], and if there are several, or none of that name.
+pub fn profile_named(text: &str, name: Option<&str>) -> Result<Source, ReadError> {
+    let mut found = profiles(text)?;
+    let Some(name) = name else {
+        if found.len() > 1 {
+            let names = found.iter().map(|one| quoted(&one.name));
+            return Err(wrong_text(Problem::Several(names.collect())));
+        }
+        let one = found.pop();
+        return one
+            .map(|one| one.source)
+            .ok_or_else(|| wrong_text(Problem::NoManifest));
+    };
+    let is = |one: &Inside| one.name == name;
+    let ends = |one: &Inside| one.name.rsplit('/').next() == Some(name);
+    let at = found.iter().position(is).or_else(|| {
+        let mut like = found.iter().enumerate().filter(|(_, one)| ends(one));
+        let first = like.next().map(|(at, _)| at);
+        first.filter(|_| like.next().is_none())
+    });
+    let none = || wrong_text(Problem::NotInside(quoted(name)));
+    at.map(|at| found.swap_remove(at).source).ok_or_else(none)
 }
 
 /// Reads, and keeps what was remarked on the way.

@@ -17,7 +17,7 @@ pub(super) struct Node<'a> {
 #[derive(Debug)]
 pub(super) enum Value<'a> {
     Null,
-    Boolean,
+    Boolean(bool),
     /// As it is written, so that no digit is lost.
     Number(Cow<'a, str>),
     Text(Cow<'a, str>),
@@ -32,12 +32,37 @@ pub(super) struct Key<'a> {
     pub(super) name: Cow<'a, str>,
 }
 
-impl Node<'_> {
+impl<'a> Node<'a> {
+    /// The last member with exactly this key, taken out.
+    pub(super) fn into_member(self, key: &str) -> Option<Self> {
+        let Value::Object(members) = self.value else {
+            return None;
+        };
+        let mut members = members.into_iter().rev();
+        members
+            .find(|(found, _)| found.name == key)
+            .map(|(_, node)| node)
+    }
+
+    /// The last member with exactly this key, taken out of an object that stays.
+    pub(super) fn take_member(&mut self, key: &str) -> Option<Self> {
+        let Value::Object(members) = &mut self.value else {
+            return None;
+        };
+        let at = members.iter().rposition(|(found, _)| found.name == key)?;
+        Some(members.swap_remove(at).1)
+    }
+
+    /// Whether it is the word for yes.
+    pub(super) const fn is_true(&self) -> bool {
+        matches!(self.value, Value::Boolean(true))
+    }
+
     /// What kind of value it is, for errors.
     pub(super) const fn kind(&self) -> &'static str {
         match self.value {
             Value::Null => "null",
-            Value::Boolean => "a boolean",
+            Value::Boolean(_) => "a boolean",
             Value::Number(_) => "a number",
             Value::Text(_) => "a string",
             Value::List(_) => "a list",

@@ -8,6 +8,7 @@ use super::error::{Problem, ReadError, mistyped, quoted, wrong};
 use super::node::{Node, Place, Value};
 use crate::profile::position::Position;
 use crate::profile::remark::{ReadRemark, RemarkKind};
+use crate::syscall::nearest;
 use std::borrow::Cow;
 
 /// How keys are compared.
@@ -83,10 +84,10 @@ impl<'a> Fields<'a> {
             return Err(mistyped(&node, place, "an object"));
         };
         let mut values: Vec<(&'static str, Node<'a>)> = Vec::new();
+        let mut strangers = Vec::new();
         for (key, node) in members {
             let Some(meant) = meant(&key.name, known, notes.keys) else {
-                let kind = RemarkKind::UnknownKey(quoted(&key.name));
-                notes.add(key.position, place, kind);
+                strangers.push(key);
                 continue;
             };
             if key.name != meant {
@@ -110,6 +111,16 @@ impl<'a> Fields<'a> {
             } else {
                 values.push((meant, node));
             }
+        }
+        for key in strangers {
+            let is_there = |known: &&str| values.iter().any(|(there, _)| there == known);
+            let missing = known.iter().copied().filter(|known| !is_there(known));
+            let found = quoted(&key.name);
+            let kind = match mistyped_key(&key.name, missing) {
+                Some(meant) => RemarkKind::MistypedKey { found, meant },
+                None => RemarkKind::UnknownKey(found),
+            };
+            notes.add(key.position, place, kind);
         }
         values.retain(|(_, node)| !node.is_null());
         let position = node.position;
@@ -204,7 +215,7 @@ impl Texts {
 fn replaced_whole(node: &Node<'_>) -> bool {
     match &node.value {
         Value::Null | Value::Object(_) => false,
-        Value::Boolean | Value::Number(_) | Value::Text(_) => true,
+        Value::Boolean(_) | Value::Number(_) | Value::Text(_) => true,
         Value::List(elements) => elements
             .iter()
             .all(|element| matches!(element.value, Value::Text(_))),
@@ -219,6 +230,18 @@ fn meant(found: &str, known: &[&'static str], keys: Keys) -> Option<&'static str
         known.find(|key| keys == Keys::Folded && fold(found).eq(fold(key)))
     };
     exact.or_else(folded).copied()
+}
+
+/// The key that is nearly this one: a letter or two away, or with the same letters. Comments may be called as
+/// anybody likes.
+fn mistyped_key(
+    found: &str,
+    known: impl Iterator<Item = &'static str> + Clone,
+) -> Option<&'static str> {
+    let known = known.filter(|key| *key != "comment");
+    let key = nearest::mistyped(found, known)?;
+    // Short words have many neighbours.
+    (key.len() > 2).then_some(key)
 }
 
 /// What Go's decoder compares: letters in any case, and the two signs that Unicode folds to ASCII letters.

@@ -36,7 +36,7 @@ pub(super) fn rule(
         return Err(wrong(fields.position, place, Problem::Missing("action")));
     };
     let errno = errno::take(&mut fields, &ERRNO, place, notes)?;
-    let action = errno::action("action", (action_position, &word), errno, place)?;
+    let action = errno::action("action", (action_position, &word), errno, place, notes)?;
     let (args_position, args) = fields.list("args", place)?;
     if let Some(position) = args_position.filter(|_| args.len() > usize::from(ARGUMENTS)) {
         notes.add(position, &place.key("args"), RemarkKind::SeventhCondition);
@@ -95,17 +95,18 @@ fn names(
     let mut seen = BTreeSet::new();
     for (index, position, name) in names.iter() {
         if name.is_empty() {
-            return Err(wrong(
-                position,
-                &names_place.index(index),
-                Problem::EmptyText,
-            ));
+            if form.names_are_a_set {
+                let place = names_place.index(index);
+                return Err(wrong(position, &place, Problem::EmptyText));
+            }
+            notes.add(position, &names_place.index(index), RemarkKind::EmptyName);
         }
         if form.names_are_a_set && !seen.insert(name) {
             let problem = Problem::Repeated(quoted(name));
             return Err(wrong(position, &names_place.index(index), problem));
         }
     }
+    drop_empty(&mut names);
     if names.values.is_empty() {
         if form.names_are_a_set {
             return Err(wrong(fields.position, place, Problem::Missing("names")));
@@ -113,6 +114,15 @@ fn names(
         notes.add(fields.position, place, RemarkKind::NoNames);
     }
     Ok(names)
+}
+
+/// Leaves out names of no letters, which nobody has.
+fn drop_empty(names: &mut Texts) {
+    if names.values.iter().any(String::is_empty) {
+        let pairs = names.values.drain(..).zip(names.positions.drain(..));
+        let kept = pairs.filter(|(name, _)| !name.is_empty());
+        (names.values, names.positions) = kept.collect::<Vec<_>>().into_iter().unzip();
+    }
 }
 
 fn condition(
@@ -145,7 +155,7 @@ fn condition(
         index,
         operator,
         value,
-        value_two: datum(value_two, operator, place, form)?,
+        value_two: datum(value_two, operator, place, form, notes)?,
     })
 }
 
@@ -162,6 +172,7 @@ fn datum(
     operator: Operator,
     place: &Place<'_>,
     form: &Form,
+    notes: &mut Notes,
 ) -> Result<u64, ReadError> {
     let Some(node) = node else {
         return Ok(0);
@@ -169,8 +180,9 @@ fn datum(
     let place = place.key("valueTwo");
     let value = integer(&node, &place, form.value_max)?;
     if value != 0 && operator != Operator::MaskedEq {
-        let problem = Problem::ValueTwoUnused(operator.oci_name());
-        return Err(wrong(node.position, &place, problem));
+        let kind = RemarkKind::ValueTwoUnused(operator.oci_name());
+        notes.add(node.position, &place, kind);
+        return Ok(0);
     }
     Ok(value)
 }

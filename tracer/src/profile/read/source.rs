@@ -60,7 +60,13 @@ pub(super) fn source(
         });
     };
     let errno = errno::take(&mut fields, &DEFAULT_ERRNO, place, notes)?;
-    let default_action = errno::action("defaultAction", (action_position, &word), errno, place)?;
+    let default_action = errno::action(
+        "defaultAction",
+        (action_position, &word),
+        errno,
+        place,
+        notes,
+    )?;
     if default_action == Action::Notify {
         // The listener itself could not start.
         let problem = Problem::DefaultAction(default_action.oci_name());

@@ -1,6 +1,7 @@
 //! The reader's tests, and the helpers that they share.
 
 mod accepted;
+mod inside;
 mod manifests;
 mod refused;
 mod texts;

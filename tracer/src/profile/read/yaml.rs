@@ -173,7 +173,8 @@ impl<'a> Builder<'a> {
 fn plain(text: Cow<'_, str>) -> Value<'_> {
     match &*text {
         "" | "~" | "null" | "Null" | "NULL" => return Value::Null,
-        "true" | "True" | "TRUE" | "false" | "False" | "FALSE" => return Value::Boolean,
+        "true" | "True" | "TRUE" => return Value::Boolean(true),
+        "false" | "False" | "FALSE" => return Value::Boolean(false),
         _ => {}
     }
     let hexadecimal = text
@@ -205,7 +206,7 @@ mod tests {
         let kind = |text: &'static str| match plain(text.into()) {
             Value::Number(number) => format!("number {number}"),
             Value::Text(_) => "text".to_owned(),
-            Value::Boolean => "boolean".to_owned(),
+            Value::Boolean(_) => "boolean".to_owned(),
             Value::Null => "null".to_owned(),
             Value::List(_) | Value::Object(_) => "no scalar".to_owned(),
         };

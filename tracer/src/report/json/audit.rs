@@ -10,7 +10,8 @@ use super::words::{
 use super::{SCHEMA_VERSION, text};
 use crate::audit::{
     AbiCoverage, Assessment, BaseView, Check, Counted, Denied, Documented, Evidence, Excess,
-    Presence, RecordingSummary, Standing, Subject, Surface, Undecided, Unknown, Used, View, When,
+    Presence, RecordingSummary, Standing, Subject, Surface, Undecided, Unknown, Used, Verdict,
+    View, When,
 };
 use crate::profile::Runtime;
 use crate::profile::proof::Miscompiled;
@@ -18,15 +19,36 @@ use crate::report::layout::permille;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The audit as JSON.
+/// The audits as JSON: of one profile a document, of several a list of such. The files are named as the user named
+/// them.
 #[must_use]
-pub fn audit(assessment: &Assessment) -> String {
+pub fn audits(assessments: &[Assessment], ignore_file: Option<&str>) -> String {
+    match assessments {
+        [one] => text(&document(one, ignore_file)),
+        several => text(&AuditsDocument {
+            schema_version: SCHEMA_VERSION,
+            verdict: several
+                .iter()
+                .map(|one| one.judgement.verdict)
+                .max()
+                .unwrap_or(Verdict::Pass)
+                .into(),
+            audits: several
+                .iter()
+                .map(|one| document(one, ignore_file))
+                .collect(),
+        }),
+    }
+}
+
+fn document<'a>(assessment: &'a Assessment, ignore_file: Option<&'a str>) -> AuditDocument<'a> {
     let audit = &assessment.audit;
-    text(&AuditDocument {
+    let files = [&audit.subject.profile, ignore_file.unwrap_or_default()];
+    AuditDocument {
         schema_version: SCHEMA_VERSION,
         verdict: assessment.judgement.verdict.into(),
         subject: (&audit.subject).into(),
-        findings: findings(&assessment.judgement),
+        findings: findings(&assessment.judgement, files),
         surface: audit.surfaces.iter().map(Into::into).collect(),
         beyond: audit.beyond.iter().map(Into::into).collect(),
         miscompiled: audit.miscompiled.iter().map(Into::into).collect(),
@@ -36,7 +58,7 @@ pub fn audit(assessment: &Assessment) -> String {
         live: audit.live.as_ref().map(Into::into),
         exploits: exploits(&assessment.exposure),
         documented: audit.documented.iter().map(Into::into).collect(),
-    })
+    }
 }
 
 /// The check as JSON.
@@ -49,6 +71,16 @@ pub fn check(profile: &str, recordings: &[RecordingSummary], check: &Check) -> S
         recordings: recordings.iter().map(Into::into).collect(),
         facts: check.into(),
     })
+}
+
+/// The document that `audit` writes for several profiles.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct AuditsDocument<'a> {
+    schema_version: u64,
+    /// The worst of all.
+    verdict: VerdictName,
+    audits: Vec<AuditDocument<'a>>,
 }
 
 /// The document that `audit` writes.
@@ -100,6 +132,9 @@ struct CheckDocument<'a> {
 #[serde(rename_all = "camelCase")]
 struct SubjectObject<'a> {
     profile: &'a str,
+    /// What it is called in that file; absent for a file that is the profile.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    part: Option<&'a str>,
     /// Null when there is no base.
     base: Option<&'a str>,
     abi: &'static str,
@@ -115,6 +150,7 @@ impl<'a> From<&'a Subject> for SubjectObject<'a> {
     fn from(subject: &'a Subject) -> Self {
         Self {
             profile: &subject.profile,
+            part: subject.part.as_deref(),
             base: subject.base.as_deref(),
             abi: subject.native.name(),
             kernel: &subject.kernel,

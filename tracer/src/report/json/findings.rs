@@ -2,7 +2,7 @@
 
 use super::words::{CallObject, VerdictName};
 use crate::audit::exploits::{Exposed, Reach};
-use crate::audit::findings::PlaceFile;
+use crate::audit::findings::{Member, Place, PlaceFile};
 use crate::audit::gate::{Judged, Judgement};
 use crate::report::findings::{fingerprints, sentence};
 use serde::Serialize;
@@ -21,7 +21,7 @@ pub(super) struct FindingObject<'a> {
     /// A sentence for people; it may change.
     message: String,
     #[serde(skip_serializing_if = "Option::is_none")]
-    place: Option<PlaceObject>,
+    place: Option<PlaceObject<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     call: Option<CallObject>,
     /// The names of the calls that it is about.
@@ -30,6 +30,9 @@ pub(super) struct FindingObject<'a> {
     /// Arguments that show it.
     #[serde(skip_serializing_if = "Option::is_none")]
     witness: Option<[u64; 6]>,
+    /// What else there is of the same cause, and what follows from it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    also: Vec<MemberObject<'a>>,
     /// Why somebody has accepted it.
     #[serde(skip_serializing_if = "Option::is_none")]
     ignored: Option<&'a str>,
@@ -37,43 +40,77 @@ pub(super) struct FindingObject<'a> {
     fingerprint: String,
 }
 
+/// A part of a finding.
+#[derive(Serialize)]
+struct MemberObject<'a> {
+    rule: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    place: Option<PlaceObject<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    call: Option<CallObject>,
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    names: BTreeSet<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    witness: Option<[u64; 6]>,
+}
+
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct PlaceObject {
-    /// `profile` or `ignoreFile`.
-    file: &'static str,
+struct PlaceObject<'a> {
+    /// The profile or the ignore file, as the user named it.
+    file: &'a str,
     line: u32,
     column: u32,
 }
 
-pub(super) fn findings(judgement: &Judgement) -> Vec<FindingObject<'_>> {
+/// The findings; the files are the profile and the ignore file.
+pub(super) fn findings<'a>(
+    judgement: &'a Judgement,
+    files: [&'a str; 2],
+) -> Vec<FindingObject<'a>> {
     let fingerprints = fingerprints(&judgement.findings);
     let findings = judgement.findings.iter().zip(fingerprints);
     findings
-        .map(|(judged, fingerprint)| finding(judged, fingerprint))
+        .map(|(judged, fingerprint)| finding(judged, files, fingerprint))
         .collect()
 }
 
-fn finding(judged: &Judged, fingerprint: String) -> FindingObject<'_> {
+fn finding<'a>(judged: &'a Judged, files: [&'a str; 2], fingerprint: String) -> FindingObject<'a> {
     let finding = &judged.finding;
     FindingObject {
         rule: finding.rule().id(),
         severity: finding.severity.name(),
         verdict: judged.verdict.into(),
         message: sentence(finding),
-        place: finding.place.map(|place| PlaceObject {
-            file: match place.file {
-                PlaceFile::Profile => "profile",
-                PlaceFile::Ignores => "ignoreFile",
-            },
-            line: place.position.line,
-            column: place.position.column,
-        }),
+        place: finding.place.map(|one| place(one, files)),
         call: finding.matter.call().map(Into::into),
-        names: finding.matter.names(),
+        names: finding.names(),
         witness: finding.matter.witness(),
+        also: finding.also.iter().map(|one| member(one, files)).collect(),
         ignored: judged.ignored.as_deref(),
         fingerprint,
+    }
+}
+
+fn place<'a>(place: Place, [profile, ignores]: [&'a str; 2]) -> PlaceObject<'a> {
+    PlaceObject {
+        file: match place.file {
+            PlaceFile::Profile => profile,
+            PlaceFile::Ignores => ignores,
+        },
+        line: place.position.line,
+        column: place.position.column,
+    }
+}
+
+fn member<'a>(member: &Member, files: [&'a str; 2]) -> MemberObject<'a> {
+    let matter = &member.matter;
+    MemberObject {
+        rule: matter.rule().id(),
+        place: member.place.map(|one| place(one, files)),
+        call: matter.call().map(Into::into),
+        names: matter.names(),
+        witness: matter.witness(),
     }
 }
 

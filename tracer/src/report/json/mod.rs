@@ -17,7 +17,7 @@ pub mod shadow;
 mod sureness;
 mod words;
 
-pub use audit::{audit, check};
+pub use audit::{audits, check};
 pub use diff::{profiles, recordings};
 pub use explain::explanation;
 pub use hint::hint;
@@ -43,11 +43,11 @@ mod tests {
     fn documents_are_as_written_down() {
         let table = [
             (
-                audit(&samples::assessment()),
+                audits(&[samples::assessment()], Some("ci/accepted.toml")),
                 include_str!("../golden/audit.json"),
             ),
             (
-                audit(&samples::clean_assessment()),
+                audits(&[samples::clean_assessment()], None),
                 include_str!("../golden/audit-clean.json"),
             ),
             (

@@ -3,12 +3,15 @@
 use super::{audit, beyond, call, clean_audit, evidence, refused};
 use crate::audit::explain::{Explanation, explain};
 use crate::audit::exploits::{self, Example, Exposed, Reach};
-use crate::audit::findings::{Engine, Finding, Matter, Misreading};
+use crate::audit::findings::{Engine, Finding, Matter, Member, Misreading, Place, PlaceFile};
 use crate::audit::gate::{self, Judgement};
 use crate::audit::ignore::{self, Entry};
 use crate::audit::rules::{RuleId, Severity};
+use crate::audit::starts::{NoStart, Obstacle};
 use crate::audit::{Assessment, Base, Excess, Verdict, View};
 use crate::profile::proof::Miscompiled;
+use crate::profile::release::Release;
+use crate::profile::starts::Phase;
 use crate::profile::{
     Action, Circumstances, KernelVersion, Position, ReadRemark, RemarkKind, base,
 };
@@ -115,7 +118,8 @@ fn findings() -> Vec<Finding> {
         reason: None,
         unlock: Vec::new(),
     });
-    matters.extend(everywhere.map(Matter::Beyond));
+    let [keyctl, elsewhere] = everywhere.map(Matter::Beyond);
+    matters.push(keyctl);
     let open = exposure()
         .into_iter()
         .filter(|one| one.reach != Reach::Stopped);
@@ -133,10 +137,28 @@ fn findings() -> Vec<Finding> {
     // Two lines for each, so that those of one call on two ABIs share one; some are nowhere.
     let place = |line| (line % 3 > 0).then_some(Position { line, column: 5 });
     let numbered = matters.into_iter().zip(2..);
-    numbered
-        .map(|(matter, at)| Finding::new(matter, place(at / 2)))
-        .chain(findings_of_a_container())
-        .collect()
+    let numbered = numbered.map(|(matter, at)| Finding::new(matter, place(at / 2)));
+    let mut findings: Vec<Finding> = numbered.chain(findings_of_a_container()).collect();
+    // The same on another ABI, and what follows from it.
+    let keyctl = findings
+        .iter_mut()
+        .find(|one| one.matter.names().contains("keyctl"));
+    let stopped = exposure()
+        .into_iter()
+        .find(|one| one.docker == Reach::Stopped);
+    let more = stopped.map(Matter::Exploit).into_iter().chain([elsewhere]);
+    let members = more.map(|matter| Member {
+        matter,
+        severity: Severity::Info,
+        place: place(9).map(|position| Place {
+            file: PlaceFile::Profile,
+            position,
+        }),
+    });
+    if let Some(keyctl) = keyctl {
+        keyctl.also.extend(members);
+    }
+    findings
 }
 
 fn matters_of_meaning() -> Vec<Matter> {
@@ -176,8 +198,43 @@ fn matters_of_meaning() -> Vec<Matter> {
             is_asked_for: true,
             more: Some((24, call("mount"), [0; 6])),
             less: Some((1, call("clone3"), [0; 6])),
+            dropped: vec![],
         }),
+        Matter::Misread(Misreading {
+            engine: Engine::OldDocker,
+            is_asked_for: true,
+            more: None,
+            less: None,
+            dropped: vec!["defaultErrnoRet", "flags"],
+        }),
+        no_start(),
     ]
+}
+
+/// One runtime refuses the profile, another one has no way through it.
+fn no_start() -> Matter {
+    let release = |name: &str| name.parse::<Release>().unwrap();
+    let missing = [("getcwd", 1), ("capset", 1)];
+    let calls = Obstacle::Calls {
+        phase: Phase::Early,
+        calls: missing
+            .map(|(name, errno)| (call(name), Action::Errno(errno)))
+            .into(),
+    };
+    let refused = Obstacle::Refused("it takes no flags before 1.2.0".to_owned());
+    Matter::NoStart {
+        who: vec![
+            NoStart {
+                release: release("runc@1.1.5"),
+                obstacles: vec![refused],
+            },
+            NoStart {
+                release: release("crun"),
+                obstacles: vec![calls],
+            },
+        ],
+        none: true,
+    }
 }
 
 /// These have no place in a file.
@@ -198,6 +255,14 @@ fn matters_of_writing() -> Vec<Matter> {
             position: Position { line: 9, column: 9 },
             path: "syscalls[0]".to_owned(),
             kind: RemarkKind::UnknownKey("ev\u{1b}il".to_owned()),
+        }),
+        Matter::Ignored(ReadRemark {
+            position: Position { line: 9, column: 3 },
+            path: "syscalls[1]".to_owned(),
+            kind: RemarkKind::MistypedKey {
+                found: "nmaes".to_owned(),
+                meant: "names",
+            },
         }),
         Matter::UnknownName {
             name: "op\u{7}een".to_owned(),

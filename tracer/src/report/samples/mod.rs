@@ -59,6 +59,7 @@ pub(super) fn audit() -> Audit {
     Audit {
         subject: Subject {
             profile: "we\u{1b}[2Jb.json".to_owned(),
+            part: None,
             base: Some("docker".to_owned()),
             native: Abi::X86_64,
             kernel: "6.1".to_owned(),

@@ -1,7 +1,7 @@
 //! The audit as text.
 
 use super::{evidence, exploits, filter, findings, live, quoted, sureness, verdict};
-use crate::audit::{Assessment, Audit, Documented, Presence, Subject, Surface};
+use crate::audit::{Assessment, Audit, Documented, Presence, Subject, Surface, Verdict};
 use crate::report::escape;
 use crate::report::layout::{self, Align, count, hanging, names, percent};
 use crate::report::words;
@@ -69,9 +69,11 @@ fn head(assessment: &Assessment) -> String {
     }
     let claims = audit.evidence.as_ref().map(|e| evidence::claim(&e.check));
     clauses.extend(claims);
-    let lead = format!("{}:", verdict(assessment.judgement.verdict));
+    let lead = lead(assessment);
     let column = layout::width(&lead) + 1;
-    let sentence = format!("{} {}", quoted(&subject.profile), clauses.join(", "));
+    let part = subject.part.as_deref();
+    let part = part.map_or_else(String::new, |part| format!(", {},", quoted(part)));
+    let sentence = format!("{}{part} {}", quoted(&subject.profile), clauses.join(", "));
     let mut out = hanging(&lead, column, &sentence);
     out.push('\n');
     let runtime = subject.runtime.map(|runtime| format!(", {runtime}"));
@@ -89,6 +91,15 @@ fn head(assessment: &Assessment) -> String {
     let findings = findings::summary(&assessment.judgement);
     out.push_str(&hanging("  findings", COLUMN, &findings));
     out
+}
+
+/// The verdict. Where the gate was told to let high findings pass, that is no pass.
+fn lead(assessment: &Assessment) -> String {
+    let high = findings::high(&assessment.judgement);
+    match assessment.judgement.verdict {
+        Verdict::Pass if high > 0 => format!("not gated, {high} high:"),
+        other => format!("{}:", verdict(other)),
+    }
 }
 
 /// A set of capabilities, told by how it differs from Docker's.

@@ -1,13 +1,10 @@
 //! Findings as text: the most severe first, what is ignored last.
 
-use crate::audit::findings::Matter;
 use crate::audit::gate::{Judged, Judgement};
 use crate::audit::rules::Severity;
-use crate::profile::proof::Deviation;
 use crate::report::escape;
 use crate::report::findings::{is_common_exploit, place, sentence};
 use crate::report::layout::{self, Align};
-use crate::syscall::Abi;
 use std::cmp::Reverse;
 
 /// How many findings there are, by severity.
@@ -35,6 +32,13 @@ pub(super) fn summary(judgement: &Judgement) -> String {
     text
 }
 
+/// How many findings are as severe as can be, and not accepted.
+pub(super) fn high(judgement: &Judgement) -> usize {
+    let here = judgement.findings.iter();
+    here.filter(|one| one.ignored.is_none() && one.finding.severity == Severity::High)
+        .count()
+}
+
 /// The findings, if there are any to list.
 pub(super) fn section(judgement: &Judgement) -> Option<String> {
     let listed = judgement.findings.iter().filter(|one| is_listed(one));
@@ -43,8 +47,7 @@ pub(super) fn section(judgement: &Judgement) -> Option<String> {
         return None;
     }
     listed.sort_by_key(|one| (one.ignored.is_some(), Reverse(one.finding.severity)));
-    let same = listed.chunk_by(|one, other| are_alike(one, other));
-    let rows: Vec<Vec<String>> = same.map(row).collect();
+    let rows: Vec<Vec<String>> = listed.into_iter().map(row).collect();
     let table = layout::table(2, &[Align::Left; 4], &rows);
     Some(format!("Findings\n\n{table}"))
 }
@@ -54,45 +57,10 @@ fn is_listed(judged: &Judged) -> bool {
     judged.ignored.is_some() || !is_common_exploit(&judged.finding)
 }
 
-/// Whether two findings say the same of a call on two ABIs, or of two calls that a container's filter treats alike.
-fn are_alike(one: &Judged, other: &Judged) -> bool {
-    let alike = match (&one.finding.matter, &other.finding.matter) {
-        (matter @ Matter::Beyond(_), same @ Matter::Beyond(_)) => matter.names() == same.names(),
-        (Matter::Installed(one), Matter::Installed(other)) => {
-            let answers = |one: &Deviation| (one.meant, one.installed);
-            one.whole && other.whole && answers(one) == answers(other)
-        }
-        _ => false,
-    };
-    let finding = |judged: &Judged| (judged.finding.place, judged.ignored.clone());
-    alike && finding(one) == finding(other)
-}
-
-/// The most calls that are named where many fare alike.
-const CALLS_MAX: usize = 12;
-
-/// Findings that say the same of others, as one.
-fn row(same: &[&Judged]) -> Vec<String> {
-    let (first, others) = (same[0], &same[1..]);
-    let finding = &first.finding;
+fn row(judged: &Judged) -> Vec<String> {
+    let finding = &judged.finding;
     let mut text = sentence(finding);
-    let calls = others.iter().filter_map(|one| one.finding.matter.call());
-    let is_filter = matches!(finding.matter, Matter::Installed(_));
-    let others: Vec<String> = calls
-        .map(|call| match is_filter {
-            true => call.to_string(),
-            false => Abi::name(call.abi).to_owned(),
-        })
-        .collect();
-    let (shown, more) = others.split_at(others.len().min(CALLS_MAX));
-    if !shown.is_empty() {
-        let word = if is_filter { "for" } else { "on" };
-        text.push_str(&format!("; the same {word} {}", shown.join(", ")));
-    }
-    if !more.is_empty() {
-        text.push_str(&format!(" and {} more", more.len()));
-    }
-    let state = match &first.ignored {
+    let state = match &judged.ignored {
         Some(reason) => {
             text.push_str(&format!("; ignored: {}", escape::text(reason)));
             "ignored"

@@ -109,7 +109,7 @@ fn manifests_that_the_api_server_refuses_are_refused() {
             rule("").replace("SCMP_ACT_ALLOW", "&a SCMP_ACT_ALLOW") + "    errnoRet: *a\n",
             "line 10 column 15: not YAML that a profile can be written in: aliases are not taken",
         ),
-        (two, "2 profiles in one file; split it"),
+        (two, "2 profiles in one file: `x`, `x#2`"),
     ];
     for (text, expected) in table {
         assert_eq!(refusal(&text), expected, "{text}");

@@ -19,20 +19,12 @@ fn what_an_engine_or_runtime_refuses_in_a_rule_is_refused_with_its_place() {
         ),
         (r#"§{"names": ["a"]}"#, "syscalls[0]: `action` is missing"),
         (
-            r#"{"names": ["a", §""], "action": "SCMP_ACT_ALLOW"}"#,
-            "syscalls[0].names[1]: must not be empty",
-        ),
-        (
             r#"{"names": ["a", §null], "action": "SCMP_ACT_ALLOW"}"#,
             "syscalls[0].names[1]: expected a string, found null",
         ),
         (
             r#"{"names": §"a", "action": "SCMP_ACT_ALLOW"}"#,
             "syscalls[0].names: expected a list, found a string",
-        ),
-        (
-            r#"{"names": ["a"], "action": "SCMP_ACT_ALLOW", "errnoRet": §5}"#,
-            "syscalls[0]: `errnoRet` with `SCMP_ACT_ALLOW`, which takes no errno",
         ),
         (
             r#"{"names": ["a"], "action": "SCMP_ACT_ERRNO", "errno": §"ENOPE"}"#,
@@ -70,10 +62,6 @@ fn what_an_engine_or_runtime_refuses_in_a_condition_is_refused() {
         (
             r#"{"index": 0, "value": 0, "op": §"EQ"}"#,
             "args[0].op: unknown operator `EQ`",
-        ),
-        (
-            r#"{"index": 0, "value": 0, "valueTwo": §1, "op": "SCMP_CMP_EQ"}"#,
-            "args[0].valueTwo: `valueTwo` with `SCMP_CMP_EQ`, which does not look at it",
         ),
         (
             r#"§{"value": 0, "op": "SCMP_CMP_EQ"}"#,
@@ -133,10 +121,6 @@ fn what_an_engine_or_runtime_refuses_in_a_profile_is_refused() {
         (
             r#"{"defaultAction": §"SCMP_ACT_NOTIFY"}"#.to_owned(),
             "defaultAction: `SCMP_ACT_NOTIFY` cannot be the default action",
-        ),
-        (
-            r#"{"defaultAction": "SCMP_ACT_KILL", "defaultErrnoRet": §1}"#.to_owned(),
-            "`defaultErrnoRet` with `SCMP_ACT_KILL_THREAD`, which takes no errno",
         ),
         (
             with(
