@@ -3,6 +3,7 @@
 mod arguments;
 mod clients;
 mod command;
+mod crowd;
 mod daemon;
 mod daemon_crowd;
 mod daemon_death;
@@ -42,6 +43,7 @@ fn main() -> ExitCode {
         .tests(Needs::Recording, arguments::TESTS)
         .tests(Needs::Recording, command::TESTS)
         .tests(Needs::Recording, clients::TESTS)
+        .tests(Needs::Recording, crowd::TESTS)
         .tests(Needs::Recording, denials::TESTS)
         .tests(Needs::Recording, harden::TESTS)
         .tests(Needs::Recording, running::TESTS)
@@ -64,6 +66,17 @@ fn main() -> ExitCode {
         .tests(Needs::Recording, daemon_limits::TESTS)
         .tests(Needs::Recording, daemon_crowd::TESTS)
         .run()
+}
+
+/// Says something for whoever makes a table of it.
+#[expect(clippy::print_stdout, reason = "the table's figures come from here")]
+fn say(what: &str) {
+    println!("\n@@SAYS {what}");
+}
+
+/// Whether the machine is so slow that a part has to stand for the whole.
+fn is_slow() -> bool {
+    std::env::var_os("SECCOMP_TRACER_SLOW_MACHINE").is_some()
 }
 
 /// The product.

@@ -5,6 +5,7 @@
 use crate::command::{self, Root, cargo, root};
 use crate::setup::{self, Purpose};
 use crate::talk;
+use crate::vm::matrix;
 use anyhow::{Context, Result, ensure};
 use std::path::PathBuf;
 
@@ -86,6 +87,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     // Cargo runs the program in the folder of its package.
     let (page, json) = (root().join(&arguments.page), root().join(&arguments.json));
     bench.arg("--page").arg(&page).arg("--json").arg(&json);
+    let kernels = matrix::kept(&page);
     match Root::now() {
         Root::Ourselves => {}
         Root::Sudo => {
@@ -98,6 +100,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     }
     talk::step(&command::typed(&bench));
     command::run(&mut bench).context("the measuring failed")?;
+    matrix::put_back(&page, &kernels)?;
     talk::say(&format!(
         "wrote `{}` and `{}`",
         page.display(),

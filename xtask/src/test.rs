@@ -178,7 +178,7 @@ fn machine(tally: &mut Tally) -> Result<()> {
 }
 
 /// Where a test program is, from the lines of JSON that cargo writes.
-fn executable(messages: &str, name: &str) -> Option<String> {
+pub(crate) fn executable(messages: &str, name: &str) -> Option<String> {
     let messages = messages.lines();
     let mut messages = messages.filter_map(|line| serde_json::from_str::<Value>(line).ok());
     messages.find_map(|message| {

@@ -1,6 +1,7 @@
 //! `doctor`: what this machine lacks for recording, and what to do about it.
 
 use super::doctor_report as doctor;
+use super::doctor_trial as trial;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::format::{Format, ReportArguments};
@@ -19,6 +20,10 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let sink = Sink::open(Some(&arguments.report.output))?;
     let mut checks = requirements::checks(&Surroundings::look(&Roots::default()));
+    if doctor::can_record(&checks) {
+        // Not by the kernel's version: what it can do is found out by trying.
+        checks.push(trial::check());
+    }
     checks.extend(requirements::engines(&Engines::look()));
     let text = match arguments.report.format {
         Format::Text => doctor::text(&checks),

@@ -16,6 +16,7 @@ mod daemon;
 mod diff;
 mod doctor;
 mod doctor_report;
+mod doctor_trial;
 mod exit;
 mod explain;
 mod failure;

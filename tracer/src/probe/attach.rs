@@ -439,7 +439,7 @@ impl Probe {
     ///
     /// [`ProbeError::Map`] if the counters cannot be read.
     pub fn losses(&self) -> Result<Losses, ProbeError> {
-        let skipped = self.programs.skipped(&self.ebpf, &[&hook::COUNT]);
+        let skipped = self.programs.skipped(&self.ebpf, &hook::RECORDING);
         counts::losses(&self.maps, skipped)
     }
 
@@ -459,8 +459,7 @@ impl Probe {
     /// [`ProbeError::Map`] if the counters cannot be read.
     pub fn denial_losses(&self) -> Result<DenialLosses, ProbeError> {
         // A skipped program may have missed an entry, and its return then looked refused.
-        let hooks = [&hook::INSIDE, &hook::RETURN];
-        let skipped = self.programs.skipped(&self.ebpf, &hooks);
+        let skipped = self.programs.skipped(&self.ebpf, &hook::REFUSING);
         counts::denial_losses(&self.maps, skipped)
     }
 

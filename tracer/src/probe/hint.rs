@@ -2,6 +2,7 @@
 
 use super::attach::ProbeError;
 use super::pins::PinError;
+use aya::EbpfError;
 use aya::maps::MapError;
 use aya::programs::ProgramError;
 use std::error::Error;
@@ -17,6 +18,9 @@ const ENOTSUPP: i32 = 524;
 
 const TYPES: &str =
     "recording needs a kernel with CONFIG_DEBUG_INFO_BTF=y; run `seccomp-tracer doctor`";
+
+const EVENT_RIGHTS: &str =
+    "recording on this kernel needs CAP_PERFMON, and where no tracefs is mounted CAP_SYS_ADMIN";
 
 const DOCTOR: &str = "run `seccomp-tracer doctor` to see what is missing";
 
@@ -37,9 +41,16 @@ impl ProbeError {
                 _ => DOCTOR,
             }),
             Self::Btf(_) | Self::KernelBtf(_) => Some(TYPES),
-            Self::Load(_) | Self::Attach { .. } | Self::Event { .. } | Self::Map { .. } => {
-                Some(of_kernel(errno))
+            Self::Load(EbpfError::MapError(MapError::CreateError { name, .. }))
+                if name == "EVENTS" && errno == Some(libc::EINVAL) =>
+            {
+                Some("boot Linux 5.8 or newer: its eBPF ring buffer is needed")
             }
+            Self::Event { .. } => Some(match errno {
+                Some(libc::EACCES | libc::EPERM) => EVENT_RIGHTS,
+                _ => DOCTOR,
+            }),
+            Self::Load(_) | Self::Attach { .. } | Self::Map { .. } => Some(of_kernel(errno)),
             Self::Pin(error) => of_pin(error),
         }
     }
@@ -95,7 +106,6 @@ pub fn errno(error: &(dyn Error + 'static)) -> Option<i32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use aya::EbpfError;
     use aya::sys::SyscallError;
 
     fn system(errno: i32) -> io::Error {
@@ -115,16 +125,28 @@ mod tests {
             name: "CALLS",
             source: MapError::IoError(system(errno)),
         };
-        let load = |errno| {
+        let create = |name: &str, errno| {
             ProbeError::Load(EbpfError::MapError(MapError::CreateError {
-                name: "CALLS".to_owned(),
+                name: name.to_owned(),
                 io_error: system(errno),
             }))
+        };
+        let load = |errno| create("CALLS", errno);
+        let event = |errno| ProbeError::Event {
+            tracepoint: "raw_syscalls:sys_enter",
+            source: system(errno),
         };
         for (error, expected) in [
             (attach(libc::EPERM), RIGHTS),
             (load(libc::EPERM), RIGHTS),
             (map(libc::EPERM), RIGHTS),
+            (event(libc::EACCES), EVENT_RIGHTS),
+            (event(libc::EIO), DOCTOR),
+            (load(libc::EINVAL), REFUSED),
+            (
+                create("EVENTS", libc::EINVAL),
+                "boot Linux 5.8 or newer: its eBPF ring buffer is needed",
+            ),
             (attach(libc::EINVAL), REFUSED),
             (attach(libc::EACCES), REFUSED),
             (map(libc::EIO), DOCTOR),

@@ -8,6 +8,7 @@ use aya::programs::links::FdLink;
 use aya::programs::raw_trace_point::RawTracePointLinkId;
 use aya::programs::tp_btf::BtfTracePointLinkId;
 use aya::programs::{BtfTracePoint, Program, ProgramError, ProgramInfo, RawTracePoint};
+use aya::sys::SyscallError;
 use aya::{Btf, Ebpf};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::Path;
@@ -113,6 +114,12 @@ pub(super) const MADE: Hook = Hook {
     optional: true,
 };
 
+/// Of what a skipped call may be missing in a recording.
+pub(super) const RECORDING: [&Hook; 5] = [&COUNT, &BORN, &MOVED, &ENDED, &EXECUTES];
+
+/// Of what a skipped call may miss a refusal, or make one of what was none.
+pub(super) const REFUSING: [&Hook; 3] = [&INSIDE, &RETURN, &TASK_EXIT];
+
 /// What holds a program where it is, for whoever takes it.
 pub(super) enum Held {
     Link(FdLink),
@@ -161,8 +168,9 @@ impl Loaded {
                 Ok(()) => return Ok(loaded(Attachment::BtfTracepoint)),
                 Err(error) => {
                     log::debug!(
-                        "no tp_btf on {} here, trying raw_tp: {error}",
-                        hook.tracepoint
+                        "no tp_btf on {} here, trying raw_tp: {}",
+                        hook.tracepoint,
+                        without_log(error)
                     );
                 }
             }
@@ -303,7 +311,27 @@ impl Hook {
 
     fn problem(&self) -> impl Fn(ProgramError) -> ProbeError + use<> {
         let hook = self.tracepoint;
-        move |source| ProbeError::Attach { hook, source }
+        move |source| ProbeError::Attach {
+            hook,
+            source: without_log(source),
+        }
+    }
+}
+
+/// What the verifier says goes to the log, which shows it to whoever asks for more.
+pub(super) fn without_log(error: ProgramError) -> ProgramError {
+    match error {
+        ProgramError::LoadError {
+            io_error,
+            verifier_log,
+        } => {
+            log::debug!("the kernel's verifier says:\n{verifier_log}");
+            ProgramError::SyscallError(SyscallError {
+                call: "bpf_prog_load",
+                io_error,
+            })
+        }
+        error => error,
     }
 }
 

@@ -218,7 +218,7 @@ impl Programs {
         if !self.may_skip {
             return 0;
         }
-        let programs = self.calls.iter();
+        let programs = self.calls.iter().chain(&self.tasks);
         let programs = programs.filter(|program| hooks.iter().any(|hook| program.is_of(hook)));
         programs.map(|program| program.recursion_misses(ebpf)).sum()
     }
@@ -244,7 +244,9 @@ fn load(
     for hook in hooks {
         match Loaded::load(ebpf, btf, hook, raw) {
             Ok(program) => programs.push(program),
-            Err(error) if hook.optional => log::debug!("{error}"),
+            Err(error) if hook.optional => {
+                log::warn!("threads that a filter ends alone are not seen on this kernel: {error}")
+            }
             Err(error) => return Err(error),
         }
     }

@@ -57,12 +57,12 @@ impl Resumed {
         states.into_iter().any(|state| !waiting.contains(&state))
     }
 
-    fn skipped(&self, hook: &hook::Hook) -> u64 {
+    fn skipped(&self, hooks: &[&hook::Hook]) -> u64 {
         if !self.may_skip {
             return 0;
         }
         let programs = self.programs.iter();
-        let of_hook = programs.filter(|(name, _)| hook.is_called(name));
+        let of_hook = programs.filter(|(name, _)| hooks.iter().any(|hook| hook.is_called(name)));
         of_hook.map(|(_, fd)| hook::skipped(fd.as_fd())).sum()
     }
 }
@@ -107,7 +107,7 @@ impl Side for Resumed {
     }
 
     fn losses(&self) -> Result<Losses, ProbeError> {
-        counts::losses(&self.maps, self.skipped(&hook::COUNT))
+        counts::losses(&self.maps, self.skipped(&hook::RECORDING))
     }
 
     fn refused(&self, slot: u32) -> Result<Refused, ProbeError> {
@@ -115,8 +115,7 @@ impl Side for Resumed {
     }
 
     fn denial_losses(&self) -> Result<DenialLosses, ProbeError> {
-        let skipped = self.skipped(&hook::INSIDE) + self.skipped(&hook::RETURN);
-        counts::denial_losses(&self.maps, skipped)
+        counts::denial_losses(&self.maps, self.skipped(&hook::REFUSING))
     }
 
     fn detach(&mut self) -> Result<(), ProbeError> {

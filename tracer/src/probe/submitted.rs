@@ -77,7 +77,7 @@ impl Submitted {
     pub(super) fn load(ebpf: &mut Ebpf, btf: &Btf, ids: Ids) -> Result<Self, ProbeError> {
         let problem = |source| ProbeError::Attach {
             hook: FUNCTION,
-            source,
+            source: hook::without_log(source),
         };
         let program = function(ebpf).map_err(problem)?;
         program.load(FUNCTION, btf).map_err(problem)?;

@@ -4,8 +4,11 @@
 //! Its root is ours, read-only, below a layer in memory: what it writes is gone with it. It needs no
 //! virtualisation by the processor, which a machine that is itself virtual seldom has.
 
+mod debian;
 mod image;
 mod kernel;
+pub(crate) mod matrix;
+mod small;
 
 use crate::command::{self, Root, root};
 use crate::talk;
@@ -15,11 +18,20 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Run a command in a virtual machine with these files, Debian's kernel, one cgroup hierarchy and systemd.
+/// Run a command in a virtual machine with these files, Debian's kernel, one cgroup hierarchy and systemd; or test other
+/// kernels of Debian's.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
+    /// Tests a kernel of this series, fetched from Debian's suites; repeatable.
+    #[arg(long, value_name = "VERSION", conflicts_with_all = ["all", "command"])]
+    kernel: Vec<String>,
+
+    /// Tests every kernel that matters, and writes the table in BENCHMARKS.md.
+    #[arg(long, conflicts_with = "command")]
+    all: bool,
+
     /// The command.
-    #[arg(required = true, last = true, value_name = "CMD")]
+    #[arg(required_unless_present_any = ["kernel", "all"], last = true, value_name = "CMD")]
     command: Vec<OsString>,
 }
 
@@ -33,6 +45,9 @@ pub(super) const LAST: &str = "the command in the machine ended with";
 const PATIENCE: &str = "30m";
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    if arguments.all || !arguments.kernel.is_empty() {
+        return matrix::run(&arguments.kernel, arguments.all);
+    }
     let Some(machine) = Machine::ready()? else {
         bail!("the machine needs a kernel from Debian's packages, and root");
     };
@@ -135,7 +150,11 @@ pub(super) fn quoted(words: &[impl AsRef<OsStr>]) -> String {
 }
 
 /// Runs a program that is needed on the way, in a folder.
-pub(super) fn prepare(folder: &Path, program: &str, arguments: &[&OsStr]) -> Result<String> {
+pub(super) fn prepare(
+    folder: &Path,
+    program: &str,
+    arguments: &[impl AsRef<OsStr>],
+) -> Result<String> {
     let mut command = Command::new(program);
     command.args(arguments).current_dir(folder);
     command::read(&mut command)

@@ -15,10 +15,6 @@ use crate::profile::KernelVersion;
 use crate::report::escape;
 use crate::syscall::capability::Capabilities;
 
-/// The oldest kernel that has what recording stands on: the eBPF ring buffer, and CAP_BPF and CAP_PERFMON.
-/// <https://man7.org/linux/man-pages/man7/capabilities.7.html>
-pub const OLDEST_KERNEL: KernelVersion = KernelVersion { major: 5, minor: 8 };
-
 /// From here on, eBPF memory is charged to the cgroup; before, it counts against `RLIMIT_MEMLOCK`.
 /// <https://lore.kernel.org/bpf/20201201215900.3569844-1-guro@fb.com/>
 const NO_MEMLOCK_KERNEL: KernelVersion = KernelVersion {
@@ -161,21 +157,13 @@ fn architecture(machine: &str) -> Check {
 fn kernel(surroundings: &Surroundings) -> Check {
     const ID: &str = "kernel";
     let release = escape::text(&surroundings.release);
-    let oldest = format!("{}.{}", OLDEST_KERNEL.major, OLDEST_KERNEL.minor);
     let Some(version) = KernelVersion::from_release(&surroundings.release) else {
         return Check::warning(
             ID,
             format!("kernel release `{release}` has no version that can be read"),
-            format!("recording needs Linux {oldest} or newer"),
+            "what it can do is found out by trying; see `program`",
         );
     };
-    if version < OLDEST_KERNEL {
-        return Check::failure(
-            ID,
-            format!("Linux {release} is older than {oldest}"),
-            format!("boot Linux {oldest} or newer: its eBPF ring buffer is needed"),
-        );
-    }
     let may_lock = has(&surroundings.capabilities, "CAP_SYS_RESOURCE");
     if version < NO_MEMLOCK_KERNEL && !may_lock {
         return Check::warning(
