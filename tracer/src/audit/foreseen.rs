@@ -81,32 +81,19 @@ pub fn foresee(profile: &Meaning, call: Call, values: &Values, is_all: bool) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::profile::{Action, Condition, Profile, Rule};
+    use crate::audit::testing::{meaning, rule};
+    use crate::profile::{Action, Condition};
     use crate::syscall::Abi;
 
     #[test]
     fn a_call_is_judged_as_soon_as_what_matters_is_known() {
-        let rule = |name: &str, action, conditions| Rule {
-            names: vec![name.to_owned()],
-            action,
-            conditions,
-        };
         let family = |value| vec![Condition::masked(0, 0xFFFF_FFFF, value)];
-        let profile = Profile {
-            default_action: Action::Errno(1),
-            abis: [Abi::X86_64].into(),
-            other_architectures: vec![],
-            flags: None,
-            listener_path: None,
-            listener_metadata: None,
-            rules: vec![
-                rule("read", Action::Allow, vec![]),
-                rule("mkdir", Action::Log, vec![]),
-                rule("socket", Action::Allow, family(2)),
-                rule("socket", Action::Log, family(10)),
-            ],
-        };
-        let meaning = Meaning::of(&profile, Abi::X86_64);
+        let meaning = meaning(vec![
+            rule("read", Action::Allow, vec![]),
+            rule("mkdir", Action::Log, vec![]),
+            rule("socket", Action::Allow, family(2)),
+            rule("socket", Action::Log, family(10)),
+        ]);
         let eperm = Outcome::Denied(Action::Errno(1));
         let table = [
             ("read", vec![], true, None),

@@ -117,7 +117,8 @@ fn values(indexes: &[u8], known: &[u64]) -> Values {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::profile::{Condition, Profile, Rule};
+    use crate::audit::testing::{meaning, rule};
+    use crate::profile::Condition;
     use crate::recording::{DenialFacts, TupleFacts};
     use crate::syscall::Abi;
 
@@ -127,24 +128,11 @@ mod tests {
 
     /// Permits `read`, and sockets of one family.
     fn profile() -> Meaning {
-        let rule = |name: &str, conditions| Rule {
-            names: vec![name.to_owned()],
-            action: Action::Allow,
-            conditions,
-        };
-        let profile = Profile {
-            default_action: Action::Errno(1),
-            abis: [Abi::X86_64].into(),
-            other_architectures: vec![],
-            flags: None,
-            listener_path: None,
-            listener_metadata: None,
-            rules: vec![
-                rule("read", vec![]),
-                rule("socket", vec![Condition::masked(0, 0xFFFF_FFFF, 2)]),
-            ],
-        };
-        Meaning::of(&profile, Abi::X86_64)
+        let family = Condition::masked(0, 0xFFFF_FFFF, 2);
+        meaning(vec![
+            rule("read", Action::Allow, vec![]),
+            rule("socket", Action::Allow, vec![family]),
+        ])
     }
 
     fn denials(seen: &[(&str, Answer, &[u64])]) -> Denials {

@@ -146,8 +146,8 @@ pub fn as_if_made(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::audit::testing;
-    use crate::profile::{Action, Profile, Rule};
+    use crate::audit::testing::{self, meaning, rule};
+    use crate::profile::Action;
     use crate::recording::{Answer, TupleFacts};
     use crate::syscall::Abi;
 
@@ -157,27 +157,16 @@ mod tests {
 
     /// Permits `getcwd`, and `socket` for families below 38.
     fn base() -> Meaning {
-        let rule = |name: &str, conditions| Rule {
-            names: vec![name.to_owned()],
-            action: Action::Allow,
-            conditions,
-        };
         let below = crate::profile::Condition {
             index: 0,
             operator: crate::profile::Operator::Lt,
             value: 38,
             value_two: 0,
         };
-        let profile = Profile {
-            default_action: Action::Errno(1),
-            abis: [Abi::X86_64].into(),
-            other_architectures: vec![],
-            flags: None,
-            listener_path: None,
-            listener_metadata: None,
-            rules: vec![rule("getcwd", vec![]), rule("socket", vec![below])],
-        };
-        Meaning::of(&profile, Abi::X86_64)
+        meaning(vec![
+            rule("getcwd", Action::Allow, vec![]),
+            rule("socket", Action::Allow, vec![below]),
+        ])
     }
 
     fn facts(count: u64, tuples: Option<&[[u64; 3]]>) -> DenialFacts {

@@ -1,10 +1,34 @@
 //! Small recordings for tests.
 
+use crate::profile::{Action, Condition, Meaning, Profile, Rule};
 use crate::recording::{
     Arguments, CallFacts, FactKey, Host, Losses, Recording, Sighting, Target, TupleFacts, Tuples,
     Window, WindowEnd, WindowStart,
 };
 use crate::syscall::{Abi, Call};
+
+/// A rule about one call.
+pub(crate) fn rule(name: &str, action: Action, conditions: Vec<Condition>) -> Rule {
+    Rule {
+        names: vec![name.to_owned()],
+        action,
+        conditions,
+    }
+}
+
+/// What a profile means that refuses everything but what its rules say, with EPERM.
+pub(crate) fn meaning(rules: Vec<Rule>) -> Meaning {
+    let profile = Profile {
+        default_action: Action::Errno(1),
+        abis: [Abi::X86_64].into(),
+        other_architectures: vec![],
+        flags: None,
+        listener_path: None,
+        listener_metadata: None,
+        rules,
+    };
+    Meaning::of(&profile, Abi::X86_64)
+}
 
 /// A complete recording of x86_64 calls by name: whether under a filter, and what is known of them.
 pub(crate) fn recording(run_id: &str, facts: Vec<(&str, bool, CallFacts)>) -> Recording {
