@@ -103,7 +103,7 @@ fn a_user_without_rights_has_a_container_recorded_by_the_daemon() {
         text.unwrap_or_else(|error| panic!("{name}: {error}: {run}"))
     };
     assert_eq!(said("with.code"), "0\n", "{}", said("with"));
-    let recording = facts::read(&folder.path().join("recording.json"));
+    let recording = facts::read(folder.path().join("recording.json"));
     assert_eq!(recording.window.from, WindowStart::Attach);
     let container = recording.target.container.as_ref().expect("a container");
     assert_eq!(container.engine.as_deref(), Some("podman"));

@@ -58,7 +58,7 @@ impl RuntimeArguments {
         own: Option<Runtime>,
         sources: &[&Source],
     ) -> Result<Option<Runtime>, Failure> {
-        let runtime = self.release().map(|release| release.reads_as()).or(own);
+        let runtime = self.release().map(Release::reads_as).or(own);
         if let Some(runtime) = runtime {
             for source in sources {
                 comparable_under(source, runtime).map_err(Failure::invalid)?;

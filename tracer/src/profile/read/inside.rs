@@ -329,7 +329,7 @@ fn block_position(lines: &[&str], block: Position, inner: &[&str], inside: Posit
     let index = |line: u32| usize::try_from(line).unwrap_or(usize::MAX);
     let wanted = inner.get(index(inside.line).saturating_sub(1));
     // A block begins on the line after its sign; parsers differ in which of both they name.
-    let shifts = [0, 1].into_iter().filter_map(|shift| {
+    let mut shifts = [0, 1].into_iter().filter_map(|shift| {
         let line = block
             .line
             .checked_add(inside.line)?
@@ -342,7 +342,7 @@ fn block_position(lines: &[&str], block: Position, inner: &[&str], inside: Posit
         let column = inside.column.checked_add(indent)?;
         is_blank.then_some(Position { line, column })
     });
-    shifts.last().unwrap_or(block)
+    shifts.next_back().unwrap_or(block)
 }
 
 /// What a document is called.

@@ -1,6 +1,7 @@
 //! What a finding says of the rest of its cause.
 
 use super::{Matter, escape, list};
+use crate::audit::exploits::Exposed;
 use crate::audit::findings::{Finding, Member};
 use crate::audit::rules::RuleId;
 use std::collections::{BTreeMap, BTreeSet};
@@ -75,7 +76,7 @@ fn cves(members: &[&Member]) -> String {
         Matter::Exploit(exposed) => Some(exposed),
         _ => None,
     });
-    let all: BTreeSet<&str> = all.flat_map(|exposed| exposed.cves()).collect();
+    let all: BTreeSet<&str> = all.flat_map(Exposed::cves).collect();
     let shown: Vec<&str> = all.iter().copied().take(CVES_MAX).collect();
     let more = all.len().saturating_sub(shown.len());
     let mut text = format!("; also {}", escape::text(&shown.join(", ")));

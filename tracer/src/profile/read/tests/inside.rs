@@ -62,21 +62,17 @@ fn kubernetes_objects_are_read_with_all_that_is_in_them() {
              {{name: {name}}}\nspec:\n  defaultAction: SCMP_ACT_ERRNO\n"
         )
     };
-    let map = format!(
-        "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: seccomp\ndata:\n  note.txt: hello\n  app.json: |\n    \
-         {{\"defaultAction\":\"SCMP_ACT_ERRNO\",\n     \"syscalls\":[{{\"names\":[\"read\"],\"action\":\"SCMP_ACT_ALLOW\"}}]}}\n"
-    );
-    let list = format!(
-        "apiVersion: v1\nkind: List\nitems:\n- apiVersion: security-profiles-operator.x-k8s.io/v1beta1\n  kind: \
-         SeccompProfile\n  metadata: {{name: a}}\n  spec: {{defaultAction: SCMP_ACT_LOG}}\n"
-    );
+    let map = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: seccomp\ndata:\n  note.txt: hello\n  app.json: |\n    \
+               {\"defaultAction\":\"SCMP_ACT_ERRNO\",\n     \"syscalls\":[{\"names\":[\"read\"],\"action\":\"SCMP_ACT_ALLOW\"}]}\n";
+    let list = "apiVersion: v1\nkind: List\nitems:\n- apiVersion: security-profiles-operator.x-k8s.io/v1beta1\n  kind: \
+                SeccompProfile\n  metadata: {name: a}\n  spec: {defaultAction: SCMP_ACT_LOG}\n";
     let kubescapes = "apiVersion: spdx.softwarecomposition.kubescape.io/v1beta1\nkind: SeccompProfile\nspec:\n  containers:\n  \
                       - name: web\n    path: x\n    spec: {defaultAction: SCMP_ACT_ERRNO}\n  initContainers:\n  - name: setup\n    \
                       spec: {defaultAction: SCMP_ACT_LOG}\n";
     let two = [operators("a", "v1"), operators("b", "v1alpha1")].join("---\n");
     let table: [(&str, &[&str]); 5] = [
-        (&map, &["seccomp/app.json"]),
-        (&list, &["a"]),
+        (map, &["seccomp/app.json"]),
+        (list, &["a"]),
         (kubescapes, &["web", "setup"]),
         (&two, &["a", "b"]),
         (&operators("a", "v1alpha1"), &["a"]),
@@ -85,14 +81,14 @@ fn kubernetes_objects_are_read_with_all_that_is_in_them() {
         assert_eq!(names(text), expected, "{text}");
     }
     // Places are the file's.
-    let source = profile(&map).unwrap();
+    let source = profile(map).unwrap();
     let at = |line, column| Some(Position { line, column });
     assert_eq!(source.origin.positions.default_action, at(8, 22));
     assert_eq!(source.rules[0].positions.action, at(9, 45));
     // One of several is chosen by its name, or its last part.
     assert_eq!(refusal(&two), "2 profiles in one file: `a`, `b`");
     assert!(profile_named(&two, Some("b")).is_ok());
-    assert!(profile_named(&map, Some("app.json")).is_ok());
+    assert!(profile_named(map, Some("app.json")).is_ok());
     let error = profile_named(&two, Some("c")).unwrap_err();
     assert_eq!(
         (error.to_string().as_str(), error.hint().is_some()),
