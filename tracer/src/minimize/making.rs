@@ -98,7 +98,10 @@ impl<'a> Making<'a> {
         let base = self.options.base.as_ref();
         let native = self.options.native;
         let mut profile = rules::profile(&by_name, &self.abis, base, &refused.collect());
-        rules::shut_multiplexers(&mut profile, &mut by_name, native, &self.meaning);
+        let is_made = |name: &str| by_name.get(name).is_some_and(Option::is_some);
+        for shut in rules::shut_multiplexers(&mut profile, is_made, native, &self.meaning) {
+            by_name.remove(shut);
+        }
         let is_permitted = |call: &Call| {
             let known = call.name().and_then(|name| by_name.get(name));
             known.is_some_and(Option::is_some)

@@ -160,31 +160,34 @@ pub(super) fn refusals(
         .collect()
 }
 
+/// The calls of i386 that stand for many.
+pub(super) const MULTIPLEXERS: [&str; 2] = ["socketcall", "ipc"];
+
 /// On i386 libseccomp permits with every call of a family of sockets or System V IPC its twin behind
 /// `socketcall` or `ipc`, which sees other registers and hides the arguments. Where the base does not permit
 /// that twin, or nobody was seen to make it, the multiplexer is shut with a rule of its own, which such
-/// permissions do not survive.
+/// permissions do not survive. Gives those that are shut.
 pub(super) fn shut_multiplexers(
     profile: &mut Profile,
-    by_name: &mut ByName,
+    is_made: impl Fn(&str) -> bool,
     native: Abi,
     bound: &Meaning,
-) {
+) -> Vec<&'static str> {
+    let mut shut = Vec::new();
     if !profile.abis.contains(&Abi::I386) {
-        return;
+        return shut;
     }
     let meaning = Meaning::of(profile, native);
-    for name in ["socketcall", "ipc"] {
+    for name in MULTIPLEXERS {
         let Some(call) = Call::named(Abi::I386, name) else {
             continue;
         };
-        let is_wanted = by_name.get(name).is_some_and(Option::is_some);
         let opened = meaning.permitted(call);
         let within = opened.is_subset(&base::permitted_in_both_views(bound, call));
-        if opened.is_none() || is_wanted && within {
+        if opened.is_none() || is_made(name) && within {
             continue;
         }
-        by_name.remove(name);
+        shut.push(name);
         for rule in &mut profile.rules {
             rule.names.retain(|known| known != name);
         }
@@ -200,4 +203,5 @@ pub(super) fn shut_multiplexers(
             conditions: Vec::new(),
         });
     }
+    shut
 }
