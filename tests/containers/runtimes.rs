@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use std::fs;
 use std::path::Path;
 use std::process::id;
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 pub(crate) const TESTS: [(&str, fn()); 3] = tests![
@@ -20,6 +21,25 @@ pub(crate) const TESTS: [(&str, fn()); 3] = tests![
 ];
 
 const BUSY: &str = "while ls / > /dev/null; do sleep 0.05; done";
+
+/// The same, seen from outside.
+const TICKING: &str = "while ls / > /ticks; do sleep 0.05; done";
+
+/// Waits until a container that ticks has done from now on at least once everything that it does.
+fn await_ticks(rootfs: &Rootfs) {
+    // The shell opens the file in each round, and what it executes writes to it.
+    const CHANGES: u32 = 6;
+    let file = rootfs.directory().join("ticks");
+    let stamp = || fs::metadata(&file).and_then(|file| file.modified()).ok();
+    let start = Instant::now();
+    for _ in 0..CHANGES {
+        let before = stamp();
+        while stamp() == before {
+            assert!(start.elapsed() < Duration::from_secs(60), "nothing ticks");
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+}
 
 /// A container of runc's, ended and forgotten when this value goes away.
 struct Bundle {
@@ -36,9 +56,9 @@ impl Bundle {
         let file = directory.path().join("config.json");
         let text = fs::read(&file).expect("a specification");
         let mut config: Value = serde_json::from_slice(&text).expect("JSON");
-        config["root"]["path"] = json!(rootfs.directory());
+        config["root"] = json!({"path": rootfs.directory(), "readonly": false});
         config["process"]["terminal"] = json!(false);
-        config["process"]["args"] = json!(["/bin/sh", "-c", BUSY]);
+        config["process"]["args"] = json!(["/bin/sh", "-c", TICKING]);
         config["process"]["rlimits"] = json!([]);
         config["process"]["user"] = json!({"uid": 0, "gid": 34});
         config["annotations"] = annotations.clone();
@@ -108,7 +128,7 @@ fn a_container_of_runcs_is_found_by_its_id_or_what_an_engine_calls_it() {
     });
     let bundle = Bundle::start(name.clone(), &rootfs, &annotations);
     let recorder = Recorder::attach(&name, &[]);
-    std::thread::sleep(std::time::Duration::from_millis(300));
+    await_ticks(&rootfs);
     bundle.kill();
     let recorded = recorder.finish();
     recorded
@@ -177,7 +197,7 @@ impl Containerd {
         let daemon = Program::new("containerd").args(arguments).start();
         let this = Self { daemon, directory };
         while this.ctr(&["version"]).code() != 0 {
-            std::thread::sleep(std::time::Duration::from_millis(50));
+            std::thread::sleep(Duration::from_millis(50));
         }
         this
     }
@@ -203,11 +223,11 @@ fn a_container_of_containerds_is_found_without_docker() {
         &name,
         "/bin/sh",
         "-c",
-        BUSY,
+        TICKING,
     ];
     containerd.ctr(&run).exits(0);
     let recorder = Recorder::attach(&name, &[]);
-    std::thread::sleep(std::time::Duration::from_millis(300));
+    await_ticks(&rootfs);
     containerd
         .ctr(&["tasks", "kill", "--signal", "KILL", &name])
         .exits(0);
@@ -225,7 +245,7 @@ fn a_container_of_containerds_is_found_without_docker() {
     let container = target.container.as_ref().expect("a container");
     assert_eq!(container.user, None);
     while containerd.ctr(&["tasks", "delete", &name]).code() != 0 {
-        std::thread::sleep(std::time::Duration::from_millis(50));
+        std::thread::sleep(Duration::from_millis(50));
     }
     containerd.ctr(&["containers", "delete", &name]).exits(0);
     containerd.daemon.signal(libc::SIGTERM);
