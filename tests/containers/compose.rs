@@ -14,13 +14,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
-pub(crate) const TESTS: [(&str, fn()); 6] = tests![
+pub(crate) const TESTS: [(&str, fn()); 7] = tests![
     each_service_of_a_project_is_recorded_from_its_first_call,
     a_service_that_is_run_is_recorded_with_what_it_needs,
     a_project_that_is_started_again_is_recorded,
     what_is_executed_in_a_service_is_recorded,
     a_project_is_hardened_service_by_service,
     a_project_that_cannot_be_recorded_is_refused,
+    a_project_may_come_by_standard_input_and_its_exit_code_is_passed_on,
 ];
 
 /// A project in a folder of its own, taken down when this value goes away.
@@ -306,4 +307,24 @@ fn a_project_that_cannot_be_recorded_is_refused() {
         3,
         "error: Compose refused\n",
     );
+}
+
+fn a_project_may_come_by_standard_input_and_its_exit_code_is_passed_on() {
+    let project = Project::new();
+    let file = project.path("compose.yaml");
+    let text = fs::read_to_string(&file).expect("a file");
+    let text = text.replace("nested", "nested; exit 7");
+    let input = project.path("input.yaml");
+    fs::write(&input, text).expect("a file");
+    let folder = project.path("input");
+    let script = "\"$PRODUCT\" record -o \"$FOLDER\" -- \\
+        docker compose -f - up --exit-code-from web < \"$INPUT\"";
+    let run = Program::new("sh").args(["-c", script]);
+    let run = run.env("PRODUCT", house_tests::product!());
+    let run = run.env("FOLDER", &folder).env("INPUT", &input);
+    let run = run.env("DOCKER_CONFIG", CONFIG);
+    run.in_directory(project.folder.path()).run().exits(7);
+    let recordings = project.recordings("input");
+    assert_eq!(names(&recordings), [("db", 1), ("web", 1)]);
+    assert!(calls(&recordings[1].1).contains("getegid"));
 }

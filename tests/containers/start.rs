@@ -6,7 +6,7 @@ use crate::recorder::{Recorded, Recorder};
 use house_tests::docker::{Container, Docker};
 use house_tests::facts::{counts_where, named};
 use house_tests::image::Image;
-use house_tests::{tests, witness};
+use house_tests::{arguments, tests, witness};
 use seccomp_tracer::recording::{SeccompState, WindowEnd, WindowStart};
 use std::ffi::OsString;
 use std::fs;
@@ -15,7 +15,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 use tempfile::TempDir;
 
-pub(crate) const TESTS: [(&str, fn()); 11] = tests![
+pub(crate) const TESTS: [(&str, fn()); 12] = tests![
     a_detached_container_is_recorded_to_its_end,
     what_is_executed_in_a_container_is_recorded,
     without_a_filter_a_visit_is_remarked,
@@ -26,6 +26,7 @@ pub(crate) const TESTS: [(&str, fn()); 11] = tests![
     a_container_that_is_not_there_yet_is_not_idle,
     a_container_that_cannot_be_described_is_recorded_all_the_same,
     a_container_that_is_started_again_is_recorded_from_its_first_call,
+    several_that_are_started_again_have_a_recording_each,
     what_a_client_executes_in_a_container_is_recorded,
 ];
 
@@ -249,6 +250,37 @@ fn a_container_that_is_started_again_is_recorded_from_its_first_call() {
         .run()
         .exits(3)
         .stderr_has("no container `house-tests-none`");
+}
+
+fn several_that_are_started_again_have_a_recording_each() {
+    let image = witness_image_with_shell();
+    let make = |name: &str, command: &[&str]| {
+        let container = Container::expected(name);
+        let kept = Docker::run(&image.name, command).kept();
+        kept.with(&["--name", &container.name]).go().exits(0);
+        container
+    };
+    let made = [
+        make("again-one", &[witness::PATH, "nested"]),
+        make("again-two", &["/bin/sh", "-c", "echo"]),
+    ];
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    let recordings = folder.path().join("recordings");
+    let words = arguments!["record", "-o", recordings, "--", "docker", "start"];
+    let names = made.iter().map(|container| OsString::from(&container.name));
+    let words: Vec<OsString> = words.into_iter().chain(names).collect();
+    product().args(&words).run().exits(0);
+    let seen = made.each_ref().map(|container| {
+        let path = recordings.join(format!("{}.json", container.name));
+        let recording = house_tests::facts::read(&path);
+        assert!(recording.losses.is_complete(), "{:?}", recording.losses);
+        assert_eq!(recording.window.from, WindowStart::Exec);
+        let known = recording.target.container.as_ref();
+        let known = known.and_then(|known| known.name.as_ref());
+        assert_eq!(known, Some(&container.name));
+        counts_where(&recording, true).contains_key(&named("getegid"))
+    });
+    assert_eq!(seen, [true, false]);
 }
 
 /// The container's own calls meanwhile are there as well: it is one profile for both.

@@ -52,7 +52,8 @@ impl Offered {
             | Recognised::Exec(_)
             | Recognised::Compose(_)
             | Recognised::Program
-            | Recognised::ClientOnly { .. } => {
+            | Recognised::ClientOnly { .. }
+            | Recognised::Unfollowed { .. } => {
                 let command = (!words.is_empty() && !is_container(run)).then_some(words);
                 self.commands.insert(command);
                 return;

@@ -11,6 +11,7 @@ pub(super) use started::Started;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::lives::Lives;
+use super::output;
 use super::watching::TargetArguments;
 use crate::daemon::Apart;
 use crate::probe::{Scope, Start};
@@ -20,7 +21,7 @@ use crate::report::escape;
 use crate::session::{Configured, Spawn, Stop};
 use crate::target::cgroup::{Cgroup, CgroupError, Hierarchy};
 use crate::target::engine::{About, Engine, EngineError, Inspected, PrepareError, Prepared};
-use crate::target::engine_run::{self, EngineKind, EngineRun, Recognised};
+use crate::target::engine_run::{self, ComposeRun, EngineKind, EngineRun, Recognised};
 use crate::target::executable::{self, ExecutableError};
 use crate::target::namespace;
 use crate::target::own_cgroup::{Note, OwnCgroup};
@@ -62,6 +63,25 @@ pub(super) struct Plan {
     /// Where a cgroup is that may hold containers.
     above: Option<Hierarchy>,
     several: Option<Several>,
+}
+
+/// Containers that nobody would see.
+#[derive(Debug, thiserror::Error)]
+#[error("the containers of `{} {verb}` cannot be followed from their first call", .kind.name())]
+struct Unfollowed {
+    kind: EngineKind,
+    verb: String,
+}
+
+/// The same with what it reads from standard input, which can be read only once.
+pub(super) fn with_input(run: ComposeRun) -> Result<ComposeRun, Failure> {
+    /// As Compose's own answers are bounded.
+    const INPUT_MAX_BYTES: u64 = 16 << 20;
+    if !run.reads_input() {
+        return Ok(run);
+    }
+    let input = output::read_at_most(Path::new("-"), INPUT_MAX_BYTES)?;
+    Ok(run.with_input(input))
 }
 
 pub(super) fn no_cgroup(error: CgroupError) -> Failure {
@@ -121,7 +141,15 @@ impl Plan {
             Recognised::Start(run) => Self::start_run(&hierarchy, &run, &arguments.command),
             Recognised::Exec(run) => Self::exec_run(&hierarchy, &run, &arguments.command),
             Recognised::Compose(run) => {
+                let run = with_input(run)?;
                 Self::compose(&hierarchy, &run, &arguments.command, None, note)
+            }
+            Recognised::Unfollowed { kind, verb } => {
+                let error = Failure::new(Exit::Incomplete, Unfollowed { kind, verb });
+                Err(error.hint(
+                    "start them by themselves, and record each with `seccomp-tracer record --container NAME`; \
+                     `seccomp-tracer daemon` records all that start from their first call",
+                ))
             }
             Recognised::Program => Self::command(&hierarchy, &arguments.command, note),
             Recognised::ClientOnly { kind, verb } => {

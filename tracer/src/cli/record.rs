@@ -57,7 +57,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let runs_command = arguments.target.is_command();
     // A caller of a command must be able to tell our failures from the command's.
     record(arguments).map_err(|failure| match failure.exit {
-        Exit::Invalid | Exit::Incomplete if runs_command => Failure {
+        Exit::Invalid if runs_command => Failure {
             exit: Exit::Ours,
             ..failure
         },

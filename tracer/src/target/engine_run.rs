@@ -42,6 +42,13 @@ pub enum Recognised {
         /// The verb, like `exec` or `compose`.
         verb: String,
     },
+    /// A verb of a client that starts containers of which none can be followed from its first call.
+    Unfollowed {
+        /// Whose client.
+        kind: EngineKind,
+        /// The verb, like `kube play`.
+        verb: String,
+    },
 }
 
 impl Recognised {
@@ -49,7 +56,11 @@ impl Recognised {
     #[must_use]
     pub fn is_several(&self) -> bool {
         match self {
-            Self::Program | Self::Run(_) | Self::Exec(_) | Self::ClientOnly { .. } => false,
+            Self::Program
+            | Self::Run(_)
+            | Self::Exec(_)
+            | Self::ClientOnly { .. }
+            | Self::Unfollowed { .. } => false,
             Self::Start(run) => run.containers.len() > 1,
             Self::Compose(run) => match run.verb {
                 ComposeVerb::Up | ComposeVerb::Run(_) | ComposeVerb::Start(_) => true,
@@ -169,10 +180,32 @@ pub fn recognise(command: &[OsString]) -> Recognised {
                 .map_or_else(client_only, Recognised::Compose)
         }
         b"run" => Recognised::Run(engine_run(kind, command, &behind, client.end, verb_at + 1)),
-        b"create" | b"compose" | b"build" | b"buildx" | b"stack" | b"service" | b"kube"
-        | b"play" | b"pod" => client_only(),
+        b"stack" | b"service" | b"kube" | b"play" | b"pod" => {
+            let next = command.get(after).map(|word| word.as_bytes());
+            let verb = unfollowed(verb.as_bytes(), next.unwrap_or_default());
+            verb.map_or_else(client_only, |verb| Recognised::Unfollowed {
+                kind,
+                verb: verb.to_owned(),
+            })
+        }
+        b"create" | b"compose" | b"build" | b"buildx" => client_only(),
         _ => Recognised::Program,
     }
+}
+
+/// Verbs that start pods, or services of a swarm: containers in cgroups that the engine chooses.
+fn unfollowed(verb: &[u8], next: &[u8]) -> Option<&'static str> {
+    Some(match (verb, next) {
+        (b"kube", b"play") => "kube play",
+        (b"play", b"kube") => "play kube",
+        (b"pod", b"start") => "pod start",
+        (b"pod", b"restart") => "pod restart",
+        (b"stack", b"deploy" | b"up") => "stack deploy",
+        (b"service", b"create") => "service create",
+        (b"service", b"scale") => "service scale",
+        (b"service", b"update") => "service update",
+        _ => return None,
+    })
 }
 
 /// A command line as it may be shown: without the values of a container's environment variables.
@@ -182,6 +215,7 @@ pub fn shown(command: &[OsString]) -> Vec<OsString> {
         Recognised::Run(run) => run.without_values().0.words,
         Recognised::Program
         | Recognised::ClientOnly { .. }
+        | Recognised::Unfollowed { .. }
         | Recognised::Start(_)
         | Recognised::Exec(_)
         | Recognised::Compose(_) => command.to_vec(),

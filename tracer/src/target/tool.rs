@@ -2,7 +2,7 @@
 
 use crate::report::escape;
 use std::ffi::{OsStr, OsString};
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
@@ -69,6 +69,16 @@ pub(super) fn ask(
     arguments: &[OsString],
     bounds: Bounds,
 ) -> Result<Answer, ToolError> {
+    ask_of(program, arguments, None, bounds)
+}
+
+/// Runs a program with that input, if there is any.
+pub(super) fn ask_of(
+    program: &OsStr,
+    arguments: &[OsString],
+    input: Option<&str>,
+    bounds: Bounds,
+) -> Result<Answer, ToolError> {
     let name = || program.to_string_lossy().into_owned();
     let run = |source: io::Error| match source.kind() {
         io::ErrorKind::NotFound => ToolError::NotInstalled { program: name() },
@@ -78,7 +88,8 @@ pub(super) fn ask(
         },
     };
     let mut command = Command::new(program);
-    command.args(arguments).stdin(Stdio::null());
+    command.args(arguments);
+    command.stdin(input.map_or_else(Stdio::null, |_| Stdio::piped()));
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = Running(command.spawn().map_err(run)?);
     let deadline = Instant::now() + bounds.time;
@@ -86,6 +97,12 @@ pub(super) fn ask(
         program: name(),
         seconds: bounds.time.as_secs(),
     };
+    if let (Some(mut stdin), Some(input)) = (child.0.stdin.take(), input) {
+        let input = input.to_owned();
+        // Who does not read it all has seen enough.
+        let write = move || drop(stdin.write_all(input.as_bytes()));
+        std::thread::Builder::new().spawn(write).map_err(run)?;
+    }
     let stdout = reader(child.0.stdout.take(), bounds.bytes + 1).map_err(run)?;
     let stderr = reader(child.0.stderr.take(), TALK_MAX_BYTES).map_err(run)?;
     let stdout = receive(&stdout, deadline).map_err(run)?.ok_or_else(late)?;

@@ -64,7 +64,7 @@ impl Command {
             },
             Recognised::Start(run) => exists(run.kind),
             Recognised::Exec(run) => exists(run.kind),
-            Recognised::ClientOnly { kind, verb } => unfit(
+            Recognised::ClientOnly { kind, verb } | Recognised::Unfollowed { kind, verb } => unfit(
                 Unfit::ClientOnly(kind, verb),
                 "of containers, `docker run`, `podman run` and `docker compose up` are followed",
             ),

@@ -10,7 +10,7 @@ use crate::cli::folder::{self, Folder, Outlet};
 use crate::cli::generate;
 use crate::cli::keeping::{self, Talk};
 use crate::cli::output::{self, Sink};
-use crate::cli::plan::{Plan, no_cgroup};
+use crate::cli::plan::{Plan, no_cgroup, with_input};
 use crate::cli::progress::Display;
 use crate::cli::watching::{self, Parts};
 use crate::probe::Looking;
@@ -36,6 +36,7 @@ type Services = BTreeMap<String, Evidence>;
 type Profiles = BTreeMap<String, Profile>;
 
 pub(super) fn run(arguments: &Arguments, run: &ComposeRun) -> Result<Exit, Failure> {
+    let run = &with_input(run.clone())?;
     let asked = asked(&arguments.allow)?;
     let mut sessions = Sessions::new(arguments)?;
     let first = sessions.hold_each(run, arguments, Under::Nothing)?;

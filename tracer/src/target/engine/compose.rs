@@ -227,7 +227,7 @@ impl PreparedProject {
     ) -> Result<Self, ComposeError> {
         let engine = Engine::of_client(EngineKind::Docker, &run.client);
         let about = engine.about()?;
-        let mut project = Project::read(&ask(&run.question())?)?;
+        let mut project = Project::read(&ask(&run.question(), run.input())?)?;
         let services = project.services();
         for (name, service) in &services {
             about
@@ -306,7 +306,7 @@ pub fn files(run: &ComposeRun) -> Option<Vec<PathBuf>> {
 ///
 /// [`ComposeError`] if Compose does not say.
 pub fn containers(run: &ComposeRun, services: &[OsString]) -> Result<Vec<String>, ComposeError> {
-    let answer = ask(&run.containers_question(services))?;
+    let answer = ask(&run.containers_question(services), run.input())?;
     let text = String::from_utf8_lossy(&answer).into_owned();
     Ok(text.split_whitespace().map(str::to_owned).collect())
 }
@@ -317,9 +317,9 @@ pub fn service(labels: &BTreeMap<String, String>) -> Option<&str> {
     labels.get(SERVICE).map(String::as_str)
 }
 
-fn ask(words: &[OsString]) -> Result<Vec<u8>, ComposeError> {
+fn ask(words: &[OsString], input: Option<&str>) -> Result<Vec<u8>, ComposeError> {
     let (program, arguments) = words.split_first().ok_or(ComposeError::Nothing)?;
-    let answer = tool::ask(program, arguments, BOUNDS).map_err(EngineError::from)?;
+    let answer = tool::ask_of(program, arguments, input, BOUNDS).map_err(EngineError::from)?;
     if answer.status.success() {
         return Ok(answer.stdout);
     }

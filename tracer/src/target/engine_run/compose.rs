@@ -25,6 +25,8 @@ pub struct ComposeRun {
     directory: Option<OsString>,
     /// What it is to do.
     pub verb: ComposeVerb,
+    /// A file of the project that comes by standard input.
+    input: Option<String>,
 }
 
 /// What Compose is to do.
@@ -96,8 +98,7 @@ static EXEC_SWITCHES: Flags = Flags {
     short: b"diTt",
 };
 
-/// Reads the words after `compose`, or after `docker-compose`; `None` if it makes no container work, or not by a file
-/// that can be read twice.
+/// Reads the words after `compose`, or after `docker-compose`; `None` if it makes no container work.
 pub(super) fn recognise(
     words: &[OsString],
     client: Vec<OsString>,
@@ -108,9 +109,6 @@ pub(super) fn recognise(
     let files = named(&scanned.flags, ["file", "f"]);
     let files = files.map(|flag| (flag.words.clone(), flag.value.clone().unwrap_or_default()));
     let files: Vec<_> = files.collect();
-    if files.iter().any(|(_, file)| file == "-") {
-        return None;
-    }
     let directory = named(&scanned.flags, ["project-directory", "workdir"]).last();
     let verb_at = scanned.end;
     let verb = words.get(verb_at)?;
@@ -140,6 +138,7 @@ pub(super) fn recognise(
         files,
         directory: directory.and_then(|flag| flag.value.clone()),
         verb,
+        input: None,
     })
 }
 
@@ -150,6 +149,27 @@ fn named<'a>(flags: &'a [Flag], names: [&'static str; 2]) -> impl Iterator<Item 
 }
 
 impl ComposeRun {
+    /// Whether a file of the project comes by standard input, and has not been taken from there.
+    #[must_use]
+    pub fn reads_input(&self) -> bool {
+        self.input.is_none() && self.files.iter().any(|(_, file)| file == "-")
+    }
+
+    /// The same with that file.
+    #[must_use]
+    pub fn with_input(self, input: String) -> Self {
+        Self {
+            input: Some(input),
+            ..self
+        }
+    }
+
+    /// That file.
+    #[must_use]
+    pub fn input(&self) -> Option<&str> {
+        self.input.as_deref()
+    }
+
     /// The command line that asks for the project, with the services of every profile.
     #[must_use]
     pub fn question(&self) -> Vec<OsString> {

@@ -21,6 +21,10 @@ fn only_docker_with_a_verb_that_starts_containers_is_special() {
         kind: EngineKind::Podman,
         verb: verb.into(),
     };
+    let unfollowed = |verb: &str| Recognised::Unfollowed {
+        kind: EngineKind::Podman,
+        verb: verb.into(),
+    };
     for (line, expected) in [
         ("nginx -g daemon", Recognised::Program),
         ("./dockerd run x", Recognised::Program),
@@ -35,10 +39,15 @@ fn only_docker_with_a_verb_that_starts_containers_is_special() {
         ("docker exec -d", client("exec")),
         ("podman exec -l sh", podman("exec")),
         ("docker compose build", client("compose")),
-        ("docker compose -f - up", client("compose")),
         ("docker-compose logs", client("compose")),
         ("podman compose up", podman("compose")),
         ("docker create x", client("create")),
+        ("podman pod ps", podman("pod")),
+        (
+            "podman --log-level=debug pod start p",
+            unfollowed("pod start"),
+        ),
+        ("sudo podman play kube x.yaml", unfollowed("play kube")),
     ] {
         assert_eq!(recognise(&words(line)), expected, "{line}");
     }
@@ -369,8 +378,8 @@ fn podman_has_flags_of_its_own() {
         Some(OsStr::new("y"))
     );
     let play = recognise(&words("podman kube play x.yaml"));
-    let (kind, verb) = (EngineKind::Podman, "kube".to_owned());
-    assert_eq!(play, Recognised::ClientOnly { kind, verb });
+    let (kind, verb) = (EngineKind::Podman, "kube play".to_owned());
+    assert_eq!(play, Recognised::Unfollowed { kind, verb });
 }
 
 #[test]
