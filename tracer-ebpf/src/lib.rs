@@ -388,7 +388,7 @@ pub mod event {
     /// A call was refused for the first time with this answer, and, if arguments of it are tracked, with these
     /// values.
     pub const DENIED: u32 = 5;
-    /// A task left the scope. `values[0]`: one of [`departure`]. Process and name are the task's.
+    /// A task left the scope. `values[0]`: one of `departure`. Process and name are the task's.
     pub const LEFT: u32 = 6;
 }
 
