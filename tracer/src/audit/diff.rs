@@ -3,7 +3,7 @@
 use super::observed::{Observation, observe};
 use super::surface::abis;
 use super::value::Values;
-use crate::profile::{Action, ArgumentSet, Meaning};
+use crate::profile::{Action, ArgumentSet, Meaning, Profile};
 use crate::recording::Runs;
 use crate::syscall::{self, Abi, Call};
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,6 +15,61 @@ pub struct ProfileDiff {
     pub abis: Vec<AbiDifference>,
     /// Per call of the ABIs that both list, in order of call, then kind.
     pub calls: Vec<CallDifference>,
+    /// What they say of how the filter is installed, and otherwise beside the calls.
+    pub settings: Vec<SettingDifference>,
+}
+
+/// Something that is not about calls, by its key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SettingDifference {
+    /// The key.
+    pub key: &'static str,
+    /// What the first says; nothing if it does not have it. Hostile.
+    pub a: Option<String>,
+    /// What the second says. Hostile.
+    pub b: Option<String>,
+}
+
+/// Where two profiles differ beside what becomes of calls: flags, the listener, and the default's errno, which calls
+/// without a name get.
+#[must_use]
+pub fn settings(a: &Profile, b: &Profile) -> Vec<SettingDifference> {
+    let flags = |profile: &Profile| {
+        let flags = profile.flags.as_ref();
+        // An empty list is not the same as none: runtimes then add none of their own.
+        flags.map(|flags| {
+            let mut flags = flags.clone();
+            flags.sort_unstable();
+            flags.join(" ")
+        })
+    };
+    let errno = |profile: &Profile| match profile.default_action {
+        Action::Errno(errno) | Action::Trace(errno) => Some(errno.to_string()),
+        Action::KillProcess
+        | Action::KillThread
+        | Action::Trap
+        | Action::Notify
+        | Action::Log
+        | Action::Allow => None,
+    };
+    let each = [
+        ("defaultErrnoRet", errno(a), errno(b)),
+        ("flags", flags(a), flags(b)),
+        (
+            "listenerPath",
+            a.listener_path.clone(),
+            b.listener_path.clone(),
+        ),
+        (
+            "listenerMetadata",
+            a.listener_metadata.clone(),
+            b.listener_metadata.clone(),
+        ),
+    ];
+    let differing = each.into_iter().filter(|(_, a, b)| a != b);
+    differing
+        .map(|(key, a, b)| SettingDifference { key, a, b })
+        .collect()
 }
 
 /// An ABI that only one of two profiles lists.
@@ -93,7 +148,7 @@ impl ProfileDiff {
     /// Whether the two mean the same.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.abis.is_empty() && self.calls.is_empty()
+        self.abis.is_empty() && self.calls.is_empty() && self.settings.is_empty()
     }
 }
 
@@ -330,6 +385,7 @@ mod tests {
                     // `socket`, and `socketcall` with it.
                     allowed: 2,
                 }],
+                settings: vec![],
                 calls: vec![whole, socket, only_b],
             }
         );

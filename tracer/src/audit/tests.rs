@@ -218,7 +218,7 @@ fn without_a_base_everything_is_the_measure() {
     let [native] = &audit.surfaces[..] else {
         panic!("{:?}", audit.surfaces);
     };
-    assert_eq!((native.left(), native.in_base()), (2, 385));
+    assert_eq!((native.left(), native.in_base()), (2, 386));
     assert!(audit.beyond.is_empty());
     assert!(audit.documented.iter().all(|one| one.unlock.is_empty()));
 }

@@ -7,7 +7,8 @@ use super::output::{self, Sink};
 use crate::profile::write::{self, FilterError, Inexpressible, NotAName};
 use crate::profile::{Profile, Source};
 use crate::report::escape;
-use crate::syscall::Abi;
+use crate::syscall::{Abi, Call};
+use std::collections::BTreeSet;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
@@ -47,8 +48,10 @@ enum Form {
     Spo,
     /// A drop-in for a systemd unit
     Systemd,
-    /// JSON for seccompiler, as Firecracker takes it
+    /// JSON for seccompiler
     Seccompiler,
+    /// JSON for Firecracker, the same filter for all of its threads
+    Firecracker,
     /// libseccomp's pseudo code of the filter, for reading
     Pfc,
     /// The filter itself, as bubblewrap and crun take it
@@ -115,11 +118,15 @@ fn product(arguments: &Arguments, source: &Source) -> Result<Vec<u8>, Failure> {
         return write::docker(source).map(String::into_bytes).map_err(lossy);
     }
     let profile = resolved(arguments, source, native)?;
+    if arguments.to == Form::Systemd {
+        ignored_by_systemd(&profile);
+    }
     let text = match arguments.to {
         Form::Docker | Form::Oci => Ok(write::oci(&profile)),
         Form::Spo => write::spo(&profile, &object_name(arguments)?),
         Form::Systemd => write::systemd(&profile, native),
         Form::Seccompiler => write::seccompiler(&profile, native),
+        Form::Firecracker => write::firecracker(&profile, native),
         Form::Names => write::names(&profile),
         Form::Pfc => {
             return write::pfc(&profile, native)
@@ -129,6 +136,31 @@ fn product(arguments: &Arguments, source: &Source) -> Result<Vec<u8>, Failure> {
         Form::Bpf => return write::bpf(&profile, native).map_err(filter),
     };
     text.map(String::into_bytes).map_err(lossy)
+}
+
+/// The last call that libseccomp 2.5.4 knows, which systemd 252 of Debian 12 asks for numbers.
+const OLD_LIBSECCOMP_LAST: &str = "set_mempolicy_home_node";
+
+/// Says which names an older systemd leaves out, with a warning in its log that nobody sees here.
+fn ignored_by_systemd(profile: &Profile) {
+    let native = Abi::X86_64;
+    let last = Call::named(native, OLD_LIBSECCOMP_LAST).map_or(i32::MAX, |call| call.number);
+    let is_newer =
+        |name: &&String| Call::named(native, name).is_some_and(|call| call.number > last);
+    let names = profile.rules.iter().flat_map(|rule| &rule.names);
+    let names: BTreeSet<&str> = names.filter(is_newer).map(String::as_str).collect();
+    if names.is_empty() {
+        return;
+    }
+    let left = match profile.default_action.permits() {
+        true => "; they stay permitted there",
+        false => "",
+    };
+    let names: Vec<&str> = names.into_iter().collect();
+    output::say(&format!(
+        "note: systemd with libseccomp 2.5.4, as in Debian 12, leaves out: {}{left}",
+        escape::text(&names.join(" "))
+    ));
 }
 
 /// The flat profile; says for what, where that matters.

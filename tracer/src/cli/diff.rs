@@ -9,7 +9,7 @@ use super::output::{self, Sink};
 use super::recordings::{self, Incomplete};
 use super::runtime::RuntimeArguments;
 use crate::audit::diff;
-use crate::profile::{Meaning, Source, read};
+use crate::profile::{Meaning, Profile, Source, read};
 use crate::recording::{self, Runs};
 use crate::report::{escape, json, text};
 use crate::syscall::Abi;
@@ -31,6 +31,10 @@ pub(super) struct Arguments {
     a: PathBuf,
     /// Another of the same kind.
     b: PathBuf,
+    /// Say only what changed from the first to the second, as between two versions of a workload: new calls,
+    /// calls that are gone, and calls of which the values changed.
+    #[arg(long)]
+    summary: bool,
     #[command(flatten)]
     circumstances: CircumstanceArguments,
     #[command(flatten)]
@@ -94,11 +98,13 @@ fn profiles(arguments: &Arguments, a: &Source, b: &Source) -> Result<(String, Ex
         output::say(&format!("note: {note}"));
     }
     let runtime = arguments.runtime.runtime(&[a, b])?;
-    let meaning =
-        |source: &Source| Meaning::under(&source.resolve(&circumstances), native, runtime);
-    let diff = diff::profiles(native, &meaning(a), &meaning(b));
+    let [a, b] = [a, b].map(|source| source.resolve(&circumstances));
+    let meaning = |profile: &Profile| Meaning::under(profile, native, runtime);
+    let mut diff = diff::profiles(native, &meaning(&a), &meaning(&b));
+    diff.settings = diff::settings(&a, &b);
     let (a, b) = (name(&arguments.a), name(&arguments.b));
     let report = match arguments.report.format {
+        Format::Text if arguments.summary => text::profiles_summary(&a, &b, &diff),
         Format::Text => text::profiles(&a, &b, &diff),
         Format::Json => json::profiles(&a, &b, &diff),
     };
@@ -114,6 +120,7 @@ fn compare(arguments: &Arguments, a: &Runs, b: &Runs) -> (String, Exit) {
     let diff = diff::recordings(a, b);
     let (a, b) = (name(&arguments.a), name(&arguments.b));
     let report = match arguments.report.format {
+        Format::Text if arguments.summary => text::recordings_summary(&a, &b, &diff),
         Format::Text => text::recordings(&a, &b, &diff),
         Format::Json => json::recordings(&a, &b, &diff),
     };

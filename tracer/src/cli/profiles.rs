@@ -83,15 +83,15 @@ fn of_folder(path: &Path, found: &mut Vec<Found>) -> Result<(), Failure> {
         | Problem::Foreign(_)
         | Problem::Path(_)
         | Problem::Unconfined
-        | Problem::EngineDefault => true,
+        | Problem::EngineDefault
         // An object with nothing of a profile in it.
-        Problem::Empty => true,
+        | Problem::Empty => true,
         _ => false,
     };
     if !is_other {
         return Err(refused(path, error));
     }
-    let error = escape::text(&error.to_string()).clone();
+    let error = escape::text(&error.to_string());
     output::say(&format!(
         "note: `{}` is left out: {error}",
         escape::path(path)

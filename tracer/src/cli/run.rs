@@ -4,12 +4,13 @@ use super::base;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::output;
-use crate::profile::{Circumstances, KernelVersion, Meaning, Profile, compiled::Program};
+use crate::profile::{Action, Circumstances, KernelVersion, Meaning, Profile, compiled::Program};
 use crate::report::escape;
 use crate::syscall::{Abi, Call, capability};
 use crate::target::executable::{self, ExecutableError};
 use crate::target::process;
 use rustix::thread::CapabilitySet;
+use std::collections::BTreeSet;
 use std::ffi::{CString, NulError, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
@@ -74,7 +75,13 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let file = file.map_err(|error| Failure::new(Exit::Ours, error))?;
     let native = native();
     let filter = Program::compile(&profile, native);
-    let filter = filter.map_err(|error| Failure::new(Exit::Ours, error))?;
+    let mut filter = filter.map_err(|error| Failure::new(Exit::Ours, error))?;
+    let flags = profile.flags.as_deref().unwrap_or_default();
+    let flagged = filter.set_flags(flags);
+    flagged.map_err(|error| Failure::new(Exit::Ours, error))?;
+    if let Some(note) = unanswered(&profile) {
+        output::say(&note);
+    }
     let needs_it = !may_filter();
     let no_new_privs = arguments.no_new_privileges || needs_it;
     if needs_it && !arguments.no_new_privileges && rustix::process::geteuid().is_root() {
@@ -91,6 +98,34 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
             source,
         },
     ))
+}
+
+/// The most calls that a note names.
+const NAMES_MAX: usize = 8;
+
+/// What is to be said where the profile asks a listener: there is none.
+fn unanswered(profile: &Profile) -> Option<String> {
+    let rules = profile
+        .rules
+        .iter()
+        .filter(|rule| rule.action == Action::Notify);
+    let names: BTreeSet<&str> = rules
+        .flat_map(|rule| &rule.names)
+        .map(String::as_str)
+        .collect();
+    let shown: Vec<&str> = names.iter().copied().take(NAMES_MAX).collect();
+    let more = names.len().saturating_sub(shown.len());
+    let more = if more > 0 {
+        format!(" and {more} more")
+    } else {
+        String::new()
+    };
+    (!names.is_empty()).then(|| {
+        format!(
+            "note: the profile has a listener asked about {}{more}, and nobody answers here: these calls get ENOSYS",
+            escape::text(&shown.join(", "))
+        )
+    })
 }
 
 fn c_string(bytes: &[u8]) -> Result<CString, NulError> {

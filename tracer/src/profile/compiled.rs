@@ -52,6 +52,9 @@ pub enum CompileError {
         /// The call that they speak of.
         name: String,
     },
+    /// A filter without a listener cannot have the flag.
+    #[error("`{0}` needs a listener, and there is none")]
+    Flag(String),
     /// libseccomp refuses a rule.
     #[error("libseccomp refuses the rule for `{name}`")]
     Rule {
@@ -177,6 +180,25 @@ impl Program {
     pub fn pfc(&self) -> Result<String, CompileError> {
         let bytes = exported(|memory| self.context.export_pfc(memory))?;
         Ok(String::from_utf8_lossy(&bytes).into_owned())
+    }
+
+    /// Has the filter installed with these flags, `SECCOMP_FILTER_FLAG_*`.
+    ///
+    /// # Errors
+    ///
+    /// [`CompileError::Flag`] for one that needs a listener or that nobody knows, [`CompileError::Refused`] if
+    /// libseccomp or the kernel does not have it.
+    pub fn set_flags(&mut self, flags: &[String]) -> Result<(), CompileError> {
+        for flag in flags {
+            let set = match flag.as_str() {
+                "SECCOMP_FILTER_FLAG_TSYNC" => self.context.set_ctl_tsync(true),
+                "SECCOMP_FILTER_FLAG_LOG" => self.context.set_ctl_log(true),
+                "SECCOMP_FILTER_FLAG_SPEC_ALLOW" => self.context.set_ctl_ssb(true),
+                _ => return Err(CompileError::Flag(flag.clone())),
+            };
+            set.map_err(CompileError::Refused)?;
+        }
+        Ok(())
     }
 
     /// Puts the filter on the calling thread, for good. Sets no_new_privs first if asked to, which a process

@@ -10,6 +10,7 @@ mod live;
 mod meant;
 mod places;
 mod recorded;
+mod starting;
 mod written;
 
 #[cfg(test)]
@@ -24,7 +25,7 @@ use super::exploits::{Exposed, Reach};
 use super::ignore::Entry;
 use super::live::{Live, Permitted, Refused};
 use super::rules::{RuleId, Severity};
-use super::starts::{self, NoStart, Obstacle, Starting};
+use super::starts::{NoStart, Obstacle, Starting};
 use super::types::{Alternative, Audit, Denied, Evidence, Excess, Undecided, View};
 use crate::profile::proof::{Deviation, Miscompiled};
 use crate::profile::{
@@ -525,7 +526,7 @@ fn with_parts(
     let places = Places::of(examined);
     let mut findings = written::findings(examined);
     findings.extend(dialect::findings(examined));
-    findings.extend(starting(examined, &places));
+    findings.extend(starting::finding(examined, &places));
     findings.extend(meant::findings(examined, beyond, &places));
     findings.extend(compiled.iter().cloned().map(|matter| {
         let place = match &matter {
@@ -541,37 +542,6 @@ fn with_parts(
     findings.extend(live::findings(live));
     findings.sort_by_key(|finding| (finding.rule(), finding.place));
     findings
-}
-
-/// Whether nobody starts a container with it.
-fn starting(examined: &Examined<'_>, places: &Places<'_>) -> Option<Finding> {
-    let Examined {
-        source,
-        circumstances,
-        engine,
-        starting,
-        ..
-    } = *examined;
-    let who = starts::not_starting(source, circumstances, engine, starting);
-    if who.is_empty() {
-        return None;
-    }
-    // What the runtime of nearly everybody refuses as it is written, is to be mended whoever else takes it.
-    let refused = who.iter().filter(|one| one.is_refused());
-    let is_refused = refused.clone().count() > 0;
-    let by_most = refused
-        .clone()
-        .any(|one| one.release.runtime == Runtime::Runc);
-    let none = starting.asked || by_most || who.len() == starting.releases.len();
-    let place = match is_refused {
-        true => places.asking().or_else(|| places.flags()),
-        false => places.default_action(),
-    };
-    let matter = Matter::NoStart { who, none };
-    Some(Finding::new(
-        matter,
-        place.or_else(|| places.default_action()),
-    ))
 }
 
 /// The most findings of one rule that are kept; a file with more is no profile that anybody wrote.

@@ -72,13 +72,17 @@ fn has_shared_part(conditions: &[Condition]) -> bool {
     inner.iter().any(|condition| Way::of(condition).is_some())
 }
 
-/// The test that both have in one place of the tree, and behind which both go on.
-fn collision(a: &[Condition], b: &[Condition]) -> Option<Condition> {
-    let inner = a.len().min(b.len()).saturating_sub(1);
-    let pairs = a.iter().zip(b).take(inner);
-    for (a, b) in pairs {
+/// The test that a rule and one that is added later have in one place of the tree, and behind which the later one
+/// goes on with a test that is put before the other's. What goes on with the same test is found where it is; what
+/// comes behind the other is added once. Tried with some 5000 sets of rules.
+fn collision(earlier: &[Condition], later: &[Condition]) -> Option<Condition> {
+    let inner = earlier.len().min(later.len()).saturating_sub(1);
+    let pairs = earlier.iter().zip(later);
+    let next = pairs.clone().skip(1);
+    for ((a, b), (next_a, next_b)) in pairs.take(inner).zip(next) {
         match (Way::of(a), Way::of(b)) {
-            (Some(_), Some(_)) if a == b => return Some(*a),
+            (Some(_), Some(_)) if a == b && next_a == next_b => {}
+            (Some(_), Some(_)) if a == b => return comes_before(next_b, next_a).then_some(*a),
             // By the upper half alone, both lead to one place.
             (Some(one), Some(other)) if one == other => {}
             (None, None) if a == b => {}
@@ -86,6 +90,17 @@ fn collision(a: &[Condition], b: &[Condition]) -> Option<Condition> {
         }
     }
     None
+}
+
+/// Whether libseccomp puts a test before another one, or may: later arguments first, of one argument equalities and
+/// inequalities before ranges, and those below before those above.
+fn comes_before(one: &Condition, other: &Condition) -> bool {
+    let class = |condition: &Condition| match condition.operator {
+        Operator::Eq | Operator::Ne | Operator::MaskedEq => 0,
+        Operator::Lt | Operator::Le => 1,
+        Operator::Gt | Operator::Ge => 2,
+    };
+    one.index > other.index || (one.index == other.index && class(one) <= class(other))
 }
 
 /// The way on from an inequality or a range that depends on the upper half alone.
@@ -152,6 +167,17 @@ mod tests {
             (&[(0, Ne, 4), (1, Eq, 1)], &[(0, Ne, 5), (1, Eq, 2)], false),
             (&[(0, Lt, 4), (1, Eq, 1)], &[(0, Ge, 4), (1, Eq, 2)], false),
             (&[(0, Eq, 4), (1, Ne, 1)], &[(0, Eq, 4), (1, Ne, 2)], false),
+            // The same goes on, or one is the beginning of the other.
+            (&[(0, Ne, 4), (1, Eq, 1)], &[(0, Ne, 4), (1, Eq, 1)], false),
+            (
+                &[(0, Ne, 4), (1, Ne, 1)],
+                &[(0, Ne, 4), (1, Ne, 1), (2, Ne, 3)],
+                false,
+            ),
+            // What comes later is put behind, or before.
+            (&[(0, Ne, 4), (2, Eq, 1)], &[(0, Ne, 4), (1, Eq, 1)], false),
+            (&[(0, Ne, 4), (1, Eq, 1)], &[(0, Ne, 4), (1, Gt, 1)], false),
+            (&[(0, Ne, 4), (1, Gt, 1)], &[(0, Ne, 4), (1, Eq, 1)], true),
             // The same behind others: by way of the upper half, or not.
             (
                 &[(0, Gt, 1), (1, Ne, 4), (2, Eq, 1)],

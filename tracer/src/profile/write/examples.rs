@@ -217,6 +217,50 @@ fn seccompiler_takes_what_is_written_for_it() {
     );
 }
 
+/// Both readers take what is written for them, and no name that their table lacks is written.
+#[test]
+fn firecrackers_words_are_its_own_and_lacking_names_are_refused() {
+    let profile = short(
+        EPERM,
+        &[
+            ("read", Action::Allow, &[]),
+            ("ioctl", Action::Allow, &[equals(1, 5)]),
+        ],
+    );
+    let text = firecracker(&profile, Abi::X86_64).unwrap();
+    let filters: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let threads: Vec<&String> = filters.as_object().unwrap().keys().collect();
+    assert_eq!(threads, ["api", "vcpu", "vmm"]);
+    assert_eq!(
+        filters["vmm"]["default_action"],
+        serde_json::json!({"errno": 1})
+    );
+    // Its words for the same, as its own reader has them.
+    let same = text
+        .replace("default_action", "mismatch_action")
+        .replace("filter_action", "match_action");
+    let compiled = ::seccompiler::compile_from_json(same.as_bytes(), TargetArch::x86_64).unwrap();
+    assert_eq!(compiled.len(), 3);
+    assert_eq!(crate::profile::read::profiles(&text).unwrap().len(), 3);
+    // Read again it means the same.
+    let again = crate::profile::read::profile_named(&text, Some("vmm")).unwrap();
+    assert_eq!(again.default_action, EPERM);
+    for call in crate::syscall::calls(Abi::X86_64) {
+        let name = call.name().unwrap();
+        let one = short(EPERM, &[(name, Action::Allow, &[])]);
+        let direct = format!(
+            r#"{{"main": {{"mismatch_action": "trap", "match_action": "allow", "filter": [{{"syscall": "{name}"}}]}}}}"#
+        );
+        let takes = ::seccompiler::compile_from_json(direct.as_bytes(), TargetArch::x86_64).is_ok();
+        assert_eq!(seccompiler(&one, Abi::X86_64).is_ok(), takes, "{name}");
+    }
+    let open = short(Action::Allow, &[("mount", EPERM, &[])]);
+    assert_eq!(
+        seccompiler(&open, Abi::X86_64).unwrap_err().to_string(),
+        "seccompiler cannot express that x32 calls are not let through"
+    );
+}
+
 #[test]
 fn objects_have_names_that_a_cluster_takes() {
     for good in ["a", "web-1", "a.b", "0"] {

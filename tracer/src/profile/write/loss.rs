@@ -35,6 +35,10 @@ pub enum Part {
     },
     /// A name that would mean something else there.
     Name(String),
+    /// A name that the reader's own table lacks.
+    Lacking(String),
+    /// The calls of x32, which would be let through.
+    X32,
     /// A call that is multiplexed on an architecture.
     Multiplexed {
         /// The call.
@@ -74,6 +78,8 @@ impl fmt::Display for Part {
                 )
             }
             Self::Name(name) => write!(formatter, "the name `{name}`"),
+            Self::Lacking(name) => write!(formatter, "the name `{name}`, which its table lacks"),
+            Self::X32 => formatter.write_str("that x32 calls are not let through"),
             Self::Multiplexed { name, architecture } => {
                 write!(formatter, "`{name}` on {architecture}")
             }

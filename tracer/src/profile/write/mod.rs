@@ -21,6 +21,6 @@ pub use filter::{FilterError, bpf, pfc};
 pub use loss::{Inexpressible, Part};
 pub use names::names;
 pub use oci::oci;
-pub use seccompiler::seccompiler;
+pub use seccompiler::{firecracker, seccompiler};
 pub use spo::{NotAName, resource_name, spo};
 pub use systemd::systemd;

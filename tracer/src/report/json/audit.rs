@@ -10,8 +10,7 @@ use super::words::{
 use super::{SCHEMA_VERSION, text};
 use crate::audit::{
     AbiCoverage, Assessment, BaseView, Check, Counted, Denied, Documented, Evidence, Excess,
-    Presence, RecordingSummary, Standing, Subject, Surface, Undecided, Unknown, Used, Verdict,
-    View, When,
+    Presence, RecordingSummary, Standing, Subject, Surface, Undecided, Unknown, Used, View, When,
 };
 use crate::profile::Runtime;
 use crate::profile::proof::Miscompiled;
@@ -19,29 +18,11 @@ use crate::report::layout::permille;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The audits as JSON: of one profile a document, of several a list of such. The files are named as the user named
-/// them.
-#[must_use]
-pub fn audits(assessments: &[Assessment], ignore_file: Option<&str>) -> String {
-    match assessments {
-        [one] => text(&document(one, ignore_file)),
-        several => text(&AuditsDocument {
-            schema_version: SCHEMA_VERSION,
-            verdict: several
-                .iter()
-                .map(|one| one.judgement.verdict)
-                .max()
-                .unwrap_or(Verdict::Pass)
-                .into(),
-            audits: several
-                .iter()
-                .map(|one| document(one, ignore_file))
-                .collect(),
-        }),
-    }
-}
-
-fn document<'a>(assessment: &'a Assessment, ignore_file: Option<&'a str>) -> AuditDocument<'a> {
+/// The document about one profile.
+pub(super) fn document<'a>(
+    assessment: &'a Assessment,
+    ignore_file: Option<&'a str>,
+) -> AuditDocument<'a> {
     let audit = &assessment.audit;
     let files = [&audit.subject.profile, ignore_file.unwrap_or_default()];
     AuditDocument {
@@ -73,20 +54,10 @@ pub fn check(profile: &str, recordings: &[RecordingSummary], check: &Check) -> S
     })
 }
 
-/// The document that `audit` writes for several profiles.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct AuditsDocument<'a> {
-    schema_version: u64,
-    /// The worst of all.
-    verdict: VerdictName,
-    audits: Vec<AuditDocument<'a>>,
-}
-
 /// The document that `audit` writes.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct AuditDocument<'a> {
+pub(super) struct AuditDocument<'a> {
     schema_version: u64,
     /// Fail: a finding fails the gate, which by default is that something is allowed beyond the base, or
     /// that something recorded would be denied. Unclear: neither is known, but the recordings do not suffice

@@ -21,6 +21,15 @@ pub fn profiles(a: &str, b: &str, diff: &ProfileDiff) -> String {
         same: diff.is_empty(),
         abis: diff.abis.iter().map(Into::into).collect(),
         calls: diff.calls.iter().map(Into::into).collect(),
+        settings: diff
+            .settings
+            .iter()
+            .map(|one| SettingObject {
+                key: one.key,
+                a: one.a.as_deref(),
+                b: one.b.as_deref(),
+            })
+            .collect(),
     })
 }
 
@@ -58,6 +67,17 @@ struct ProfilesDocument<'a> {
     abis: Vec<AbiObject>,
     /// Calls of the ABIs that both list.
     calls: Vec<CallDifferenceObject>,
+    /// Flags, listener and default errno, where they differ.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    settings: Vec<SettingObject<'a>>,
+}
+
+/// Something that is not about calls; null is not there.
+#[derive(Serialize)]
+struct SettingObject<'a> {
+    key: &'static str,
+    a: Option<&'a str>,
+    b: Option<&'a str>,
 }
 
 const fn side(side: Side) -> &'static str {

@@ -5,6 +5,7 @@
 //! what JSON asks for.
 
 mod audit;
+mod audits;
 pub mod denials;
 mod diff;
 mod explain;
@@ -17,7 +18,8 @@ pub mod shadow;
 mod sureness;
 mod words;
 
-pub use audit::{audits, check};
+pub use audit::check;
+pub use audits::audits;
 pub use diff::{profiles, recordings};
 pub use explain::explanation;
 pub use hint::hint;

@@ -9,8 +9,8 @@ pub(super) use hint::hint;
 pub(super) use refused::{denials, denials_by_design, refusal};
 
 use crate::audit::diff::{
-    AbiDifference, CallDifference, DifferenceKind, ProfileDiff, RecordingDiff, Side,
-    ValueDifference,
+    AbiDifference, CallDifference, DifferenceKind, ProfileDiff, RecordingDiff, SettingDifference,
+    Side, ValueDifference,
 };
 use crate::audit::history::{History, Made, MadeWith, Moment, Phases, Treatment};
 use crate::audit::{
@@ -470,6 +470,11 @@ pub(super) fn profile_diff() -> ProfileDiff {
             abi: Abi::I386,
             side: Side::B,
             allowed: 357,
+        }],
+        settings: vec![SettingDifference {
+            key: "flags",
+            a: Some(String::new()),
+            b: Some("SECCOMP_FILTER_FLAG_\u{1b}LOG".to_owned()),
         }],
         calls: vec![
             whole("open", DifferenceKind::Permits(Side::A), allow, eperm),

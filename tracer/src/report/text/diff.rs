@@ -27,6 +27,7 @@ pub fn profiles(a: &str, b: &str, diff: &ProfileDiff) -> String {
     if !diff.abis.is_empty() {
         facts.push(count(diff.abis.len(), "ABI"));
     }
+    facts.extend((!diff.settings.is_empty()).then(|| count(diff.settings.len(), "setting")));
     let mut out = format!("different: {a} and {b}, in {}\n", facts.join(" and "));
     let name = |side| match side {
         Side::A => &a,
@@ -44,6 +45,7 @@ pub fn profiles(a: &str, b: &str, diff: &ProfileDiff) -> String {
             count(one.allowed, "call"),
         ));
     }
+    out.push_str(&settings(diff));
     let mut groups: BTreeMap<DifferenceKind, Vec<&CallDifference>> = BTreeMap::new();
     for one in &diff.calls {
         groups.entry(one.kind).or_default().push(one);
@@ -54,6 +56,92 @@ pub fn profiles(a: &str, b: &str, diff: &ProfileDiff) -> String {
             DifferenceKind::Answer => "answered differently".to_owned(),
         };
         out.push_str(&format!("\n{title}\n{}", calls_of(&group)));
+    }
+    out
+}
+
+/// What is not about calls, a line each.
+fn settings(diff: &ProfileDiff) -> String {
+    let value = |value: &Option<String>| match value {
+        None => "nothing".to_owned(),
+        Some(text) if text.is_empty() => "an empty list".to_owned(),
+        Some(text) => quoted(text),
+    };
+    let lines = diff.settings.iter();
+    lines
+        .map(|one| format!("\n{}: {} / {}\n", one.key, value(&one.a), value(&one.b)))
+        .collect()
+}
+
+/// What changed from the first profile to the second, in few lines.
+#[must_use]
+pub fn profiles_summary(a: &str, b: &str, diff: &ProfileDiff) -> String {
+    let of = |kind: DifferenceKind, whole: bool| -> BTreeSet<String> {
+        let here = diff.calls.iter();
+        let here = here.filter(|one| one.kind == kind && one.whole == whole);
+        here.map(|one| one.call.to_string()).collect()
+    };
+    let narrowed = of(DifferenceKind::Permits(Side::A), false);
+    let widened = of(DifferenceKind::Permits(Side::B), false);
+    let mut out = summary(
+        [a, b],
+        &of(DifferenceKind::Permits(Side::B), true),
+        &of(DifferenceKind::Permits(Side::A), true),
+        &narrowed.union(&widened).cloned().collect(),
+    );
+    let answers = diff
+        .calls
+        .iter()
+        .filter(|one| one.kind == DifferenceKind::Answer);
+    let answers: BTreeSet<String> = answers.map(|one| one.call.to_string()).collect();
+    if !answers.is_empty() {
+        out.push_str(&names("  answered differently", COLUMN, answers));
+    }
+    for one in &diff.abis {
+        let what = match one.side {
+            Side::A => "gone",
+            Side::B => "new",
+        };
+        out.push_str(&format!("  {what} ABI: {}\n", one.abi));
+    }
+    out.push_str(
+        settings(diff)
+            .replace("\n\n", "\n")
+            .trim_start_matches('\n'),
+    );
+    out
+}
+
+/// What changed from the first recordings to the second, in few lines.
+#[must_use]
+pub fn recordings_summary(a: &str, b: &str, diff: &RecordingDiff) -> String {
+    let shown = |calls: &BTreeSet<Call>| calls.iter().map(ToString::to_string).collect();
+    let values = diff.values.iter().map(|one| one.call.to_string());
+    summary(
+        [a, b],
+        &shown(&diff.only_b),
+        &shown(&diff.only_a),
+        &values.collect(),
+    )
+}
+
+fn summary(
+    [a, b]: [&str; 2],
+    new: &BTreeSet<String>,
+    gone: &BTreeSet<String>,
+    values: &BTreeSet<String>,
+) -> String {
+    let [a, b] = [a, b].map(quoted);
+    let mut out = format!(
+        "from {a} to {b}: {} new, {} gone, {} with other values\n",
+        count(new.len(), "call"),
+        gone.len(),
+        values.len()
+    );
+    for (what, calls) in [("new", new), ("gone", gone), ("values", values)] {
+        if !calls.is_empty() {
+            out.push_str(&names(&format!("  {what}"), COLUMN, calls));
+        }
     }
     out
 }

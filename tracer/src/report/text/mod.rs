@@ -21,7 +21,7 @@ mod sureness;
 pub use audit::audit;
 pub use check::{added, check};
 pub use denials::{denials, missing, refusal};
-pub use diff::{profiles, recordings};
+pub use diff::{profiles, profiles_summary, recordings, recordings_summary};
 pub use explain::explanation;
 pub use hint::hint;
 pub use history::history;

@@ -1,4 +1,4 @@
-//! System calls of x86_64, by number, at the level of Linux 7.1-rc4.
+//! System calls of x86_64, by number, at the level of Linux 7.3-rc7.
 //!
 //! Facts of the kernel's interface, as in its `syscall*.tbl` files; the names are libseccomp's, which is
 //! what profiles use (`umount2`, not the kernel's `umount`).
@@ -390,4 +390,5 @@ pub(super) static TABLE: &[(i32, &str)] = &[
     (469, "file_setattr"),
     (470, "listns"),
     (471, "rseq_slice_yield"),
+    (472, "fchroot"),
 ];

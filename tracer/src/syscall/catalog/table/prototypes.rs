@@ -75,6 +75,7 @@ pub(in crate::syscall) static PROTOTYPES: &[(&str, &[(Type, &str)])] = &[
     ("fchown", &[(Uint, "fd"), (Uint, "user"), (Uint, "group")]),
     ("fchown32", &[(Uint, "fd"), (Uint, "user"), (Uint, "group")]),
     ("fchownat", &[(Int, "dfd"), (Ptr, "filename"), (Uint, "user"), (Uint, "group"), (Int, "flag")]),
+    ("fchroot", &[(Int, "fd"), (Uint, "flags")]),
     ("fcntl", &[(Uint, "fd"), (Uint, "cmd"), (Ulong, "arg")]),
     ("fcntl64", &[(Uint, "fd"), (Uint, "cmd"), (Ulong, "arg")]),
     ("fdatasync", &[(Uint, "fd")]),
