@@ -245,7 +245,9 @@ fn load(
         match Loaded::load(ebpf, btf, hook, raw) {
             Ok(program) => programs.push(program),
             Err(error) if hook.optional => {
-                log::warn!("threads that a filter ends alone are not seen on this kernel: {error}");
+                log::warn!(
+                    "calls for which a filter ends the task are not seen on this kernel: {error}"
+                );
             }
             Err(error) => return Err(error),
         }

@@ -12,6 +12,7 @@ mod small;
 
 use crate::command::{self, Root, root};
 use crate::talk;
+use crate::tally::Tally;
 use anyhow::{Context, Result, bail, ensure};
 use std::ffi::{OsStr, OsString};
 use std::fs;
@@ -30,8 +31,20 @@ pub(crate) struct Arguments {
     #[arg(long, conflicts_with = "command")]
     all: bool,
 
+    /// Tests the oldest and the newest kernel that Debian's suites list, with what takes minutes only.
+    #[arg(long, conflicts_with_all = ["all", "kernel", "test", "command"])]
+    short: bool,
+
+    /// Runs this test only, by its name in the table; repeatable.
+    #[arg(long, value_name = "NAME", conflicts_with = "command")]
+    test: Vec<String>,
+
+    /// Writes the table, though it is not that of all.
+    #[arg(long, requires = "kernel")]
+    write: bool,
+
     /// The command.
-    #[arg(required_unless_present_any = ["kernel", "all"], last = true, value_name = "CMD")]
+    #[arg(required_unless_present_any = ["kernel", "all", "short"], last = true, value_name = "CMD")]
     command: Vec<OsString>,
 }
 
@@ -45,8 +58,18 @@ pub(super) const LAST: &str = "the command in the machine ended with";
 const PATIENCE: &str = "30m";
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    if arguments.short {
+        let mut tally = Tally::default();
+        matrix::short(&mut tally)?;
+        return tally.close();
+    }
     if arguments.all || !arguments.kernel.is_empty() {
-        return matrix::run(&arguments.kernel, arguments.all);
+        return matrix::run(&matrix::Wanted {
+            series: &arguments.kernel,
+            all: arguments.all,
+            tests: &arguments.test,
+            write: arguments.write || arguments.all,
+        });
     }
     let Some(machine) = Machine::ready()? else {
         bail!("the machine needs a kernel from Debian's packages, and root");

@@ -17,7 +17,21 @@ pub(super) const ENDED: &str = "@@ENDED";
 const TESTS: &str = "/live";
 
 /// Programs that tests execute and that make the calls of their own, not busybox's.
-const PROGRAMS: [&str; 4] = ["/bin/true", "/bin/sleep", "/bin/dd", "/usr/bin/chrt"];
+const PROGRAMS: [&str; 13] = [
+    "/bin/sh",
+    "/bin/cat",
+    "/bin/dd",
+    "/bin/ln",
+    "/bin/ls",
+    "/bin/mkdir",
+    "/bin/mv",
+    "/bin/rm",
+    "/bin/rmdir",
+    "/bin/sleep",
+    "/bin/true",
+    "/usr/bin/chrt",
+    "/usr/bin/env",
+];
 
 /// Makes the root of a machine that runs these tests, one after the other, below that folder.
 pub(super) fn initial(folder: &Path, tests: &[&str]) -> Result<PathBuf> {
