@@ -7,7 +7,10 @@ use house_tests::tests;
 use seccomp_tracer::syscall::{Abi, Call};
 use std::fs;
 
-pub(crate) const TESTS: [(&str, fn()); 7] = tests![
+pub(crate) const TESTS: [(&str, fn()); 10] = tests![
+    run_has_the_flags_of_the_profile_and_says_who_does_not_answer,
+    what_monitors_take_is_exact_or_refused,
+    diff_compares_how_filters_are_installed_and_sums_up,
     each_form_is_as_it_should_be,
     what_is_read_again_means_the_same,
     conditions_are_kept_or_resolved,
@@ -89,6 +92,88 @@ fn each_form_is_as_it_should_be() {
     let pseudo = convert(SMALL, "--to pfc");
     let text = pseudo.exits(0).stderr("").stdout_text();
     assert!(text.contains("pseudo filter code start"), "{text}");
+}
+
+/// Firecracker has other words, and its threads; what x32 would get, or a name that is not there, is refused.
+fn what_monitors_take_is_exact_or_refused() {
+    let run = convert(SMALL, "--to firecracker");
+    let text = run.exits(0).stderr("").stdout_text();
+    for word in ["api", "vcpu", "vmm", "default_action", "filter_action"] {
+        assert!(text.contains(&format!("\"{word}\"")), "{text}");
+    }
+    let open = r#"{"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": ["mount"], "action": "SCMP_ACT_ERRNO"}]}"#;
+    convert(open, "--to firecracker")
+        .exits(2)
+        .stdout("")
+        .stderr_has("Firecracker cannot express that x32 calls are not let through");
+    let newer = r#"{"defaultAction": "SCMP_ACT_ERRNO", "syscalls": [{"names": ["getxattrat"], "action": "SCMP_ACT_ALLOW"}]}"#;
+    convert(newer, "--to seccompiler")
+        .exits(2)
+        .stderr_has("the name `getxattrat`, which its table lacks");
+    convert(newer, "--to systemd")
+        .exits(0)
+        .stderr_has("leaves out: getxattrat\n");
+}
+
+/// Two files that answer every call alike may still be installed otherwise.
+fn diff_compares_how_filters_are_installed_and_sums_up() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let folder = directory.path();
+    let write = |name: &str, keys: &str, names: &str| {
+        let text = format!(
+            r#"{{"defaultAction": "SCMP_ACT_ERRNO", {keys} "syscalls": [{{"names": [{names}], "action": "SCMP_ACT_ALLOW"}}]}}"#
+        );
+        fs::write(folder.join(name), text).expect("a file");
+    };
+    write("a.json", "", "\"read\"");
+    write(
+        "flags.json",
+        r#""flags": ["SECCOMP_FILTER_FLAG_LOG"],"#,
+        "\"read\"",
+    );
+    write("listener.json", r#""listenerPath": "/run/s","#, "\"read\"");
+    write("b.json", "", "\"write\"");
+    let diff = |words: &str| {
+        product()
+            .in_directory(folder)
+            .words(&format!("diff {words}"))
+            .run()
+    };
+    diff("a.json a.json").exits(0);
+    diff("a.json flags.json")
+        .exits(1)
+        .stdout("different: `a.json` and `flags.json`, in 1 setting\n\nflags: nothing / `SECCOMP_FILTER_FLAG_LOG`\n");
+    diff("a.json listener.json --format json")
+        .exits(1)
+        .stdout_has("\"listenerPath\"");
+    diff("a.json b.json --summary")
+        .exits(1)
+        .stdout("from `a.json` to `b.json`: 1 call new, 1 gone, 0 with other values\n  new (1)   write\n  gone (1)  read\n");
+}
+
+fn run_has_the_flags_of_the_profile_and_says_who_does_not_answer() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let folder = directory.path();
+    let run = |flags: &str, action: &str| {
+        let text = format!(
+            r#"{{"defaultAction": "SCMP_ACT_ALLOW", "flags": [{flags}], "syscalls": [{{"names": ["getpgrp"], "action": "SCMP_ACT_{action}"}}]}}"#
+        );
+        fs::write(folder.join("p.json"), text).expect("a file");
+        product()
+            .in_directory(folder)
+            .words("run --profile p.json -- true")
+            .run()
+    };
+    let both = "\"SECCOMP_FILTER_FLAG_LOG\", \"SECCOMP_FILTER_FLAG_SPEC_ALLOW\"";
+    let quiet = run(both, "ERRNO");
+    quiet.exits(0);
+    assert!(!quiet.stderr_text().contains("nobody answers"), "{quiet}");
+    run("", "NOTIFY").exits(0).stderr_has(
+        "note: the profile has a listener asked about getpgrp, and nobody answers here",
+    );
+    run("\"SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV\"", "ERRNO")
+        .exits(125)
+        .stderr_has("`SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV` needs a listener, and there is none");
 }
 
 /// Whatever form a profile is in, `diff` finds no difference.

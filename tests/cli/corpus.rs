@@ -27,13 +27,13 @@ const CORPUS: &[(&str, &[&str])] = &[
     (
         "deny-list-typo.json",
         &[
-            "high weak-default 2: _sysctl acct add_key afs_syscall +69",
+            "high weak-default 2: _sysctl acct add_key afs_syscall +70",
             "medium unknown-name 11: setdomainnam",
         ],
     ),
     (
         "deny-list.json",
-        &["high weak-default 2: _sysctl acct add_key afs_syscall +69"],
+        &["high weak-default 2: _sysctl acct add_key afs_syscall +70"],
     ),
     (
         "description.json",
@@ -62,7 +62,7 @@ const CORPUS: &[(&str, &[&str])] = &[
     ),
     (
         "logged-by-default.json",
-        &["high weak-default 2: _sysctl acct add_key afs_syscall +69"],
+        &["high weak-default 2: _sysctl acct add_key afs_syscall +70"],
     ),
     ("mistyped-names.json", &["high mistyped-key 40:"]),
     (
