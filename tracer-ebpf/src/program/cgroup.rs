@@ -5,6 +5,9 @@ use super::access::{load, read};
 use super::config;
 use core::ffi::c_void;
 
+/// Bytes of an id or a pointer.
+const WORD: u32 = 8;
+
 /// A `struct cgroup` that may be read through typed pointers.
 #[derive(Clone, Copy)]
 pub(crate) struct Cgroup(*const c_void);
@@ -57,7 +60,7 @@ impl Ancestry {
         if level > own {
             return 0;
         }
-        let place = config::cgroup_ancestors() + level * size_of::<u64>() as u32;
+        let place = config::cgroup_ancestors() + level * WORD;
         if config::ancestors_are_ids() != 0 {
             return read(self.cgroup, place).unwrap_or(0);
         }

@@ -7,7 +7,7 @@
 use super::access::read;
 use super::config;
 use super::maps::{EXECUTED, NAMES};
-use super::members::{NOWHERE, current, slot_of};
+use super::members::{NOWHERE, current, number, slot_of};
 use super::scope;
 use aya_ebpf::helpers::{bpf_get_current_comm, bpf_probe_read_kernel_str_bytes};
 use core::ffi::c_void;
@@ -43,10 +43,10 @@ fn note(name: &Name) {
         return;
     };
     let slot = slot_of(current());
-    if slot == NOWHERE || !scope::has_begun(slot as u32) {
+    if slot == NOWHERE || !scope::has_begun(number(slot)) {
         return;
     }
-    if let Some(executed) = EXECUTED.get_ptr_mut(slot as u32) {
+    if let Some(executed) = EXECUTED.get_ptr_mut(number(slot)) {
         let place = place as usize & (NAMES_MAX - 1);
         // SAFETY: a byte of a map, which only ever goes from 0 to 1.
         unsafe { executed.cast::<u8>().wrapping_add(place).write_volatile(1) };

@@ -76,6 +76,7 @@ pub(crate) static MEMBERS: HashMap<u32, u32> = HashMap::with_max_entries(MEMBERS
 
 /// The programs that are looked for, by name, with their places; filled by the loader. It has room for all.
 #[map]
+#[expect(clippy::cast_possible_truncation, reason = "some dozens")]
 pub(crate) static NAMES: HashMap<Name, u32> = HashMap::with_max_entries(NAMES_MAX as u32, 0);
 
 /// Which of those were executed, by slot. Cannot be full.

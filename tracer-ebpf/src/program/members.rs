@@ -78,7 +78,7 @@ pub(crate) fn born_elsewhere(child: *const c_void, flags: u64) {
         let word = if there == NOWHERE {
             NO_MEMBER
         } else {
-            there as u32
+            number(there)
         };
         insert(pid, word);
     }
@@ -125,6 +125,17 @@ pub(crate) fn slot_of(task: *const c_void) -> i64 {
     }
 }
 
+/// The number of a slot that is not [`NOWHERE`].
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "it came of a number of 32 bits"
+)]
+#[inline(always)]
+pub(crate) const fn number(slot: i64) -> u32 {
+    slot as u32
+}
+
 /// The slot of the scope that a process was in when it was last looked at.
 #[inline(always)]
 fn member(pid: u32) -> i64 {
@@ -141,7 +152,7 @@ fn keep(pid: u32, slot: i64) {
         // Whoever had this id before.
         forget(pid);
     } else {
-        insert(pid, slot as u32);
+        insert(pid, number(slot));
     }
 }
 
@@ -163,7 +174,7 @@ fn departed(before: i64, now: i64, task: *const c_void, how: u64) {
     if before == NOWHERE || now == before {
         return;
     }
-    let slot = before as u32;
+    let slot = number(before);
     if !scope::records(slot) {
         return;
     }
