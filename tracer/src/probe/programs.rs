@@ -206,9 +206,10 @@ impl Programs {
         hook::size(ebpf, self.counting_name())
     }
 
+    /// Where calls are not counted, the first program that sees them stands for it.
     fn counting_name(&self) -> &'static str {
-        let mut calls = self.calls.iter();
-        let counting = calls.find(|program| program.is_of(&hook::COUNT));
+        let counts = |program: &&Loaded| program.is_of(&hook::COUNT);
+        let counting = self.calls.iter().find(counts).or(self.calls.first());
         counting.map_or(submitted::PROGRAM, Loaded::name)
     }
 
