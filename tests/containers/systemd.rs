@@ -6,7 +6,7 @@ use crate::recorder::Recorder;
 use house_tests::docker::Docker;
 use house_tests::facts::{counts_where, named, set};
 use house_tests::image::Rootfs;
-use house_tests::run::{Program, Running};
+use house_tests::run::{Program, Run, Running};
 use house_tests::tests;
 use house_tests::{facts, product as product_path};
 use seccomp_tracer::recording::{Recording, SeccompState, WindowEnd, WindowStart};
@@ -15,12 +15,14 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-pub(crate) const TESTS: [(&str, fn()); 6] = tests![
+pub(crate) const TESTS: [(&str, fn()); 8] = tests![
     one_hierarchy_is_what_there_is,
     a_podman_run_with_crun_is_recorded_and_lives_with_its_profile,
     a_container_of_podmans_with_crun_is_found_by_its_name,
     a_docker_run_is_recorded_below_a_slice,
     a_unit_of_systemds_is_watched_by_its_name,
+    who_is_given_a_session_has_left,
+    what_is_made_a_unit_is_said_to_be_elsewhere,
     the_daemon_is_a_service_and_goes_on_after_its_death,
 ];
 
@@ -107,14 +109,43 @@ fn a_unit_of_systemds_is_watched_by_its_name() {
 
     let stop = Program::new("systemctl").args(["stop", name]).run();
     stop.exits(0);
-    let record = |unit: &str| {
+    let of_unit = |unit: &str| {
         let record = product().args(["record", "-o", "/dev/null", "--unit", unit]);
         record.run()
     };
-    record("house-bussy")
+    of_unit("house-bussy")
         .exits(3)
         .stderr_has("error: no unit `house-bussy.service`\n");
-    record("systemd-udevd").exits(3).stderr_has("error: ");
+    of_unit("systemd-udevd").exits(3).stderr_has("error: ");
+}
+
+/// Records a command that is to end well.
+fn record(command: &[&str]) -> (Run, Recording) {
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    let output = folder.path().join("recording.json");
+    let record = product().args(["record".as_ref(), "-o".as_ref(), output.as_os_str()]);
+    let run = record.args(["--"]).args(command).run();
+    run.exits(0);
+    let recording = facts::read(&output);
+    (run, recording)
+}
+
+/// `su` opens a session, and whoever keeps the list of sessions has it moved into a cgroup of its own.
+fn who_is_given_a_session_has_left() {
+    let start = ["start", "dbus", "systemd-logind"];
+    Program::new("systemctl").args(start).run().exits(0);
+    let (run, recording) = record(&["su", "-s", "/bin/sh", "-c", "ls / > /dev/null", "nobody"]);
+    run.stderr_has("and what was done outside is not in the recording");
+    let left_by: Vec<&String> = recording.losses.left_by().keys().collect();
+    assert_eq!(left_by, ["su"]);
+    assert!(!recording.losses.is_complete());
+}
+
+/// It is born of the first process, and never was inside: the client is what there is to see.
+fn what_is_made_a_unit_is_said_to_be_elsewhere() {
+    let (run, recording) = record(&["sh", "-c", "systemd-run --quiet --wait ls; true"]);
+    run.stderr_has("warning: `systemd-run` was executed");
+    assert!(recording.target.clients.contains("systemd-run"));
 }
 
 /// The unit as it is installed, with the rights that it leaves.
