@@ -156,10 +156,10 @@ fn only_who_may_record_is_heard() {
     std::fs::set_permissions(folder.path(), open).expect("a folder");
     let program = house_tests::run::Program::copied_product(product_path!(), folder.path());
     let list = program.args(["ps", "--socket"]).args([place.socket()]);
-    list.as_nobody()
-        .run()
-        .exits(3)
-        .stderr("error: the daemon refuses: user 65534 may not record\n");
+    list.as_nobody().run().exits(3).stderr(
+        "error: the daemon refuses: user 65534 may not record\n\nhint: root admits you with \
+             `seccomp-tracer daemon --allow 65534`; others' containers need `:all` behind it\n",
+    );
 }
 
 fn nonsense_is_answered_and_harms_nobody() {

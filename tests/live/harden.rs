@@ -101,7 +101,11 @@ fn a_command_that_ends_otherwise_is_no_clean_pass() {
 
 fn the_rounds_have_a_limit() {
     let folder = folder();
-    let run = harden(folder.path(), &["--rounds", "1"], &["sh", "-c", GROWING]);
+    let run = harden(
+        folder.path(),
+        &["--allow-incomplete", "--rounds", "1"],
+        &["sh", "-c", GROWING],
+    );
     run.exits(1)
         .stderr_has("something was missing in each of 1 rounds\n")
         .stderr_has("hint: `--from profile.json --rounds 2` goes on from here\n");

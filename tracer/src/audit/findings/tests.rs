@@ -433,8 +433,8 @@ fn the_bases_have_the_flaws_that_they_are_known_for() {
     assert_eq!(
         found,
         [
-            "truncation-bypass high socket",
-            "multiplexed-call medium socketcall"
+            "truncation-bypass medium socket",
+            "multiplexed-call low socketcall"
         ]
     );
     // Podman's has `setns` among what is allowed and, later, among what is refused.
