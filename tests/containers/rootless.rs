@@ -4,11 +4,13 @@ use crate::podman::rootfs;
 use house_tests::daemon::Place;
 use house_tests::facts::{counts_where, named};
 use house_tests::run::{Program, Run};
-use house_tests::{facts, tests};
+use house_tests::{cgroup, facts, tests};
 use seccomp_tracer::recording::WindowStart;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::thread;
+use std::time::Duration;
 use tempfile::TempDir;
 
 pub(crate) const TESTS: [(&str, fn()); 1] =
@@ -22,7 +24,7 @@ const USER: u32 = 54_321;
 const PREPARATION: &str = r#"
 mount --make-rshared /
 mount -t cgroup2 none /sys/fs/cgroup
-cgroup=/sys/fs/cgroup/house-rootless-$$
+cgroup=/sys/fs/cgroup/house-rootless-$USER_ID
 mkdir -p $cgroup/own
 chown -R $USER_ID:$USER_ID $cgroup
 echo $$ > $cgroup/own/cgroup.procs
@@ -86,6 +88,19 @@ fn folder() -> TempDir {
     folder
 }
 
+/// Removes a cgroup as soon as those that were ended are gone.
+fn await_removal(cgroup: &Path) {
+    const PATIENCE: u32 = 1000;
+    let removed = (0..PATIENCE).any(|_| {
+        let removed = fs::remove_dir(cgroup).is_ok();
+        if !removed {
+            thread::sleep(Duration::from_millis(20));
+        }
+        removed
+    });
+    assert!(removed, "{} has processes", cgroup.display());
+}
+
 fn a_user_without_rights_has_a_container_recorded_by_the_daemon() {
     let rootfs = rootfs();
     let open = fs::Permissions::from_mode(0o755);
@@ -97,6 +112,10 @@ fn a_user_without_rights_has_a_container_recorded_by_the_daemon() {
     let _daemon = place.start(&["--allow", &USER.to_string()]);
     let folder = folder();
     let run = as_user(folder.path(), &place, rootfs.directory());
+    let cgroup = cgroup::mount().join(format!("house-rootless-{USER}"));
+    for cgroup in [cgroup.join("own"), cgroup] {
+        await_removal(&cgroup);
+    }
     run.exits(0);
     let said = |name: &str| {
         let text = fs::read_to_string(folder.path().join(name));
