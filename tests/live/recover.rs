@@ -152,7 +152,7 @@ fn a_killed_recorder_loses_no_call() {
     assert_eq!(counts(&recording)[&named("execve")], 1);
     assert_eq!(recording.window.until, WindowEnd::Empty);
     assert!(recording.losses.is_complete(), "{:?}", recording.losses);
-    assert!(recording.target.capabilities.is_some());
+    // With which rights it started is known only if there was time to write that down.
     site.is_clean(pid);
     site.recover()
         .exits(0)
