@@ -120,7 +120,8 @@ fn duplicates<'a>(examined: &Examined<'_>, all: &[(&'a Saying<'a>, bool)]) -> Ve
     }
     // With several actions the order matters, in ways that only the whole shows.
     let mut kept: Vec<&Saying<'_>> = all.iter().map(|(saying, _)| *saying).collect();
-    let mut meant = verdicts(examined, &kept, all);
+    let whole = verdicts(examined, &kept, all);
+    let mut meant = whole.clone();
     let mut found = Vec::new();
     for (at, (saying, is_told)) in all.iter().enumerate().rev() {
         if *is_told {
@@ -128,7 +129,10 @@ fn duplicates<'a>(examined: &Examined<'_>, all: &[(&'a Saying<'a>, bool)]) -> Ve
         }
         let without: Vec<&Saying<'_>> = kept[..at].iter().chain(&kept[at + 1..]).copied().collect();
         let less = verdicts(examined, &without, all);
-        if less == meant {
+        // Together with those before it, and by itself.
+        let others = all.iter().enumerate().filter(|(other, _)| *other != at);
+        let others = || others.map(|(_, (other, _))| *other).collect::<Vec<_>>();
+        if less == meant && verdicts(examined, &others(), all) == whole {
             found.push(*saying);
             (kept, meant) = (without, less);
         }
