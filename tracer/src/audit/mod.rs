@@ -189,15 +189,7 @@ fn compiled(profile: &Profile, native: Abi) -> (Proof, Option<String>) {
 
 /// A profile that permits everything on the ABIs of another.
 fn everything(meaning: &Meaning) -> Profile {
-    Profile {
-        default_action: Action::Allow,
-        abis: meaning.abis().clone(),
-        other_architectures: Vec::new(),
-        flags: None,
-        listener_path: None,
-        listener_metadata: None,
-        rules: Vec::new(),
-    }
+    Profile::without_rules(Action::Allow, meaning.abis().clone())
 }
 
 /// Whether anything recorded would be denied by a resolved profile on a host with that native ABI, as a

@@ -183,7 +183,7 @@ impl<'a> Work<'a> {
         });
         let profile = Profile {
             rules: rules.collect(),
-            ..empty(&self.abis, EPERM)
+            ..Profile::without_rules(EPERM, self.abis.clone())
         };
         let meaning = Meaning::of(&profile, self.options.native);
         let calls = self.abis.iter().filter_map(|&abi| Call::named(abi, name));
@@ -259,7 +259,7 @@ impl<'a> Work<'a> {
             Some(_) if self.real.default_action.permits() => self.real.default_action,
             Some(_) => Action::Log,
         };
-        empty(&self.abis, default_action)
+        Profile::without_rules(default_action, self.abis.clone())
     }
 
     /// What the base refuses with another errno than its default, and what it refuses and the real profile answers
@@ -330,18 +330,6 @@ fn registers(abi: Abi) -> ArgumentSet {
     };
     let each = (0..6).map(|index| ArgumentSet::masked(index, above, 0));
     each.fold(ArgumentSet::all(), |all, one| all.intersection(&one))
-}
-
-fn empty(abis: &BTreeSet<Abi>, default_action: Action) -> Profile {
-    Profile {
-        default_action,
-        abis: abis.clone(),
-        other_architectures: Vec::new(),
-        flags: None,
-        listener_path: None,
-        listener_metadata: None,
-        rules: Vec::new(),
-    }
 }
 
 /// A set in halves by one bit of the first argument, so that no rule of it holds always; `None` if it takes too many

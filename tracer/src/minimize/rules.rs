@@ -118,13 +118,8 @@ pub(super) fn profile(
         (b.action, &a.conditions, &a.names).cmp(&(a.action, &b.conditions, &b.names))
     });
     Profile {
-        default_action,
-        abis: abis.clone(),
-        other_architectures: Vec::new(),
-        flags: None,
-        listener_path: None,
-        listener_metadata: None,
         rules,
+        ..Profile::without_rules(default_action, abis.clone())
     }
 }
 

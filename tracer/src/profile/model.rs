@@ -195,6 +195,20 @@ pub struct Profile {
 }
 
 impl Profile {
+    /// One without rules, flags and listener.
+    #[must_use]
+    pub fn without_rules(default_action: Action, abis: BTreeSet<Abi>) -> Self {
+        Self {
+            default_action,
+            abis,
+            other_architectures: Vec::new(),
+            flags: None,
+            listener_path: None,
+            listener_metadata: None,
+            rules: Vec::new(),
+        }
+    }
+
     /// The same profile, as far as a machine with that native ABI runs what it is about: the ABIs of other machines
     /// are kept by name only.
     #[must_use]

@@ -1,15 +1,27 @@
 //! The check as text.
 
 use super::{evidence, quoted, verdict};
-use crate::audit::{BaseView, Check, RecordingSummary};
+use crate::audit::{BaseView, Check, RecordingSummary, Verdict};
 use crate::report::layout::{hanging, width};
 use crate::report::words;
 
 /// Whether anything recorded would be denied, as text.
 #[must_use]
 pub fn check(profile: &str, recordings: &[RecordingSummary], check: &Check) -> String {
-    let lead = format!("{}:", verdict(check.verdict()));
-    let claim = format!("{} {}", quoted(profile), evidence::claim(check));
+    let claim = evidence::claim(check);
+    judged(profile, recordings, check, check.verdict(), &claim)
+}
+
+/// A verdict with its claim, and the recordings and facts that it is about.
+pub(super) fn judged(
+    profile: &str,
+    recordings: &[RecordingSummary],
+    check: &Check,
+    judgement: Verdict,
+    claim: &str,
+) -> String {
+    let lead = format!("{}:", verdict(judgement));
+    let claim = format!("{} {claim}", quoted(profile));
     let mut out = hanging(&lead, width(&lead) + 1, &claim);
     out.push('\n');
     out.push_str(&evidence::recordings(recordings));

@@ -1,10 +1,11 @@
 //! What a profile would refuse of a target that runs without it, as text: a line for each as it happens, and what
 //! there was in the end, as a check says it.
 
-use super::{evidence, quoted, verdict};
+use super::check::judged;
+use super::{evidence, quoted};
 use crate::audit::{Check, Foreseen, Outcome, RecordingSummary, Verdict};
 use crate::profile::Action;
-use crate::report::layout::{count, hanging, width};
+use crate::report::layout::count;
 use crate::report::words;
 
 /// What is foreseen of a call, as one line; with who made it, as far as that is known.
@@ -52,17 +53,8 @@ fn would(action: Action) -> String {
 /// Everything, with counts. What would only be logged is objected to as well.
 #[must_use]
 pub fn shadow(profile: &str, recordings: &[RecordingSummary], check: &Check) -> String {
-    let lead = format!("{}:", verdict(check.strict_verdict()));
-    let claim = format!("{} {}", quoted(profile), claim(check));
-    let mut out = hanging(&lead, width(&lead) + 1, &claim);
-    out.push('\n');
-    out.push_str(&evidence::recordings(recordings));
-    let facts = evidence::facts(check);
-    if !facts.is_empty() {
-        out.push('\n');
-        out.push_str(&facts);
-    }
-    out
+    let claim = claim(check);
+    judged(profile, recordings, check, check.strict_verdict(), &claim)
 }
 
 fn claim(check: &Check) -> String {
